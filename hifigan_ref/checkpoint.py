@@ -1,0 +1,232 @@
+"""Reading ``do_*`` training checkpoints: safely, strictly, in every spelling seen in the wild.
+
+Keys and shapes do not identify a network: other projects use the same ones for other mathematics.
+The layout is jik876/hifi-gan's; whoever passes a file says that it is.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hifigan_ref.errors import HifiError
+from hifigan_ref.norms import Norm, set_norm
+from hifigan_ref.trained import Conv, Trained, convolutions, finish
+from hifigan_ref.variant import Variant, families, find_family
+
+LAYOUT = "jik876"
+NAMED_AT_MOST = 5
+PREFIX = "module."
+
+# A layer's keys without its bias -> the norm and the names in PyTorch's parametrizations.
+# ``weight_v`` is a direction beside ``weight_g`` and a vector beside ``weight_orig``: the whole
+# set of keys decides, never one name.
+_WEIGHT_NORM = ("parametrizations.weight.original0", "parametrizations.weight.original1")
+_SPECTRAL_NORM = (
+    "parametrizations.weight.original",
+    "parametrizations.weight.0._u",
+    "parametrizations.weight.0._v",
+)
+_SPELLINGS: tuple[tuple[Norm, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("weight_norm", ("weight_g", "weight_v"), _WEIGHT_NORM),
+    ("weight_norm", _WEIGHT_NORM, _WEIGHT_NORM),
+    ("spectral_norm", ("weight_orig", "weight_u", "weight_v"), _SPECTRAL_NORM),
+    ("spectral_norm", _SPECTRAL_NORM, _SPECTRAL_NORM),
+    ("none", ("weight",), ("weight",)),
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of a checkpoint, its tensors under the parametrizations' names."""
+
+    norm: Norm
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A source of weights: a training checkpoint, read and checked.
+
+    Attributes:
+        name: the file's name, without its folder.
+        container: ``zip`` or ``legacy`` (PyTorch before 1.6).
+        prefixed: whether keys began with ``module.`` (DataParallel).
+        steps: training steps, or None where the file does not say.
+        families: layers by family and path (``discriminators.0.convs.1``).
+    """
+
+    name: str
+    container: str
+    prefixed: bool
+    steps: int | None
+    families: Mapping[str, Mapping[str, Layer]]
+
+    def build(self, variant: Variant) -> Trained:
+        """The variant with this checkpoint's weights and norms.
+
+        Raises:
+            HifiError: the file does not hold the family.
+        """
+        members = variant.members()
+        family = find_family(variant.family)
+        if variant.family not in self.families:
+            held = ", ".join(self.families)
+            raise HifiError(f"{self.name} holds {held}, not {variant.family}: choose one it holds")
+        module = family.build(members)
+        state: dict[str, Tensor] = {}
+        for path, conv in convolutions(module).items():
+            layer = self.families[variant.family][_in_family(path, members, family.members)]
+            set_norm(conv, layer.norm)
+            state |= {f"{path}.{name}": tensor for name, tensor in layer.tensors.items()}
+        module.load_state_dict(state, strict=True)
+        return finish(variant, module, self.name)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a file that holds ``mpd``, ``msd`` or both.
+
+    Raises:
+        HifiError: missing, truncated, foreign, holding code, or with missing, extra, misshapen or
+            non-finite weights.
+    """
+    content = _load(path)
+    held = {name: content[name] for name in families() if name in content}
+    if not held:
+        raise HifiError(f"{path} {_foreign(content)}: give a do_* file of {LAYOUT}/hifi-gan")
+    parsed = {}
+    prefixed = False
+    for name, state in held.items():
+        if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+            raise HifiError(f"{path}: {name!r} is not a state dict: give a do_* file")
+        prefixed = bool(state) and all(key.startswith(PREFIX) for key in state)
+        bare = {key.removeprefix(PREFIX) if prefixed else key: t for key, t in state.items()}
+        parsed[name] = _read_family(f"{path}: {name}", name, bare)
+    steps = content.get("steps")
+    container = "zip" if zipfile.is_zipfile(path) else "legacy"
+    return Checkpoint(
+        path.name, container, prefixed, steps if isinstance(steps, int) else None, parsed
+    )
+
+
+def _load(path: Path) -> Mapping[Any, Any]:
+    if not path.is_file():
+        raise HifiError(f"checkpoint {path} is not a file: give the path of a do_* file")
+    try:
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        reason = "holds more than tensors" if "global" in str(error).lower() else "is not readable"
+        raise HifiError(
+            f"checkpoint {path} {reason} ({_first_line(error)}); code in it is never run: "
+            "save its state dicts alone, or give an undamaged file"
+        ) from None
+    # The unpickler is fed untrusted bytes here and can stumble over them in any way.
+    except Exception as error:
+        raise HifiError(
+            f"checkpoint {path} is truncated or no PyTorch file ({_first_line(error)}): "
+            "copy it again"
+        ) from None
+    if not isinstance(content, Mapping):
+        kind = type(content).__name__
+        raise HifiError(f"{path} holds a {kind}, not a dict: give a do_* file")
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "GLOBAL" in line), lines[0] if lines else "")
+    return told.strip()[:160] or type(error).__name__
+
+
+def _foreign(content: Mapping[Any, Any]) -> str:
+    if "generator" in content:
+        return "is a generator's checkpoint (g_*)"
+    named = ", ".join(sorted(map(str, content))[:NAMED_AT_MOST]) or "nothing"
+    return f"has neither {' nor '.join(families())} (it has {named})"
+
+
+def _read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, Layer]:
+    family = find_family(name)
+    with torch.device("meta"):
+        expected = convolutions(family.build(family.members))
+    problems: list[str] = []
+    unread = dict(state)
+    layers = {}
+    for path, conv in expected.items():
+        keys = [key for key in unread if key.startswith(f"{path}.")]
+        own = {key.removeprefix(f"{path}."): unread.pop(key) for key in keys}
+        layer = _read_layer(path, conv, own, problems)
+        if layer is not None:
+            layers[path] = layer
+    problems += [f"extra {key}" for key in sorted(unread)]
+    if problems:
+        named = "; ".join(problems[:NAMED_AT_MOST])
+        more = len(problems) - NAMED_AT_MOST
+        raise HifiError(
+            f"{where}: {named}{f'; and {more} more' if more > 0 else ''}: "
+            f"give weights in the layout of {LAYOUT}/hifi-gan"
+        )
+    return layers
+
+
+def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str]) -> Layer | None:
+    before = len(problems)
+    bias = own.pop("bias", None)
+    if bias is None:
+        problems.append(f"missing {path}.bias")
+    for norm, found, names in _SPELLINGS:
+        if set(found) <= set(own):
+            tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
+            break
+    else:
+        problems.append(f"missing {path}.weight (in any spelling; found {sorted(own) or 'nothing'})")
+        return None
+    problems += [f"extra {path}.{key}" for key in sorted(own)]
+    tensors["bias"] = bias
+    shapes = _shapes(conv)
+    problems += [
+        problem
+        for key, tensor in tensors.items()
+        if tensor is not None and (problem := _fault(f"{path}.{key}", tensor, shapes[key]))
+    ]
+    if len(problems) > before:
+        return None
+    return Layer(norm, tensors)
+
+
+def _shapes(conv: Conv) -> dict[str, tuple[int, ...]]:
+    weight = tuple(conv.weight.shape)
+    out, rest = weight[0], weight[1:]
+    return {
+        "bias": (out,),
+        "weight": weight,
+        _WEIGHT_NORM[0]: (out, *(1 for _ in rest)),
+        _WEIGHT_NORM[1]: weight,
+        _SPECTRAL_NORM[0]: weight,
+        _SPECTRAL_NORM[1]: (out,),
+        _SPECTRAL_NORM[2]: (int(torch.Size(rest).numel()),),
+    }
+
+
+def _fault(name: str, tensor: object, shape: tuple[int, ...]) -> str:
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        return f"{name} is not a floating-point tensor"
+    if tuple(tensor.shape) != shape:
+        return f"{name} has shape {tuple(tensor.shape)}, expected {shape}"
+    if not tensor.isfinite().all():
+        return f"{name} holds NaN or Inf"
+    return ""
+
+
+def _in_family(path: str, members: tuple[str, ...], everyone: tuple[str, ...]) -> str:
+    """Path of a layer of a partial network -> its path in the whole family."""
+    root, index, rest = path.split(".", 2)
+    return f"{root}.{everyone.index(members[int(index)])}.{rest}"
+

@@ -1,0 +1,137 @@
+"""Weights from a seed that keep every layer alive, so that a comparison of outputs means something.
+
+Default initialisation shrinks the signal until the score is nearly its last bias, and any export
+agrees with it. Here each layer is drawn when the shipped clip reaches it, so that its activations
+have a root mean square near 1. Under spectral norm the gain of a layer is bounded (its largest
+singular value is 1, and the first layer spreads 15 samples over 128 channels): there the weights
+are turned towards the signal, which brings the activations up to 1 within a few layers.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hifigan_ref import audio
+from hifigan_ref.norms import norm_of
+from hifigan_ref.trained import Conv, Trained, convolutions, finish
+from hifigan_ref.variant import Variant, find_family
+
+CALIBRATION_SAMPLES = 8192
+GAIN = nn.init.calculate_gain("leaky_relu", 0.1)  # RMS before the activation, so that it is 1 after
+BIAS = 0.1  # of the RMS of the layer's output
+UNNORMALISED = 3.0  # raw spectral weights are this many times their normalised ones
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A source of weights: a seed and nothing else."""
+
+    seed: int = 0
+
+    def build(self, variant: Variant) -> Trained:
+        """A member's weights depend on the seed and its own name, not on its neighbours."""
+        module = find_family(variant.family).build(variant.members()).double().eval()
+        for member, discriminator in zip(variant.members(), module.discriminators, strict=True):  # type: ignore[arg-type]
+            generator = _generator(f"{self.seed} {variant.family}-{member}")
+            for conv in convolutions(discriminator).values():
+                _fill_when_reached(conv, generator)
+        wave = torch.from_numpy(audio.clip().batch(1, CALIBRATION_SAMPLES)).double()
+        with torch.no_grad():
+            module.judge(wave)  # type: ignore[operator]
+        return finish(variant, module, f"seed {self.seed}")
+
+
+def _generator(name: str) -> torch.Generator:
+    digest = hashlib.sha256(name.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _fill_when_reached(conv: Conv, generator: torch.Generator) -> None:
+    def fill(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        assert layer is conv
+        if norm_of(conv) == "spectral_norm":
+            _fill_spectral(conv, inputs[0], generator)
+        else:
+            _fill_weight_norm(conv, inputs[0], generator)
+        hook.remove()
+
+    hook = conv.register_forward_pre_hook(fill)
+
+
+def _fill_weight_norm(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
+    drawn = _normal(conv.weight.shape, generator)
+    rms = _response(conv, drawn)(x).square().mean().sqrt().item()
+    gain = float(f"{GAIN / rms:.3g}")  # three digits: the same bits whatever summed the mean
+    norm = drawn.flatten(1).norm(dim=1).view(-1, *[1] * (drawn.dim() - 1))
+    # The direction gets a length of its own: a reader that ignores g must not get away with it.
+    length = 2.0 ** _normal(norm.shape, generator)
+    conv.parametrizations.weight.original0.data = gain * norm  # type: ignore[union-attr]
+    conv.parametrizations.weight.original1.data = drawn * length  # type: ignore[union-attr]
+    _fill_bias(conv, BIAS * GAIN, generator)
+
+
+def _fill_spectral(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
+    flat = nn.init.orthogonal_(torch.empty_like(conv.weight).double(), generator=generator)
+    aligned = _aligned(conv, x, generator)
+    share = 1.0
+    while True:
+        weight = ((1 - share) * flat + share * aligned).bfloat16().double()
+        weight /= _top_singular(weight)[0]
+        rms = _response(conv, weight)(x).square().mean().sqrt().item()
+        if rms <= GAIN * 2**0.5 or share < 1e-3:
+            break
+        share /= 2
+    raw = (UNNORMALISED * weight).bfloat16().double()  # coarse: the same bits on every machine
+    _, u, v = _top_singular(raw)
+    parametrization = conv.parametrizations.weight  # type: ignore[union-attr]
+    parametrization.original.data = raw  # type: ignore[union-attr]
+    parametrization[0]._u.copy_(u)  # type: ignore[index]
+    parametrization[0]._v.copy_(v)  # type: ignore[index]
+    _fill_bias(conv, BIAS * float(f"{rms:.3g}"), generator)
+
+
+def _aligned(conv: Conv, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Random sums of the patches that the layer sees, with largest singular value 1.
+
+    A sum of patches is what the gradient of a convolution with respect to its weight is.
+    """
+    noise = _normal(_response(conv, conv.weight)(x).shape, generator)
+    gradient = nn.grad.conv1d_weight if isinstance(conv, nn.Conv1d) else nn.grad.conv2d_weight
+    weight: Tensor = gradient(  # type: ignore[operator]
+        x, conv.weight.shape, noise, conv.stride, conv.padding, conv.dilation, conv.groups
+    )
+    return weight / _top_singular(weight)[0]
+
+
+def _top_singular(weight: Tensor) -> tuple[float, Tensor, Tensor]:
+    """Largest singular value of (out, everything else) and its vectors u, v, by power iteration."""
+    matrix = weight.flatten(1)
+    u = F.normalize(torch.ones_like(matrix[:, 0]), dim=0)
+    sigma = 0.0
+    for _ in range(1000):
+        v = F.normalize(matrix.T @ u, dim=0)
+        product = matrix @ v
+        previous, sigma = sigma, product.norm().item()
+        u = product / sigma
+        if abs(sigma - previous) <= 1e-10 * sigma:
+            break
+    return sigma, u, v
+
+
+def _response(conv: Conv, weight: Tensor) -> Callable[[Tensor], Tensor]:
+    """The layer without bias and with another weight."""
+    return lambda x: conv._conv_forward(x, weight, None)
+
+
+def _fill_bias(conv: Conv, scale: float, generator: torch.Generator) -> None:
+    assert conv.bias is not None
+    conv.bias.data = scale * _normal(conv.bias.shape, generator)
+
+
+def _normal(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Standard normal float32 values, held in float64."""
+    return torch.randn(shape, generator=generator).double()

@@ -1,0 +1,56 @@
+"""A network with its weights, as trained: norms still in place."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from hifigan_ref.variant import Variant
+
+Conv = nn.Conv1d | nn.Conv2d
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What every runtime is measured against.
+
+    Attributes:
+        variant: what the network computes.
+        module: float32, eval mode, norms in place; has ``judge(y)``.
+        origin: where the weights come from, without a folder (``seed 0``, ``do_02500000``).
+        digest: sha256 of the state dict.
+    """
+
+    variant: Variant
+    module: nn.Module
+    origin: str
+    digest: str
+
+
+class Weights(Protocol):
+    """A source of weights for any variant."""
+
+    def build(self, variant: Variant) -> Trained:
+        """The variant's network, filled. Raises HifiError where the source does not hold it."""
+
+
+def finish(variant: Variant, module: nn.Module, origin: str) -> Trained:
+    """Freeze a filled module into a record."""
+    module = module.float().eval().requires_grad_(False)
+    return Trained(variant, module, origin, state_digest(module))
+
+
+def state_digest(module: nn.Module) -> str:
+    """sha256 over names, types, shapes and bytes of the state dict, in sorted order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def convolutions(module: nn.Module) -> dict[str, Conv]:
+    """Every convolution of a network, by its path."""
+    return {name: m for name, m in module.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d)}
