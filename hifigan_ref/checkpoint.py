@@ -186,7 +186,9 @@ def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str])
             tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
             break
     else:
-        problems.append(f"missing {path}.weight (in any spelling; found {sorted(own) or 'nothing'})")
+        problems.append(
+            f"missing {path}.weight (in any spelling; found {sorted(own) or 'nothing'})"
+        )
         return None
     problems += [f"extra {path}.{key}" for key in sorted(own)]
     tensors["bias"] = bias
@@ -229,4 +231,3 @@ def _in_family(path: str, members: tuple[str, ...], everyone: tuple[str, ...]) -
     """Path of a layer of a partial network -> its path in the whole family."""
     root, index, rest = path.split(".", 2)
     return f"{root}.{everyone.index(members[int(index)])}.{rest}"
-

@@ -11,9 +11,7 @@ Verdicts = tuple[list[Tensor], list[Tensor], list[list[Tensor]], list[list[Tenso
 """``y_d_rs, y_d_gs, fmap_rs, fmap_gs``: one entry per member in each list."""
 
 
-def judge_both(
-    judge: Callable[[Tensor], list[Judgement]], y: Tensor, y_hat: Tensor
-) -> Verdicts:
+def judge_both(judge: Callable[[Tensor], list[Judgement]], y: Tensor, y_hat: Tensor) -> Verdicts:
     """Scores and feature maps of y and y_hat, (N, 1, T) each, in the article's order."""
     real, generated = judge(y), judge(y_hat)
     return (

@@ -1,0 +1,1 @@
+"""One file per runtime; each that can be measured ends in ``BACKENDS``."""

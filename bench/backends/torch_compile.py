@@ -1,0 +1,38 @@
+"""``torch.compile`` on the CPU."""
+
+from bench.backend import Case, Session
+
+
+class TorchCompile:
+    """Inductor, static shapes, weights as trained."""
+
+    name = "torch-compile"
+    purpose = "torch.compile (Inductor) on the CPU, norms as trained, static shapes"
+
+    def missing(self) -> str | None:
+        """Inductor needs a C++ compiler on the CPU."""
+        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.exc import InvalidCxxCompiler
+
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler:
+            return "no C++ compiler was found: install g++ (apt-get install g++) or set CXX"
+        return None
+
+    def prepare(self, case: Case) -> Session:
+        """Compile with the first call, so that the measurement meets compiled code only."""
+        import torch
+
+        from bench.backends.torch_session import TorchSession
+        from export.interface import interface
+
+        torch.compiler.reset()
+        function = interface(case.trained.module, case.request)
+        compiled = torch.compile(function, dynamic=False, fullgraph=True)
+        session = TorchSession(compiled, case, {"norms": "as trained", "mode": "default"})
+        session.run()
+        return session
+
+
+BACKENDS = (TorchCompile(),)

@@ -1,0 +1,64 @@
+"""What this machine is, and how much of it the process may use."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+from bench.records import Machine
+
+LIBRARIES = ("torch", "onnx", "onnx-ir", "onnxruntime-gpu", "onnxruntime", "numpy", "hifi-export")
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def usable_cores() -> int:
+    """Physical cores that the process may use: its affinity and its quota, at least one."""
+    import psutil
+
+    logical = psutil.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or logical
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
+    cores = min(physical, max(1, allowed * physical // logical))
+    return max(1, min(cores, _quota() or cores))
+
+
+def this_machine() -> Machine:
+    """The machine as it is now."""
+    import psutil
+
+    return Machine(
+        cpu=_cpu_name(),
+        cores=usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        load=psutil.getloadavg()[0],
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        versions={"python": platform.python_version(), **_versions()},
+    )
+
+
+def _quota() -> int | None:
+    """Whole cores of the control group's CPU time, or None where it is not limited."""
+    try:
+        quota, period = CGROUP_QUOTA.read_text().split()[:2]
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, int(quota) // int(period))
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

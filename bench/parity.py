@@ -1,0 +1,73 @@
+"""How far each output is from PyTorch in float64, beside how far PyTorch itself is."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.records import OutputParity, Parity
+from export.request import ExportRequest
+from export.verify import run_torch, snr_db
+
+if TYPE_CHECKING:
+    from hifigan_ref.trained import Trained
+
+Arrays = Mapping[str, NDArray[np.floating]]
+
+BUDGETS_DB = {"fp32": 100.0}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What PyTorch says of the inputs, norms as trained.
+
+    Attributes:
+        exact: in float64.
+        torch: in the workload's precision.
+    """
+
+    exact: Arrays
+    torch: Arrays
+
+
+def reference(
+    trained: "Trained", request: ExportRequest, inputs: Mapping[str, NDArray[np.float32]]
+) -> Reference:
+    """Run the network as trained in float64 and in float32."""
+    from export.interface import interface
+
+    double = interface(copy.deepcopy(trained.module).double(), request)
+    exact = run_torch(double, {name: array.astype(np.float64) for name, array in inputs.items()})
+    return Reference(exact, run_torch(interface(trained.module, request), inputs))
+
+
+def compare(expected: Reference, found: Arrays, budget_db: float) -> Parity:
+    """Every output of the reference against what a runtime computed.
+
+    An output that is missing, unexpected or of another shape has an SNR of minus infinity.
+    """
+    names = [*expected.exact, *(name for name in found if name not in expected.exact)]
+    return Parity(budget_db, tuple(_compare_output(name, expected, found) for name in names))
+
+
+def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputParity:
+    exact, candidate = expected.exact.get(name), found.get(name)
+    if exact is None or candidate is None or exact.shape != candidate.shape:
+        shape = () if candidate is None else candidate.shape
+        return OutputParity(name, -np.inf, np.inf, np.inf, 0.0, np.inf, shape)
+    values = candidate.astype(np.float64)
+    max_abs = float(np.abs(values - exact).max())
+    rms = float(np.sqrt(np.square(exact).mean()))
+    length = float(np.linalg.norm(values) * np.linalg.norm(exact))
+    return OutputParity(
+        name=name,
+        snr_db=snr_db(exact, candidate),
+        max_abs=max_abs,
+        max_relative=max_abs / rms if rms else np.inf if max_abs else 0.0,
+        cosine=float(np.vdot(values, exact)) / length if length else 0.0,
+        torch_snr_db=snr_db(exact, expected.torch[name]),
+        shape=candidate.shape,
+    )

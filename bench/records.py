@@ -1,0 +1,273 @@
+"""What a benchmark says: frozen records with raw numbers; statistics are properties of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from export.request import Outputs
+
+SCHEMA = 1
+
+# Smallest number of samples at which a percentile is reported: one sample may lie above it and it
+# is still an upper bound with 99 % confidence (rule 6 of docs/measurement.md).
+PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
+
+# JSON has no infinity; an exact output has an SNR of one.
+_INFINITY_AS_TEXT = {"ser_json_inf_nan": "strings"}
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A hole and its reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is run and under which conditions.
+
+    Attributes:
+        variant: network, as ``str(Variant)``.
+        batch: N of each input.
+        samples: T of each input.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+        precision: of weights and activations.
+        source: of the waveform.
+        weights: where they come from.
+        threads: that a CPU runtime may use.
+    """
+
+    variant: str
+    batch: int
+    samples: int
+    outputs: Outputs
+    pair: bool
+    precision: Literal["fp32"]
+    source: str
+    weights: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """One output against PyTorch in float64.
+
+    Attributes:
+        name: of the output.
+        snr_db: signal-to-noise ratio, dB.
+        max_abs: largest absolute error.
+        max_relative: largest absolute error over the root mean square of the reference.
+        cosine: of the angle between the two.
+        torch_snr_db: SNR of PyTorch itself in the workload's precision, dB.
+        shape: as computed, to be equal to the reference's.
+    """
+
+    name: str
+    snr_db: float
+    max_abs: float
+    max_relative: float
+    cosine: float
+    torch_snr_db: float
+    shape: tuple[int, ...]
+
+    __pydantic_config__: ClassVar = _INFINITY_AS_TEXT
+
+
+@dataclass(frozen=True)
+class Parity:
+    """All outputs of a run.
+
+    Attributes:
+        budget_db: smallest SNR that passes, dB.
+        outputs: in the order of the graph.
+    """
+
+    budget_db: float
+    outputs: tuple[OutputParity, ...]
+
+    __pydantic_config__: ClassVar = _INFINITY_AS_TEXT
+
+    @property
+    def worst(self) -> OutputParity:
+        """The output with the lowest SNR."""
+        return min(self.outputs, key=lambda output: output.snr_db)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output is within the budget; NaN is not."""
+        return all(output.snr_db >= self.budget_db for output in self.outputs)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Latency: one call after the other, each waited for.
+
+    Attributes:
+        seconds: every sample after the warm-up.
+        warmup_seconds: spent before the first sample.
+        warmup_calls: made before the first sample.
+        warm: whether the warm-up ended because times were stable, not because of its limit.
+        converged: whether sampling ended because the interval was narrow, not because of its limit.
+        clock: ``call`` is the host's, from the start of ``run`` to the end of ``wait``.
+    """
+
+    seconds: tuple[float, ...]
+    warmup_seconds: float
+    warmup_calls: int
+    warm: bool
+    converged: bool
+    clock: Literal["call"] = "call"
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return len(self.seconds)
+
+    @cached_property
+    def median(self) -> float:
+        """Seconds."""
+        return float(np.median(self.seconds))
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Bootstrap 95 % confidence interval of the median, seconds."""
+        from bench.stopping import median_interval
+
+        return median_interval(self.seconds)
+
+    @property
+    def mad(self) -> float:
+        """Median absolute deviation, seconds."""
+        return float(np.median(np.abs(np.asarray(self.seconds) - self.median)))
+
+    @property
+    def minimum(self) -> float:
+        """Seconds."""
+        return min(self.seconds)
+
+    @property
+    def maximum(self) -> float:
+        """Seconds."""
+        return max(self.seconds)
+
+    @property
+    def variation(self) -> float:
+        """Coefficient of variation: standard deviation over mean."""
+        return float(np.std(self.seconds) / np.mean(self.seconds))
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What a reader must know before trusting the median; empty is good."""
+        told = {"not warm": self.warm, "unconverged": self.converged}
+        return tuple(state for state, fine in told.items() if not fine)
+
+    def percentile(self, percent: int) -> float | Skipped:
+        """Seconds, or why there are too few samples for it."""
+        floor = PERCENTILE_FLOORS[percent]
+        if self.count < floor:
+            return Skipped(f"too few samples: {self.count} of {floor}")
+        return float(np.percentile(self.seconds, percent))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One backend on one workload.
+
+    Attributes:
+        backend: its name as given.
+        workload: what it ran.
+        prepare_seconds: loading, compiling and the first call.
+        parity: against PyTorch in float64.
+        measurement: only where parity passed.
+        settings: as read back from the runtime.
+        flops: floating-point operations of one call, counted from the graph.
+    """
+
+    backend: str
+    workload: Workload
+    prepare_seconds: float | Skipped
+    parity: Parity | Skipped
+    measurement: Measurement | Skipped
+    settings: Mapping[str, str]
+    flops: int
+
+    @property
+    def gflop_per_second(self) -> float | Skipped:
+        """At the median."""
+        if isinstance(self.measurement, Skipped):
+            return self.measurement
+        return self.flops / self.measurement.median / 1e9
+
+    def audio_seconds_per_second(self, rate: int) -> float | Skipped:
+        """Audio judged per second at the median; both waveforms of a pair count."""
+        if isinstance(self.measurement, Skipped):
+            return self.measurement
+        load = self.workload
+        waveforms = load.batch * (2 if load.pair else 1)
+        return waveforms * load.samples / rate / self.measurement.median
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What ran it.
+
+    Attributes:
+        cpu: model name.
+        cores: physical cores that the process may use, its quota included.
+        memory_bytes: of the machine.
+        load: average over the last minute at the start.
+        system: operating system and release.
+        versions: of Python and of every library that takes part.
+    """
+
+    cpu: str
+    cores: int
+    memory_bytes: int
+    load: float
+    system: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The fastest matrix product seen at the start.
+
+    Attributes:
+        gflop_per_second: of square float32 matrices.
+        size: their side.
+        threads: that computed it.
+    """
+
+    gflop_per_second: float
+    size: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run.
+
+    Attributes:
+        schema: version of this record.
+        created: UTC, ISO 8601.
+        tool: name and version of what wrote it.
+        machine: what ran it.
+        ceiling: the speed that 100 % stands for.
+        sample_rate: of the waveforms, Hz.
+        notes: what a reader must know about the inputs.
+        results: in the order they were measured.
+    """
+
+    schema: int
+    created: str
+    tool: str
+    machine: Machine
+    ceiling: Ceiling
+    sample_rate: int
+    notes: tuple[str, ...]
+    results: tuple[Result, ...]

@@ -1,0 +1,42 @@
+"""A report as JSON and back, losing nothing."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.records import SCHEMA, Report
+from hifigan_ref.errors import HifiError
+
+_REPORT = TypeAdapter(Report)
+
+
+def dump(report: Report) -> bytes:
+    """The whole record, raw samples included."""
+    return _REPORT.dump_json(report, indent=1) + b"\n"
+
+
+def load(path: Path) -> Report:
+    """Read a report back.
+
+    Raises:
+        HifiError: missing, damaged, or of another schema.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HifiError(
+            f"cannot read {path}: {error.strerror}: give the --out folder of an earlier run"
+        ) from None
+    try:
+        report = _REPORT.validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise HifiError(
+            f"{path} is no report of schema {SCHEMA} ({where}: {first['msg']}): run it again"
+        ) from None
+    if report.schema != SCHEMA:
+        raise HifiError(
+            f"{path} has schema {report.schema}, this version reads {SCHEMA}: use a newer version"
+        )
+    return report

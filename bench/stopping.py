@@ -1,0 +1,69 @@
+"""When a runtime is warm, and when enough was sampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+WARM_CALLS = 10
+WARM_SECONDS = 1.0
+WARM_WINDOWS = 3
+WARM_SPREAD = 0.02
+WINDOW_SHARE = 5  # a window is this fraction of the warm-up so far
+
+CONFIDENCE = 0.95
+HALF_WIDTH = 0.01
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one measurement may take, in seconds.
+
+    Attributes:
+        warmup: at most, before the first sample.
+        least: of sampling, at least.
+        most: of sampling, at most.
+    """
+
+    warmup: float = 10.0
+    least: float = 3.0
+    most: float = 20.0
+
+
+def is_warm(seconds: Sequence[float]) -> bool:
+    """At least 10 calls and 1 s, and the medians of the last three windows within 2 %.
+
+    Windows grow with the warm-up, so that a drift slower than a fixed window is seen too.
+    """
+    if len(seconds) < WARM_CALLS or sum(seconds) < WARM_SECONDS:
+        return False
+    size = max(2, len(seconds) // WINDOW_SHARE)
+    last = np.asarray(seconds[-WARM_WINDOWS * size :])
+    medians = [float(np.median(window)) for window in last.reshape(-1, size)]
+    return max(medians) <= min(medians) * (1 + WARM_SPREAD)
+
+
+def is_settled(seconds: Sequence[float]) -> bool:
+    """Whether the 95 % interval of the median lies within 1 % of it on both sides."""
+    median = float(np.median(seconds))
+    low, high = median_interval(seconds)
+    return max(median - low, high - median) <= HALF_WIDTH * median
+
+
+def median_interval(seconds: Sequence[float]) -> tuple[float, float]:
+    """Bootstrap (percentile) confidence interval of the median, seconds; the same at every call."""
+    from scipy.stats import bootstrap
+
+    if len(set(seconds)) == 1:
+        return (seconds[0], seconds[0])
+    found = bootstrap(
+        (np.asarray(seconds),),
+        np.median,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    interval = found.confidence_interval
+    return (float(interval.low), float(interval.high))

@@ -1,0 +1,362 @@
+"""The command lines ``hifi-export`` and ``hifi-bench``: parse, one call, render, exit code.
+
+Exit codes: 0 fine; 1 an error that the message explains; 2 wrong usage; 3 parity failed; 5 nothing
+could be measured.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hifigan_ref.errors import HifiError
+from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
+
+if TYPE_CHECKING:
+    from bench.records import Report, Result
+    from export.pipeline import Exported
+    from hifigan_ref.trained import Weights
+
+PARITY_FAILED = 3
+NOTHING_MEASURED = 5
+
+_SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
+export_app = typer.Typer(
+    help="HiFi-GAN's networks from PyTorch to other runtimes.",
+    rich_markup_mode=None,
+    **_SETTINGS,  # type: ignore[arg-type]
+)
+bench_app = typer.Typer(
+    help="Time every runtime by one clock and check it against PyTorch in float64.",
+    rich_markup_mode=None,
+    **{**_SETTINGS, "no_args_is_help": False},  # type: ignore[arg-type]
+)
+
+
+class Model(StrEnum):
+    """Ensembles that ``--model`` accepts."""
+
+    mpd = "mpd"
+    msd = "msd"
+    all = "all"
+
+
+class Outputs(StrEnum):
+    """What ``--outputs`` accepts."""
+
+    all = "all"
+    scores = "scores"
+
+
+Period = Annotated[
+    list[int] | None, typer.Option("--period", help="Period of a member of MPD; repeatable.")
+]
+Scale = Annotated[
+    list[int] | None, typer.Option("--scale", help="Scale of a member of MSD; repeatable.")
+]
+ModelOption = Annotated[
+    Model | None, typer.Option("--model", help="An ensemble as one graph, or both of them.")
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option("--checkpoint", help="A do_* training checkpoint.", metavar="FILE")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the weights without a checkpoint.")]
+OutputsOption = Annotated[
+    Outputs, typer.Option("--outputs", help="Scores alone, or feature maps too.")
+]
+Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
+
+
+@export_app.callback()
+def export_root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options of the program as a whole."""
+    if version:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@export_app.command("onnx")
+def export_onnx(
+    period: Period = None,
+    scale: Scale = None,
+    model: ModelOption = None,
+    checkpoint: CheckpointOption = None,
+    seed: Seed = 0,
+    opset: Annotated[int, typer.Option("--opset", help="Exactly this opset, 11 to 26.")] = 18,
+    batch: Annotated[int | None, typer.Option("--batch", help="Fix N.")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", help="Fix T.")] = None,
+    outputs: OutputsOption = Outputs.all,
+    pair: Pair = False,
+    out: Annotated[
+        Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")
+    ] = Path("artifacts"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest and nothing else.")
+    ] = False,
+) -> None:
+    """Export to ONNX: all ten graphs, or those that are named."""
+    from export import atomic, pipeline
+    from export.request import ExportRequest
+    from hifigan_ref.variant import all_variants
+
+    variants = _select(period, scale, model) or list(all_variants())
+    if out.suffix == ".onnx" and len(variants) > 1:
+        raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
+    requests = [
+        ExportRequest(variant, opset, batch, samples, outputs.value, pair) for variant in variants
+    ]
+    paths = [out if out.suffix == ".onnx" else out / f"{variant}.onnx" for variant in variants]
+    atomic.check_writable(paths[0].parent)
+    weights = _weights(checkpoint, seed)
+    manifests = []
+    for request, path in zip(requests, paths, strict=True):
+        exported = pipeline.export_onnx(request, weights.build(request.variant), path)
+        manifests.append(exported.artifact.describe())
+        if not as_json:
+            typer.echo(_export_line(exported))
+    if as_json:
+        typer.echo(json.dumps(manifests[0] if len(manifests) == 1 else manifests, indent=2))
+
+
+@export_app.command("inspect")
+def inspect(
+    file: Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Say what an ONNX file or a checkpoint holds."""
+    from export.describe import describe
+
+    description = asdict(describe(file))
+    if as_json:
+        typer.echo(json.dumps(description, indent=2))
+        return
+    for line in _lines(description):
+        typer.echo(line)
+
+
+@bench_app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option("--backend", help="Repeatable; default: every one that can run here."),
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")] = None,
+    period: Period = None,
+    scale: Scale = None,
+    model: ModelOption = None,
+    samples: Annotated[int, typer.Option("--samples", help="T.")] = 8192,
+    checkpoint: CheckpointOption = None,
+    seed: Seed = 0,
+    outputs: OutputsOption = Outputs.all,
+    pair: Pair = False,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
+    ] = None,
+    wav: Annotated[
+        Path | None, typer.Option("--wav", help="Mono audio; default: a shipped clip.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("reports"),
+    limit: Annotated[
+        float, typer.Option("--limit", help="Seconds of sampling per row, at most.")
+    ] = 20.0,
+) -> None:
+    """Measure backends on networks: mpd and msd unless others are named."""
+    if context.invoked_subcommand is not None:
+        return
+    from bench.backend import backends
+    from bench.machine import usable_cores
+    from bench.stopping import Limits
+    from bench.suite import Plan
+    from export import atomic
+    from hifigan_ref import audio
+
+    if limit <= 0:
+        raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
+    runnable = [name for name, each in backends().items() if each.missing() is None]
+    plan = Plan(
+        backends=tuple(backend or runnable),
+        variants=tuple(_select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
+        batches=tuple(batch or (1,)),
+        samples=samples,
+        outputs=outputs.value,
+        pair=pair,
+        threads=usable_cores() if threads is None else threads,
+        recording=audio.read_wav(wav) if wav else audio.clip(),
+        limits=Limits(least=min(Limits.least, limit), most=limit),
+    )
+    atomic.check_writable(out)
+    report = _measure(plan, _weights(checkpoint, seed))
+    _save(report, out)
+    _show(report, out)
+    raise typer.Exit(_exit_code(report.results))
+
+
+@bench_app.command("list")
+def list_backends() -> None:
+    """Show every backend, whether it can run here, and what to install."""
+    from bench.backend import backends
+
+    for name, backend in backends().items():
+        missing = backend.missing()
+        typer.echo(f"{name:<16}{'runs here' if missing is None else 'missing':<12}{backend.purpose}")
+        if missing is not None:
+            typer.echo(f"{'':<28}{missing}")
+
+
+@bench_app.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(help="The --out folder of an earlier run.")],
+) -> None:
+    """Render an earlier report again and print its table."""
+    from bench.render import as_json
+
+    earlier = as_json.load(folder / "report.json")
+    _save(earlier, folder)
+    _show(earlier, folder)
+
+
+def _select(
+    periods: list[int] | None, scales: list[int] | None, model: Model | None
+) -> list[Variant]:
+    chosen = [Variant("mpd", str(period)) for period in periods or ()]
+    chosen += [Variant("msd", str(scale)) for scale in scales or ()]
+    if model is not None:
+        chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, Model.all)]
+    unique = list(dict.fromkeys(chosen))
+    for variant in unique:
+        variant.members()  # an unknown one is refused before any work
+    return unique
+
+
+def _weights(checkpoint: Path | None, seed: int) -> "Weights":
+    if checkpoint is None:
+        from hifigan_ref.seeded import Seeded
+
+        return Seeded(seed)
+    from hifigan_ref.checkpoint import read_checkpoint
+
+    return read_checkpoint(checkpoint)
+
+
+def _export_line(exported: "Exported") -> str:
+    manifest, folding = exported.artifact.manifest, exported.folding
+    folded = folding.weight_norm + folding.spectral_norm
+    return (
+        f"{exported.artifact.path}  opset {manifest.opset}, {folded} norms folded "
+        f"(largest error {folding.max_relative_error:.1e}), worst output "
+        f"{exported.verification.output} at {exported.verification.snr_db:.0f} dB of PyTorch"
+    )
+
+
+def _measure(plan: "Plan", weights: "Weights") -> "Report":  # type: ignore[name-defined] # noqa: F821
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn
+
+    from bench.machine import this_machine
+    from bench.records import SCHEMA, Report
+    from bench.roofline import measure_ceiling
+    from bench.suite import Phase, sweep
+
+    machine = this_machine()
+    results: list[Result] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20))
+    more = (MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("ceiling: matrix product", total=plan.cells)
+        ceiling = measure_ceiling(plan.threads)
+        for step in sweep(plan, weights):
+            if isinstance(step, Phase):
+                progress.update(task, description=step.label)
+            else:
+                results.append(step)
+                progress.advance(task)
+    recording = plan.recording
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=machine,
+        ceiling=ceiling,
+        sample_rate=recording.rate,
+        notes=(recording.note,) if recording.note else (),
+        results=tuple(results),
+    )
+
+
+def _save(report: "Report", folder: Path) -> None:
+    from bench.render import as_json, as_markdown
+    from export import atomic
+
+    atomic.write(folder / "report.json", as_json.dump(report))
+    atomic.write(folder / "report.md", as_markdown.markdown(report).encode())
+
+
+def _show(report: "Report", folder: Path) -> None:
+    from bench.render.as_table import print_table
+
+    print_table(report)
+    typer.echo(f"report: {folder / 'report.md'} and {folder / 'report.json'}")
+
+
+def _exit_code(results: "tuple[Result, ...]") -> int:
+    from bench.records import Parity, Skipped
+
+    if any(isinstance(r.parity, Parity) and not r.parity.passed for r in results):
+        return PARITY_FAILED
+    if all(isinstance(result.measurement, Skipped) for result in results):
+        return NOTHING_MEASURED
+    return 0
+
+
+def _lines(value: object, indent: str = "") -> list[str]:
+    """A nested record as indented lines."""
+    lines: list[str] = []
+    assert isinstance(value, dict)
+    for key, held in value.items():
+        name = f"{indent}{str(key).replace('_', ' ')}"
+        if isinstance(held, dict):
+            lines.append(f"{name}: {', '.join(f'{k} {v}' for k, v in held.items())}")
+        elif isinstance(held, (list, tuple)):
+            lines.append(f"{name}:")
+            lines += [f"{indent}  {', '.join(map(_flat, entry.values()))}" for entry in held]
+        else:
+            lines.append(f"{name}: {'-' if held is None or held == '' else held}")
+    return lines
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {held}" for key, held in value.items())
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(str, value))})"
+    return str(value)
+
+
+def _run(app: Callable[[], object]) -> None:
+    try:
+        app()
+    except HifiError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def export_main() -> None:
+    """``hifi-export``."""
+    _run(export_app)
+
+
+def bench_main() -> None:
+    """``hifi-bench``."""
+    _run(bench_app)

@@ -1,0 +1,228 @@
+"""An ONNX file with its manifest: written in one step, read back only if nothing changed."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from export import atomic
+from export.request import ExportRequest, Outputs
+from hifigan_ref.errors import HifiError
+from hifigan_ref.version import VERSION
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+    from hifigan_ref.trained import Trained
+
+SCHEMA = 1
+METADATA_KEY = "hifi-export.manifest"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output.
+
+    Attributes:
+        name: its name in the graph.
+        shape: fixed lengths and names of dynamic axes.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a file holds and what made it.
+
+    Attributes:
+        schema: version of this record.
+        variant: ``mpd-11``, ``msd-0``, ``mpd``, ``msd``.
+        weights: where they came from.
+        weights_digest: sha256 of the state dict as trained.
+        opset: version of ONNX's default domain.
+        ir_version: version of the file format.
+        batch: N, or None where dynamic.
+        samples: T, or None where dynamic.
+        min_samples: smallest T that the reflect pad accepts.
+        output_choice: ``all`` or ``scores``.
+        pair: whether y and y_hat go in together.
+        inputs: in order.
+        outputs: in order.
+        graph_digest: sha256 of the file without its metadata.
+        tools: versions of what made it.
+    """
+
+    schema: int
+    variant: str
+    weights: str
+    weights_digest: str
+    opset: int
+    ir_version: int
+    batch: int | None
+    samples: int | None
+    min_samples: int
+    output_choice: Outputs
+    pair: bool
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    graph_digest: str
+    tools: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file on disk.
+
+    Attributes:
+        path: the ``.onnx`` file.
+        sha256: of the whole file.
+        manifest: as it stands in the file.
+    """
+
+    path: Path
+    sha256: str
+    manifest: Manifest
+
+    def describe(self) -> dict[str, object]:
+        """The manifest with the file's name and digest, ready for JSON: what lies beside the file."""
+        record: dict[str, object] = _MANIFEST.dump_python(self.manifest, mode="json")
+        return {"file": self.path.name, "sha256": self.sha256, **record}
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+def sidecar(path: Path) -> Path:
+    """Where the manifest of a file lies: ``mpd-11.onnx`` -> ``mpd-11.json``."""
+    return path.with_suffix(".json")
+
+
+def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple[Manifest, bytes]:
+    """The manifest of a graph and the bytes of the file that carries it."""
+    import onnx_ir as ir
+
+    proto = ir.to_proto(model)
+    manifest = Manifest(
+        schema=SCHEMA,
+        variant=str(request.variant),
+        weights=trained.origin,
+        weights_digest=trained.digest,
+        opset=request.opset,
+        ir_version=proto.ir_version,
+        batch=request.batch,
+        samples=request.samples,
+        min_samples=request.variant.min_samples(),
+        output_choice=request.outputs,
+        pair=request.pair,
+        inputs=ports(proto.graph.input),
+        outputs=ports(proto.graph.output),
+        graph_digest=graph_digest(proto),
+        tools=tools(),
+    )
+    proto.metadata_props.add(key=METADATA_KEY, value=_MANIFEST.dump_json(manifest).decode())
+    return manifest, proto.SerializeToString(deterministic=True)
+
+
+def save(path: Path, manifest: Manifest, content: bytes) -> Artifact:
+    """Write the file, then its sidecar, each in one step."""
+    import json
+
+    artifact = Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
+    atomic.write(path, content)
+    text = json.dumps(artifact.describe(), indent=2) + "\n"
+    atomic.write(sidecar(path), text.encode())
+    return artifact
+
+
+def load(path: Path) -> Artifact:
+    """Read a file of ours back; the manifest inside it is what counts, not the sidecar.
+
+    Raises:
+        HifiError: missing, truncated, changed since it was written, or made by something else.
+    """
+    from google.protobuf.message import DecodeError
+
+    import onnx
+
+    content = read_file(path)
+    try:
+        proto = onnx.ModelProto.FromString(content)
+    except DecodeError:
+        raise HifiError(f"{path} is truncated or no ONNX file: export it again") from None
+    manifest = embedded_manifest(proto, path)
+    if manifest is None:
+        raise HifiError(f"{path} has no manifest: give a file that hifi-export wrote")
+    if manifest.graph_digest != graph_digest(proto):
+        raise HifiError(f"{path} was changed after it was exported (digest): export it again")
+    return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises HifiError where there is none."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HifiError(f"cannot read {path}: {error.strerror}: give an existing file") from None
+
+
+def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
+    """The manifest inside a file, or None for a file of another tool.
+
+    Raises:
+        HifiError: a manifest of another schema, or a damaged one.
+    """
+    texts = [entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY]
+    if not texts:
+        return None
+    try:
+        manifest = _MANIFEST.validate_json(texts[0])
+    except ValidationError:
+        raise HifiError(
+            f"the manifest in {path} is damaged or of another version than {VERSION}: "
+            "export it again"
+        ) from None
+    if manifest.schema != SCHEMA:
+        raise HifiError(
+            f"the manifest in {path} has schema {manifest.schema}, this version reads {SCHEMA}: "
+            "export it again"
+        )
+    return manifest
+
+
+def graph_digest(proto: "onnx.ModelProto") -> str:
+    import onnx
+
+    bare = onnx.ModelProto()
+    bare.CopyFrom(proto)
+    del bare.metadata_props[:]
+    return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
+
+
+def ports(
+    values: "Mapping[int, onnx.ValueInfoProto] | list[onnx.ValueInfoProto]",
+) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            value.name,
+            tuple(dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim),
+        )
+        for value in values
+    )
+
+
+def tools() -> dict[str, str]:
+    """Versions of what an exported file depends on."""
+    import numpy
+    import onnx_ir
+    import torch
+
+    import onnx
+
+    versions = {module.__name__: module.__version__ for module in (torch, onnx, onnx_ir, numpy)}
+    return {"hifi-export": VERSION, **versions}

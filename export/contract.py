@@ -1,0 +1,139 @@
+"""What a finished graph must be, checked on the graph itself after every export.
+
+1. The default domain alone, at exactly the opset that was asked for.
+2. Inputs with the promised names, type and axes; outputs of the same type and batch.
+3. Only operations of the networks themselves: what normalises a weight has no place here.
+4. Weights and biases of every convolution are initializers.
+5. Reflect pads: with dynamic length one for each period; with fixed length one for each period that
+   does not divide it, by a constant amount.
+6. One fold for each period.
+7. No text that describes the machine it was made on.
+"""
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from export.builder import shape_of
+from export.opset import stated_opset
+from export.request import ExportRequest
+from hifigan_ref.errors import HifiError
+
+OPERATIONS = frozenset(
+    "AveragePool Concat Conv Gather LeakyRelu Mod Neg Pad Reshape Shape Slice".split()
+)
+
+
+class ContractError(HifiError):
+    """A finished graph is not what was promised."""
+
+
+def check_graph(model: ir.Model, request: ExportRequest) -> None:
+    """Check a graph against its request.
+
+    Raises:
+        ContractError: with every clause that is broken.
+    """
+    broken = [fault for clause in _CLAUSES for fault in clause(model, request)]
+    if broken:
+        raise ContractError(
+            f"the exported {request.variant} breaks its contract: {'; '.join(broken)}: "
+            "nothing was written; report this with the command line"
+        )
+
+
+def _opset(model: ir.Model, request: ExportRequest) -> list[str]:
+    stated = stated_opset(model)
+    faults = [] if stated == request.opset else [f"opset is {stated}, expected {request.opset}"]
+    if model.functions:
+        faults.append("the file holds functions")
+    return faults
+
+
+def _inputs(model: ir.Model, request: ExportRequest) -> list[str]:
+    expected = (request.batch or "batch", 1, request.samples or "samples")
+    wanted = [(name, ir.DataType.FLOAT, expected) for name in request.inputs]
+    found = [(value.name, value.dtype, shape_of(value)) for value in model.graph.inputs]
+    return [] if found == wanted else [f"inputs are {found}, expected {wanted}"]
+
+
+def _outputs(model: ir.Model, request: ExportRequest) -> list[str]:
+    batch = request.batch or "batch"
+    return [
+        f"output {value.name} is {value.dtype} {shape_of(value)}"
+        for value in model.graph.outputs
+        if value.dtype != ir.DataType.FLOAT or shape_of(value)[0] != batch
+    ]
+
+
+def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
+    del request
+    foreign = {node.op_type for node in model.graph} - OPERATIONS
+    foreign |= {node.domain for node in model.graph if node.domain}
+    return [f"foreign operations {sorted(foreign)}"] if foreign else []
+
+
+def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
+    del request
+    return [
+        f"{node.name}: {role} is computed in the graph"
+        for node in _nodes(model, "Conv")
+        for role, value in zip(("weight", "bias"), node.inputs[1:], strict=False)
+        if value is None or not value.is_initializer()
+    ]
+
+
+def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
+    pads = _nodes(model, "Pad")
+    wanted = [p for p in _periods(request) if request.samples is None or request.samples % p]
+    faults = []
+    if len(pads) != len(wanted):
+        faults.append(f"{len(pads)} pads, expected {len(wanted)}")
+    for node in pads:
+        if node.attributes.get_string("mode", "constant") != "reflect":
+            faults.append(f"{node.name} does not reflect")
+        amounts = node.inputs[1]
+        constant = amounts is not None and amounts.is_initializer()
+        if constant != (request.samples is not None):
+            faults.append(f"{node.name} pads by a {'constant' if constant else 'computed'} amount")
+    return faults
+
+
+def _folds(model: ir.Model, request: ExportRequest) -> list[str]:
+    found = []
+    for node in _nodes(model, "Reshape"):
+        target = node.inputs[1]
+        tensor = None if target is None else target.const_value
+        if tensor is not None and len(tensor.numpy()) == 4:
+            found.append(int(tensor.numpy()[3]))
+    wanted = _periods(request)
+    return [] if sorted(found) == wanted else [f"folds by {sorted(found)}, expected {wanted}"]
+
+
+def _texts(model: ir.Model, request: ExportRequest) -> list[str]:
+    del request
+    holders = [model, model.graph, *model.graph]
+    values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+    told = [h for h in [*holders, *values] if h.doc_string or h.metadata_props]
+    return [f"{len(told)} descriptions left in the graph"] if told else []
+
+
+def _nodes(model: ir.Model, op_type: str) -> list[ir.Node]:
+    return [node for node in model.graph if node.op_type == op_type]
+
+
+def _periods(request: ExportRequest) -> list[int]:
+    variant = request.variant
+    return sorted(map(int, variant.members())) if variant.family == "mpd" else []
+
+
+_CLAUSES: tuple[Callable[[ir.Model, ExportRequest], list[str]], ...] = (
+    _opset,
+    _inputs,
+    _outputs,
+    _operations,
+    _weights,
+    _pads,
+    _folds,
+    _texts,
+)

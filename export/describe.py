@@ -1,0 +1,186 @@
+"""What is in this file? An ONNX graph or a training checkpoint, in records."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export import artifact
+from hifigan_ref.errors import HifiError
+
+if TYPE_CHECKING:
+    from hifigan_ref.checkpoint import Checkpoint
+
+COUNTED_SAMPLES = 8192
+
+
+@dataclass(frozen=True)
+class OnnxDescription:
+    """An ONNX file.
+
+    Attributes:
+        file: its name.
+        intact: whether the digest in the manifest fits; None without a manifest.
+        variant: from the manifest; "" without one.
+        weights: from the manifest; "" without one.
+        opset: by domain.
+        ir_version: of the file format.
+        producer: tool and version.
+        inputs: in order.
+        outputs: in order.
+        operators: how many nodes of each type.
+        parameters: number of values in floating-point initializers.
+        flops_per_sample: floating-point operations per input sample, one item of the batch of
+            8192 samples; None where the graph is not one of ours.
+    """
+
+    file: str
+    intact: bool | None
+    variant: str
+    weights: str
+    opset: Mapping[str, int]
+    ir_version: int
+    producer: str
+    inputs: tuple[artifact.Port, ...]
+    outputs: tuple[artifact.Port, ...]
+    operators: Mapping[str, int]
+    parameters: int
+    flops_per_sample: float | None
+
+
+@dataclass(frozen=True)
+class MemberDescription:
+    """One discriminator of a checkpoint.
+
+    Attributes:
+        name: ``mpd-11``.
+        norms: how many layers have each norm.
+        parameters: number of values, norms' vectors not counted.
+    """
+
+    name: str
+    norms: Mapping[str, int]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class CheckpointDescription:
+    """A training checkpoint.
+
+    Attributes:
+        file: its name.
+        layout: whose mathematics the keys are taken for.
+        container: ``zip`` or ``legacy``.
+        prefixed: whether keys begin with ``module.``.
+        steps: training steps, or None.
+        members: every discriminator it holds.
+    """
+
+    file: str
+    layout: str
+    container: str
+    prefixed: bool
+    steps: int | None
+    members: tuple[MemberDescription, ...]
+
+
+def describe(path: Path) -> OnnxDescription | CheckpointDescription:
+    """Read a file, by its ending or else by its content.
+
+    Raises:
+        HifiError: it is neither.
+    """
+    if path.suffix == ".onnx":
+        return describe_onnx(path)
+    return describe_checkpoint(path)
+
+
+def describe_onnx(path: Path) -> OnnxDescription:
+    """Read an ONNX file, of this tool or another.
+
+    Raises:
+        HifiError: missing, truncated or no ONNX file.
+    """
+    import onnx_ir as ir
+    from google.protobuf.message import DecodeError
+
+    import onnx
+
+    try:
+        proto = onnx.ModelProto.FromString(artifact.read_file(path))
+    except DecodeError:
+        raise HifiError(f"{path} is truncated or no ONNX file: give another file") from None
+    if not proto.graph.node:
+        raise HifiError(f"{path} holds no ONNX graph: give another file")
+    manifest = artifact.embedded_manifest(proto, path)
+    floats = [t for t in proto.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    model = ir.from_proto(proto)
+    return OnnxDescription(
+        file=path.name,
+        intact=manifest and manifest.graph_digest == artifact.graph_digest(proto),
+        variant=manifest.variant if manifest else "",
+        weights=manifest.weights if manifest else "",
+        opset={entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},
+        ir_version=proto.ir_version,
+        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        inputs=artifact.ports(proto.graph.input),
+        outputs=artifact.ports(proto.graph.output),
+        operators=dict(sorted(Counter(node.op_type for node in proto.graph.node).items())),
+        parameters=sum(_size(tensor.dims) for tensor in floats),
+        flops_per_sample=_flops_per_sample(model, manifest),
+    )
+
+
+def describe_checkpoint(path: Path) -> CheckpointDescription:
+    """Read a training checkpoint.
+
+    Raises:
+        HifiError: as ``read_checkpoint``.
+    """
+    from hifigan_ref.checkpoint import LAYOUT, read_checkpoint
+
+    checkpoint = read_checkpoint(path)
+    members = [m for family in checkpoint.families for m in _members(checkpoint, family)]
+    return CheckpointDescription(
+        checkpoint.name,
+        LAYOUT,
+        checkpoint.container,
+        checkpoint.prefixed,
+        checkpoint.steps,
+        tuple(members),
+    )
+
+
+def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
+    from hifigan_ref.variant import Variant, find_family
+
+    described = []
+    for index, member in enumerate(find_family(family).members):
+        root = f"discriminators.{index}."
+        layers = [v for path, v in checkpoint.families[family].items() if path.startswith(root)]
+        norms = Counter(layer.norm for layer in layers)
+        counted = [
+            tensor.numel()
+            for layer in layers
+            for name, tensor in layer.tensors.items()
+            if not name.endswith(("_u", "_v"))
+        ]
+        described.append(MemberDescription(str(Variant(family, member)), norms, sum(counted)))
+    return described
+
+
+def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:  # type: ignore[name-defined] # noqa: F821
+    from export.flops import count_flops
+
+    if manifest is None:
+        return None
+    batch, samples = manifest.batch or 1, manifest.samples or COUNTED_SAMPLES
+    total = sum(layer.flops for layer in count_flops(model, batch, samples))
+    return total / (batch * samples * len(manifest.inputs))
+
+
+def _size(dims: object) -> int:
+    import numpy as np
+
+    return int(np.prod(list(dims), dtype=np.int64))  # type: ignore[call-overload]

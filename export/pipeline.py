@@ -1,0 +1,55 @@
+"""One way through: build, fold, trace, check, verify, save."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export import artifact, atomic
+from export.request import ExportRequest
+
+if TYPE_CHECKING:
+    from export.fold import FoldReport
+    from export.verify import Verification
+    from hifigan_ref.trained import Trained
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A new file and how well it was made.
+
+    Attributes:
+        artifact: the file.
+        folding: what was folded, with its error.
+        verification: the worst output against PyTorch.
+    """
+
+    artifact: artifact.Artifact
+    folding: "FoldReport"
+    verification: "Verification"
+
+
+def export_onnx(request: ExportRequest, trained: "Trained", path: Path) -> Exported:
+    """Export a network to ``path`` and its manifest beside it; on any error write nothing.
+
+    Raises:
+        HifiError: the weights cannot be folded, the graph is refused, or the path is not writable.
+    """
+    from export.contract import check_graph
+    from export.fold import fold
+    from export.interface import interface
+    from export.to_onnx import to_onnx
+    from export.verify import verify
+    from hifigan_ref.norms import norm_of
+    from hifigan_ref.trained import convolutions
+
+    atomic.check_writable(path.parent)
+    folded = copy.deepcopy(trained.module)
+    normed = [norm_of(conv) != "none" for conv in convolutions(folded).values()]
+    report = fold(folded)
+    assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
+    model = to_onnx(folded, request)
+    check_graph(model, request)
+    manifest, content = artifact.seal(model, request, trained)
+    verification = verify(content, request, interface(folded, request))
+    return Exported(artifact.save(path, manifest, content), report, verification)

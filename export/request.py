@@ -1,0 +1,58 @@
+"""What to export: validated once, then only read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hifigan_ref.errors import HifiError
+from hifigan_ref.variant import Variant
+
+OPSETS = range(11, 27)
+DEFAULT_OPSET = 18
+
+Outputs = Literal["all", "scores"]
+OUTPUTS: tuple[Outputs, ...] = ("all", "scores")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One graph.
+
+    Attributes:
+        variant: network.
+        opset: exact version of ONNX's default domain.
+        batch: N of each input, or None for a dynamic axis named ``batch``.
+        samples: T of each input, or None for a dynamic axis named ``samples``.
+        outputs: ``all`` (scores and feature maps) or ``scores``.
+        pair: inputs ``y`` and ``y_hat`` in one pass instead of ``y``.
+
+    Raises:
+        HifiError: on construction, for a value that is out of range.
+    """
+
+    variant: Variant
+    opset: int = DEFAULT_OPSET
+    batch: int | None = None
+    samples: int | None = None
+    outputs: Outputs = "all"
+    pair: bool = False
+
+    def __post_init__(self) -> None:
+        shortest = self.variant.min_samples()
+        if self.opset not in OPSETS:
+            raise HifiError(
+                f"opset {self.opset} is out of range: choose {OPSETS.start} to {OPSETS[-1]}"
+            )
+        if self.batch is not None and self.batch < 1:
+            raise HifiError(f"batch {self.batch} is not positive: choose 1 or more")
+        if self.samples is not None and self.samples < shortest:
+            raise HifiError(
+                f"{self.samples} samples are too few for {self.variant}: "
+                f"choose {shortest} or more (a reflect pad must be shorter than the signal)"
+            )
+        if self.outputs not in OUTPUTS:
+            raise HifiError(f"outputs {self.outputs!r}: choose from {', '.join(OUTPUTS)}")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, each (N, 1, T)."""
+        return ("y", "y_hat") if self.pair else ("y",)

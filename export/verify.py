@@ -1,0 +1,126 @@
+"""Run a finished file in onnxruntime and hold it against the network it came from.
+
+This catches a wrong graph, not rounding: the error of a precision is what the benchmark measures.
+The lengths are chosen so that every period meets no pad at all and its largest one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.interface import Interface
+from export.request import ExportRequest
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LENGTHS = (2310, 2311)  # 2 * 3 * 5 * 7 * 11 divides by every period; one more leaves 1 over
+BATCH = 2
+MIN_SNR_DB = 60.0  # a wrong graph stays below 20, rounding in float32 above 100
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The worst output of the comparison.
+
+    Attributes:
+        output: its name.
+        snr_db: signal-to-noise ratio against PyTorch in float32, dB.
+        samples: the T at which it was seen.
+    """
+
+    output: str
+    snr_db: float
+    samples: int
+
+
+def snr_db(reference: Array, candidate: Array) -> float:
+    """10 log10 of signal power over error power, in dB; inf where equal, -inf where not finite."""
+    signal = reference.astype(np.float64)
+    error = candidate.astype(np.float64) - signal
+    noise_power = float(np.square(error).sum())
+    signal_power = float(np.square(signal).sum())
+    if not np.isfinite(noise_power):
+        return -np.inf
+    if noise_power == 0:
+        return np.inf
+    return float(10 * np.log10(signal_power / noise_power)) if signal_power else -np.inf
+
+
+def example_inputs(
+    request: ExportRequest, batch: int, samples: int
+) -> dict[str, NDArray[np.float32]]:
+    """Speech for each input, another stretch of it for each, (N, 1, T)."""
+    clip = audio.clip()
+    return {
+        name: clip.batch(batch, samples, first=i * batch) for i, name in enumerate(request.inputs)
+    }
+
+
+def run_torch(
+    function: Interface, inputs: Mapping[str, NDArray[np.floating]]
+) -> dict[str, NDArray[np.floating]]:
+    """Outputs of PyTorch in the precision of the inputs."""
+    import torch
+
+    with torch.inference_mode():
+        outputs = function(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+
+def verify(content: bytes, request: ExportRequest, function: Interface) -> Verification:
+    """Check the bytes of a file before they are written.
+
+    Args:
+        content: the file.
+        request: what was asked for.
+        function: the folded network.
+
+    Raises:
+        HifiError: onnx or onnxruntime refuses the file, or its numbers are not the network's.
+    """
+    session = _load(content, request)
+    worst: list[Verification] = []
+    for samples in (request.samples,) if request.samples else LENGTHS:
+        inputs = example_inputs(request, request.batch or BATCH, samples)
+        expected = run_torch(function, inputs)
+        names = [output.name for output in session.get_outputs()]
+        if names != list(expected):
+            raise HifiError(f"outputs are {names}, expected {list(expected)}: report this")
+        found = dict(zip(expected, session.run(list(expected), inputs), strict=True))
+        for name, reference in expected.items():
+            same = reference.shape == found[name].shape
+            ratio = snr_db(reference, found[name]) if same else -np.inf
+            worst.append(Verification(name, ratio, samples))
+    lowest = min(worst, key=lambda entry: entry.snr_db)
+    if not lowest.snr_db >= MIN_SNR_DB:
+        raise HifiError(
+            f"the exported {request.variant} computes something else than PyTorch: "
+            f"{lowest.output} at {lowest.samples} samples has an SNR of {lowest.snr_db:.1f} dB, "
+            f"{MIN_SNR_DB:.0f} or more is expected: nothing was written; report this"
+        )
+    return lowest
+
+
+def _load(content: bytes, request: ExportRequest) -> "ort.InferenceSession":  # type: ignore[name-defined] # noqa: F821
+    import onnxruntime as ort
+
+    import onnx
+
+    try:
+        onnx.checker.check_model(content, full_check=True)
+        return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnx raises its own types and onnxruntime's derive from none but Exception.
+        raise HifiError(
+            f"opset {request.opset} of {request.variant} is refused: "
+            f"{str(error).strip().splitlines()[0]}: choose another opset or a newer onnxruntime "
+            f"(here {ort.__version__})"
+        ) from None

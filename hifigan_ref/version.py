@@ -1,0 +1,3 @@
+"""The version of the toolkit, readable without installing it."""
+
+VERSION = "0.1.0"
