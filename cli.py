@@ -20,7 +20,7 @@ from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
     from bench.records import Report, Result
-    from export.pipeline import Exported
+    from bench.suite import Plan
     from hifigan_ref.trained import Weights
 
 PARITY_FAILED = 3
@@ -104,6 +104,7 @@ def export_onnx(
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
     from export import atomic, pipeline
+    from export.as_text import export_line
     from export.request import ExportRequest
     from hifigan_ref.variant import all_variants
 
@@ -121,7 +122,7 @@ def export_onnx(
         exported = pipeline.export_onnx(request, weights.build(request.variant), path)
         manifests.append(exported.artifact.describe())
         if not as_json:
-            typer.echo(_export_line(exported))
+            typer.echo(export_line(exported))
     if as_json:
         typer.echo(json.dumps(manifests[0] if len(manifests) == 1 else manifests, indent=2))
 
@@ -132,14 +133,11 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Say what an ONNX file or a checkpoint holds."""
+    from export.as_text import lines
     from export.describe import describe
 
-    description = asdict(describe(file))
-    if as_json:
-        typer.echo(json.dumps(description, indent=2))
-        return
-    for line in _lines(description):
-        typer.echo(line)
+    found = describe(file)
+    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(lines(found)))
 
 
 @bench_app.callback(invoke_without_command=True)
@@ -167,7 +165,7 @@ def bench(
     out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("reports"),
     limit: Annotated[
         float, typer.Option("--limit", help="Seconds of sampling per row, at most.")
-    ] = 20.0,
+    ] = 10.0,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     if context.invoked_subcommand is not None:
@@ -207,7 +205,9 @@ def list_backends() -> None:
 
     for name, backend in backends().items():
         missing = backend.missing()
-        typer.echo(f"{name:<16}{'runs here' if missing is None else 'missing':<12}{backend.purpose}")
+        typer.echo(
+            f"{name:<16}{'runs here' if missing is None else 'missing':<12}{backend.purpose}"
+        )
         if missing is not None:
             typer.echo(f"{'':<28}{missing}")
 
@@ -247,52 +247,15 @@ def _weights(checkpoint: Path | None, seed: int) -> "Weights":
     return read_checkpoint(checkpoint)
 
 
-def _export_line(exported: "Exported") -> str:
-    manifest, folding = exported.artifact.manifest, exported.folding
-    folded = folding.weight_norm + folding.spectral_norm
-    return (
-        f"{exported.artifact.path}  opset {manifest.opset}, {folded} norms folded "
-        f"(largest error {folding.max_relative_error:.1e}), worst output "
-        f"{exported.verification.output} at {exported.verification.snr_db:.0f} dB of PyTorch"
-    )
-
-
-def _measure(plan: "Plan", weights: "Weights") -> "Report":  # type: ignore[name-defined] # noqa: F821
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-    from rich.progress import TimeElapsedColumn
-
+def _measure(plan: "Plan", weights: "Weights") -> "Report":
     from bench.machine import this_machine
-    from bench.records import SCHEMA, Report
+    from bench.render.live import watch
     from bench.roofline import measure_ceiling
-    from bench.suite import Phase, sweep
+    from bench.suite import report_of, sweep
 
     machine = this_machine()
-    results: list[Result] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20))
-    more = (MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("ceiling: matrix product", total=plan.cells)
-        ceiling = measure_ceiling(plan.threads)
-        for step in sweep(plan, weights):
-            if isinstance(step, Phase):
-                progress.update(task, description=step.label)
-            else:
-                results.append(step)
-                progress.advance(task)
-    recording = plan.recording
-    return Report(
-        schema=SCHEMA,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        tool=f"hifi-export {VERSION}",
-        machine=machine,
-        ceiling=ceiling,
-        sample_rate=recording.rate,
-        notes=(recording.note,) if recording.note else (),
-        results=tuple(results),
-    )
+    ceiling = measure_ceiling(plan.threads)
+    return report_of(plan, machine, ceiling, watch(sweep(plan, weights), plan.cells))
 
 
 def _save(report: "Report", folder: Path) -> None:
@@ -318,30 +281,6 @@ def _exit_code(results: "tuple[Result, ...]") -> int:
     if all(isinstance(result.measurement, Skipped) for result in results):
         return NOTHING_MEASURED
     return 0
-
-
-def _lines(value: object, indent: str = "") -> list[str]:
-    """A nested record as indented lines."""
-    lines: list[str] = []
-    assert isinstance(value, dict)
-    for key, held in value.items():
-        name = f"{indent}{str(key).replace('_', ' ')}"
-        if isinstance(held, dict):
-            lines.append(f"{name}: {', '.join(f'{k} {v}' for k, v in held.items())}")
-        elif isinstance(held, (list, tuple)):
-            lines.append(f"{name}:")
-            lines += [f"{indent}  {', '.join(map(_flat, entry.values()))}" for entry in held]
-        else:
-            lines.append(f"{name}: {'-' if held is None or held == '' else held}")
-    return lines
-
-
-def _flat(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {held}" for key, held in value.items())
-    if isinstance(value, (list, tuple)):
-        return f"({', '.join(map(str, value))})"
-    return str(value)
 
 
 def _run(app: Callable[[], object]) -> None:

@@ -28,7 +28,7 @@ class Limits:
 
     warmup: float = 10.0
     least: float = 3.0
-    most: float = 20.0
+    most: float = 10.0
 
 
 def is_warm(seconds: Sequence[float]) -> bool:

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 from bench import parity
 from bench.backend import Backend, Case, backends
 from bench.measure import measure
-from bench.records import Parity, Result, Skipped, Workload
+from bench.records import (
+    SCHEMA,
+    Ceiling,
+    Machine,
+    Parity,
+    Report,
+    Result,
+    Skipped,
+    Workload,
+)
 from bench.stopping import Limits
 from export.cache import cached_export
 from export.flops import count_flops
@@ -17,6 +27,7 @@ from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Weights
 from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Plan:
     pair: bool
     threads: int
     recording: Recording
-    limits: Limits = Limits()
+    limits: Limits
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -101,6 +112,23 @@ def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
                 yield from _cell(name, case, expected, plan.limits)
 
 
+def report_of(
+    plan: Plan, machine: Machine, ceiling: Ceiling, results: tuple[Result, ...]
+) -> Report:
+    """The record of a finished sweep."""
+    recording = plan.recording
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=machine,
+        ceiling=ceiling,
+        sample_rate=recording.rate,
+        notes=(recording.note,) if recording.note else (),
+        results=results,
+    )
+
+
 def _cell(
     name: str, case: Case, expected: parity.Reference, limits: Limits
 ) -> Iterator[Phase | Result]:
@@ -131,7 +159,7 @@ def _run(backend: Backend, case: Case, expected: parity.Reference, limits: Limit
         finally:
             session.close()
     # A runtime fails in types of its own; whatever it says becomes its row.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         told = (str(error).strip().splitlines() or [""])[0]
         return _skipped(backend.name, case, f"failed: {type(error).__name__}: {told}")
     return Result(

@@ -1,7 +1,7 @@
 """An ONNX file with its manifest: written in one step, read back only if nothing changed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +90,7 @@ class Artifact:
     manifest: Manifest
 
     def describe(self) -> dict[str, object]:
-        """The manifest with the file's name and digest, ready for JSON: what lies beside the file."""
+        """The manifest with the file's name and digest: the JSON that lies beside the file."""
         record: dict[str, object] = _MANIFEST.dump_python(self.manifest, mode="json")
         return {"file": self.path.name, "sha256": self.sha256, **record}
 
@@ -146,9 +146,8 @@ def load(path: Path) -> Artifact:
     Raises:
         HifiError: missing, truncated, changed since it was written, or made by something else.
     """
-    from google.protobuf.message import DecodeError
-
     import onnx
+    from google.protobuf.message import DecodeError
 
     content = read_file(path)
     try:
@@ -196,6 +195,7 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
 
 
 def graph_digest(proto: "onnx.ModelProto") -> str:
+    """sha256 of a file without its metadata."""
     import onnx
 
     bare = onnx.ModelProto()
@@ -205,8 +205,9 @@ def graph_digest(proto: "onnx.ModelProto") -> str:
 
 
 def ports(
-    values: "Mapping[int, onnx.ValueInfoProto] | list[onnx.ValueInfoProto]",
+    values: "Iterable[onnx.ValueInfoProto]",
 ) -> tuple[Port, ...]:
+    """Names and shapes of a graph's inputs or outputs."""
     return tuple(
         Port(
             value.name,
@@ -218,11 +219,13 @@ def ports(
 
 def tools() -> dict[str, str]:
     """Versions of what an exported file depends on."""
-    import numpy
-    import onnx_ir
+    from importlib.metadata import version
+
     import torch
 
-    import onnx
-
-    versions = {module.__name__: module.__version__ for module in (torch, onnx, onnx_ir, numpy)}
-    return {"hifi-export": VERSION, **versions}
+    libraries = ("onnx", "onnx-ir", "numpy")
+    return {
+        "hifi-export": VERSION,
+        "torch": torch.__version__,
+        **{library: version(library) for library in libraries},
+    }

@@ -20,7 +20,8 @@ from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 
 OPERATIONS = frozenset(
-    "AveragePool Concat Conv Gather LeakyRelu Mod Neg Pad Reshape Shape Slice".split()
+    {"AveragePool", "Concat", "Conv", "LeakyRelu", "Pad", "Reshape", "Slice"}
+    | {"Gather", "Mod", "Neg", "Shape"}  # of lengths
 )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from export import artifact
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from hifigan_ref.checkpoint import Checkpoint
 
 COUNTED_SAMPLES = 8192
@@ -102,10 +105,9 @@ def describe_onnx(path: Path) -> OnnxDescription:
     Raises:
         HifiError: missing, truncated or no ONNX file.
     """
+    import onnx
     import onnx_ir as ir
     from google.protobuf.message import DecodeError
-
-    import onnx
 
     try:
         proto = onnx.ModelProto.FromString(artifact.read_file(path))
@@ -118,7 +120,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
     model = ir.from_proto(proto)
     return OnnxDescription(
         file=path.name,
-        intact=manifest and manifest.graph_digest == artifact.graph_digest(proto),
+        intact=manifest.graph_digest == artifact.graph_digest(proto) if manifest else None,
         variant=manifest.variant if manifest else "",
         weights=manifest.weights if manifest else "",
         opset={entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},
@@ -127,7 +129,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         inputs=artifact.ports(proto.graph.input),
         outputs=artifact.ports(proto.graph.output),
         operators=dict(sorted(Counter(node.op_type for node in proto.graph.node).items())),
-        parameters=sum(_size(tensor.dims) for tensor in floats),
+        parameters=sum(prod(tensor.dims) for tensor in floats),
         flops_per_sample=_flops_per_sample(model, manifest),
     )
 
@@ -159,7 +161,7 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
     for index, member in enumerate(find_family(family).members):
         root = f"discriminators.{index}."
         layers = [v for path, v in checkpoint.families[family].items() if path.startswith(root)]
-        norms = Counter(layer.norm for layer in layers)
+        norms = dict(Counter(str(layer.norm) for layer in layers))
         counted = [
             tensor.numel()
             for layer in layers
@@ -170,7 +172,7 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
     return described
 
 
-def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:  # type: ignore[name-defined] # noqa: F821
+def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:
     from export.flops import count_flops
 
     if manifest is None:
@@ -178,9 +180,3 @@ def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> 
     batch, samples = manifest.batch or 1, manifest.samples or COUNTED_SAMPLES
     total = sum(layer.flops for layer in count_flops(model, batch, samples))
     return total / (batch * samples * len(manifest.inputs))
-
-
-def _size(dims: object) -> int:
-    import numpy as np
-
-    return int(np.prod(list(dims), dtype=np.int64))  # type: ignore[call-overload]

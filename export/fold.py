@@ -56,7 +56,7 @@ def fold(module: nn.Module) -> FoldReport:
 
 def is_plain(conv: nn.Module) -> bool:
     """Whether a layer's weight is an ordinary parameter that nothing recomputes."""
-    hooked = bool(conv._forward_pre_hooks)
+    hooked = bool(conv._forward_pre_hooks)  # noqa: SLF001
     return "weight" in dict(conv.named_parameters(recurse=False)) and not hooked
 
 
@@ -65,7 +65,7 @@ def _fold_layer(name: str, conv: Conv) -> float:
     if norm == "none":
         return 0.0
     weight = _weight_norm(conv) if norm == "weight_norm" else _spectral_norm(name, conv)
-    for hook in conv._forward_pre_hooks.values():
+    for hook in conv._forward_pre_hooks.values():  # noqa: SLF001
         hook(conv, ())  # the older API computes the weight only before a forward pass
     used = conv.weight.detach()
     _strip(conv, norm)
@@ -98,7 +98,8 @@ def _weight_norm(conv: Conv) -> Tensor:
     """g v / |v|, the norm over all axes but the first."""
     parametrized = [f"parametrizations.weight.original{i}" for i in (0, 1)]
     g, v = _tensors(conv, ("weight_g", "weight_v"), tuple(parametrized))
-    return g * v / v.flatten(1).norm(dim=1).view_as(g)
+    length: Tensor = torch.linalg.vector_norm(v.flatten(1), dim=1)
+    return g * v / length.view_as(g)
 
 
 def _spectral_norm(name: str, conv: Conv) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from export.builder import Builder, Dim, Extent, ShapeOf, shape_of
+from export.builder import Attribute, Builder, Dim, Extent, ShapeOf, shape_of
 from export.fold import is_plain
 
 END = 2**63 - 1
@@ -26,7 +26,7 @@ def conv(graph: Builder, name: str, layer: nn.Conv1d | nn.Conv2d, x: ir.Value) -
     assert layer.bias is not None, name
     inputs = [x, graph.weight(f"{name}.weight", layer.weight.detach().numpy())]
     inputs.append(graph.weight(f"{name}.bias", layer.bias.detach().numpy()))
-    attributes = {
+    attributes: dict[str, Attribute] = {
         "kernel_shape": layer.kernel_size,
         "strides": layer.stride,
         "pads": (*layer.padding, *layer.padding),
@@ -42,15 +42,16 @@ def conv(graph: Builder, name: str, layer: nn.Conv1d | nn.Conv2d, x: ir.Value) -
 
 def avg_pool(graph: Builder, name: str, layer: nn.AvgPool1d, x: ir.Value) -> ir.Value:
     """(N, C, T) -> (N, C, T'), zeros of the padding counted in the mean."""
-    attributes = {
-        "kernel_shape": layer.kernel_size,
-        "strides": layer.stride,
-        "pads": (*layer.padding, *layer.padding),
+    size, stride, padding = map(_single, (layer.kernel_size, layer.stride, layer.padding))
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": size,
+        "strides": stride,
+        "pads": (*padding, *padding),
         "count_include_pad": int(layer.count_include_pad),
     }
     assert not layer.ceil_mode, name
     n, c, *spatial = shape_of(x)
-    lengths = _windows(spatial, layer.kernel_size, layer.stride, layer.padding)
+    lengths = _windows(spatial, size, stride, padding)
     return graph.op(name, "AveragePool", [x], (n, c, *lengths), attributes)
 
 
@@ -126,7 +127,7 @@ def getitem(graph: Builder, name: str, x: ir.Value | ShapeOf, index: Any) -> Any
     return graph.op(name, "Slice", [x, *bounds, graph.ints(0)], (rows, *shape_of(x)[1:]))
 
 
-def get_attribute(graph: Builder, name: str, x: ir.Value, attribute: str) -> ShapeOf:
+def get_attribute(_graph: Builder, name: str, x: ir.Value, attribute: str) -> ShapeOf:
     """``x.shape``."""
     assert attribute == "shape", f"{name}: only .shape is known of a tensor"
     return ShapeOf(x)
@@ -144,10 +145,14 @@ def modulo(graph: Builder, name: str, x: int | Dim, divisor: int) -> int | Dim:
     return graph.integer(name, "Mod", [x.value, graph.ints(divisor)])
 
 
+def _single(value: int | tuple[int]) -> tuple[int]:
+    return (value,) if isinstance(value, int) else value
+
+
 def _windows(
     lengths: Sequence[Extent], spans: Sequence[int], strides: Sequence[int], pads: Sequence[int]
 ) -> list[int | None]:
-    """Number of window positions along each axis; an axis of window 1 and stride 1 keeps its."""
+    """Number of window positions along each axis."""
     return [
         (length + 2 * p - span) // stride + 1 if isinstance(length, int) else None
         for length, span, stride, p in zip(lengths, spans, strides, pads, strict=True)

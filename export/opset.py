@@ -1,6 +1,5 @@
 """The opset that was asked for, exactly."""
 
-import onnx
 import onnx_ir as ir
 
 from hifigan_ref.errors import HifiError

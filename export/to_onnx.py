@@ -9,7 +9,7 @@ from typing import Any
 import onnx_ir as ir
 from torch import fx, nn
 
-from export import opset, ops
+from export import ops, opset
 from export.builder import Builder, shape_of
 from export.interface import interface
 from export.request import ExportRequest

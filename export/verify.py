@@ -17,7 +17,7 @@ from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
-    from torch import nn
+    import onnxruntime as ort
 
 LENGTHS = (2310, 2311)  # 2 * 3 * 5 * 7 * 11 divides by every period; one more leaves 1 over
 BATCH = 2
@@ -109,16 +109,15 @@ def verify(content: bytes, request: ExportRequest, function: Interface) -> Verif
     return lowest
 
 
-def _load(content: bytes, request: ExportRequest) -> "ort.InferenceSession":  # type: ignore[name-defined] # noqa: F821
-    import onnxruntime as ort
-
+def _load(content: bytes, request: ExportRequest) -> "ort.InferenceSession":
     import onnx
+    import onnxruntime as ort
 
     try:
         onnx.checker.check_model(content, full_check=True)
         return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        # onnx raises its own types and onnxruntime's derive from none but Exception.
+    # onnx raises its own types and onnxruntime's derive from none but Exception.
+    except Exception as error:  # noqa: BLE001
         raise HifiError(
             f"opset {request.opset} of {request.variant} is refused: "
             f"{str(error).strip().splitlines()[0]}: choose another opset or a newer onnxruntime "

@@ -128,7 +128,7 @@ def _load(path: Path) -> Mapping[Any, Any]:
             "save its state dicts alone, or give an undamaged file"
         ) from None
     # The unpickler is fed untrusted bytes here and can stumble over them in any way.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise HifiError(
             f"checkpoint {path} is truncated or no PyTorch file ({_first_line(error)}): "
             "copy it again"
@@ -181,15 +181,14 @@ def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str])
     bias = own.pop("bias", None)
     if bias is None:
         problems.append(f"missing {path}.bias")
-    for norm, found, names in _SPELLINGS:
-        if set(found) <= set(own):
-            tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
-            break
-    else:
+    spelling = next((each for each in _SPELLINGS if set(each[1]) <= set(own)), None)
+    if spelling is None:
         problems.append(
             f"missing {path}.weight (in any spelling; found {sorted(own) or 'nothing'})"
         )
         return None
+    norm, found, names = spelling
+    tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
     problems += [f"extra {path}.{key}" for key in sorted(own)]
     tensors["bias"] = bias
     shapes = _shapes(conv)

@@ -56,7 +56,7 @@ class DiscriminatorP(nn.Module):
         """
         # No branch on T: a tracer would freeze it for every later length.
         x = F.pad(y, (0, -y.shape[-1] % self.period), mode="reflect")  # (N, 1, T + n_pad)
-        x = x.unflatten(-1, (-1, self.period))  # (N, 1, (T + n_pad) / p, p)
+        x = x.unflatten(-1, (-1, self.period))  # type: ignore[no-untyped-call] # (N, 1, (T + n_pad) / p, p)
         fmaps = []
         for conv in self.convs:
             x = F.leaky_relu(conv(x), SLOPE)  # (N, C, L, p)

@@ -97,7 +97,7 @@ class _Msd:
     def build(self, members: Sequence[str]) -> nn.Module:
         return MultiScaleDiscriminator([int(member) for member in members])
 
-    def min_samples(self, member: str) -> int:
+    def min_samples(self, member: str) -> int:  # noqa: ARG002
         return 1
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv1d_weight, conv2d_weight
 
 from hifigan_ref import audio
 from hifigan_ref.norms import norm_of
@@ -69,8 +70,9 @@ def _fill_weight_norm(conv: Conv, x: Tensor, generator: torch.Generator) -> None
     norm = drawn.flatten(1).norm(dim=1).view(-1, *[1] * (drawn.dim() - 1))
     # The direction gets a length of its own: a reader that ignores g must not get away with it.
     length = 2.0 ** _normal(norm.shape, generator)
-    conv.parametrizations.weight.original0.data = gain * norm  # type: ignore[union-attr]
-    conv.parametrizations.weight.original1.data = drawn * length  # type: ignore[union-attr]
+    state = conv.state_dict()  # shares its tensors with the layer
+    state["parametrizations.weight.original0"].copy_(gain * norm)
+    state["parametrizations.weight.original1"].copy_(drawn * length)
     _fill_bias(conv, BIAS * GAIN, generator)
 
 
@@ -87,10 +89,9 @@ def _fill_spectral(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
         share /= 2
     raw = (UNNORMALISED * weight).bfloat16().double()  # coarse: the same bits on every machine
     _, u, v = _top_singular(raw)
-    parametrization = conv.parametrizations.weight  # type: ignore[union-attr]
-    parametrization.original.data = raw  # type: ignore[union-attr]
-    parametrization[0]._u.copy_(u)  # type: ignore[index]
-    parametrization[0]._v.copy_(v)  # type: ignore[index]
+    state = conv.state_dict()  # shares its tensors with the layer
+    for name, value in (("original", raw), ("0._u", u), ("0._v", v)):
+        state[f"parametrizations.weight.{name}"].copy_(value)
     _fill_bias(conv, BIAS * float(f"{rms:.3g}"), generator)
 
 
@@ -100,8 +101,8 @@ def _aligned(conv: Conv, x: Tensor, generator: torch.Generator) -> Tensor:
     A sum of patches is what the gradient of a convolution with respect to its weight is.
     """
     noise = _normal(_response(conv, conv.weight)(x).shape, generator)
-    gradient = nn.grad.conv1d_weight if isinstance(conv, nn.Conv1d) else nn.grad.conv2d_weight
-    weight: Tensor = gradient(  # type: ignore[operator]
+    gradient = conv1d_weight if isinstance(conv, nn.Conv1d) else conv2d_weight
+    weight: Tensor = gradient(  # type: ignore[no-untyped-call]
         x, conv.weight.shape, noise, conv.stride, conv.padding, conv.dilation, conv.groups
     )
     return weight / _top_singular(weight)[0]
@@ -124,7 +125,7 @@ def _top_singular(weight: Tensor) -> tuple[float, Tensor, Tensor]:
 
 def _response(conv: Conv, weight: Tensor) -> Callable[[Tensor], Tensor]:
     """The layer without bias and with another weight."""
-    return lambda x: conv._conv_forward(x, weight, None)
+    return lambda x: conv._conv_forward(x, weight, None)  # noqa: SLF001
 
 
 def _fill_bias(conv: Conv, scale: float, generator: torch.Generator) -> None:

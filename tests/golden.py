@@ -264,7 +264,7 @@ def discriminator_p(state: State, period: int, y: NDArray[Any]) -> tuple[Array, 
     batch = y.shape[0]
     maps = []
     for x in _stack(_fold_period(y, period), parameters, PERIOD_LAYERS):
-        # (N * period, C, T') -> (N, C, T', period)
+        # from (N * period, C, T') to (N, C, T', period)
         maps.append(x.reshape(batch, period, *x.shape[1:]).transpose(0, 2, 3, 1))
     return maps[-1].reshape(batch, -1), maps
 

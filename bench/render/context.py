@@ -1,24 +1,38 @@
 """The lines around a report's table, as text: what a reader must know to read it."""
 
-from bench.records import Report
+from bench.records import Ceiling, Machine, Report
 
 
 def context(report: Report) -> tuple[str, ...]:
     """Machine, ceiling, workload and notes, a line each."""
-    machine, ceiling = report.machine, report.ceiling
-    loads = [result.workload for result in report.results]
-    samples = sorted({load.samples for load in loads})
     return (
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 2**30:.0f} GiB, "
-        f"{machine.system}, load {machine.load:.1f}",
-        ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items())),
-        f"ceiling: {ceiling.gflop_per_second:.0f} GFLOP/s, float32 product of {ceiling.size} x "
-        f"{ceiling.size} matrices on {ceiling.threads} threads",
-        f"{', '.join(map(str, samples))} samples at {report.sample_rate} Hz from "
-        f"{', '.join(sorted({load.source for load in loads}))}; "
-        f"outputs: {', '.join(sorted({load.outputs for load in loads}))}; "
-        f"weights: {', '.join(sorted({load.weights for load in loads}))}; "
-        f"threads: {', '.join(sorted({str(load.threads) for load in loads}))}",
-        "latency, host clock, one call after the other; SNR against PyTorch in float64, worst output",
+        _machine(report.machine),
+        ", ".join(f"{name} {version}" for name, version in sorted(report.machine.versions.items())),
+        _ceiling(report.ceiling),
+        _workload(report),
+        "latency: host clock, one call after the other; SNR: worst output against float64 PyTorch",
         *report.notes,
     )
+
+
+def _machine(machine: Machine) -> str:
+    memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
+    place = f"{machine.cpu}, {machine.cores} cores, {memory}, {machine.system}"
+    return f"{place}, load {machine.load:.1f}"
+
+
+def _ceiling(ceiling: Ceiling) -> str:
+    product = f"float32 product of {ceiling.size} x {ceiling.size} matrices"
+    speed = f"{ceiling.gflop_per_second:.0f} GFLOP/s"
+    return f"ceiling: {speed}, {product} on {ceiling.threads} threads"
+
+
+def _workload(report: Report) -> str:
+    loads = [result.workload for result in report.results]
+
+    def every(attribute: str) -> str:
+        return ", ".join(sorted({str(getattr(load, attribute)) for load in loads}))
+
+    signal = f"{every('samples')} samples at {report.sample_rate} Hz from {every('source')}"
+    rest = f"outputs: {every('outputs')}; weights: {every('weights')}; threads: {every('threads')}"
+    return f"{signal}; {rest}"

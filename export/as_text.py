@@ -1,0 +1,69 @@
+"""What was made and what was found, as lines for a terminal."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from export.artifact import Port
+from export.describe import CheckpointDescription, OnnxDescription
+
+if TYPE_CHECKING:
+    from export.pipeline import Exported
+
+UNKNOWN = "-"
+DIGEST = {True: "fits its manifest", False: "DOES NOT FIT its manifest", None: "has no manifest"}
+
+
+def export_line(exported: "Exported") -> str:
+    """One line for a new file."""
+    manifest, folding = exported.artifact.manifest, exported.folding
+    worst = exported.verification
+    norms = folding.weight_norm + folding.spectral_norm
+    return (
+        f"{exported.artifact.path}  opset {manifest.opset}; {norms} norms folded, largest error "
+        f"{folding.max_relative_error:.1e}; worst output {worst.output}, "
+        f"{worst.snr_db:.0f} dB from PyTorch"
+    )
+
+
+def lines(found: OnnxDescription | CheckpointDescription) -> list[str]:
+    """A description, a fact a line."""
+    return _onnx(found) if isinstance(found, OnnxDescription) else _checkpoint(found)
+
+
+def _onnx(found: OnnxDescription) -> list[str]:
+    flops = found.flops_per_sample
+    return [
+        f"file: {found.file}, {DIGEST[found.intact]}",
+        f"network: {found.variant or UNKNOWN}",
+        f"weights: {found.weights or UNKNOWN}",
+        f"opset: {_pairs(found.opset)} (file format {found.ir_version})",
+        f"producer: {found.producer or UNKNOWN}",
+        f"parameters: {found.parameters:,}",
+        f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
+        f"operators: {_pairs(found.operators)}",
+        *(f"input: {_port(port)}" for port in found.inputs),
+        *(f"output: {_port(port)}" for port in found.outputs),
+    ]
+
+
+def _checkpoint(found: CheckpointDescription) -> list[str]:
+    steps = UNKNOWN if found.steps is None else format(found.steps, ",")
+    prefix = "with" if found.prefixed else "without"
+    return [
+        f"file: {found.file}, {found.container} container, keys {prefix} module.",
+        f"layout: {found.layout} (keys cannot tell it from its look-alikes)",
+        f"steps: {steps}",
+        *(
+            f"member: {member.name}, {member.parameters:,} parameters, layers by norm: "
+            f"{_pairs(member.norms)}"
+            for member in found.members
+        ),
+    ]
+
+
+def _port(port: Port) -> str:
+    return f"{port.name} ({', '.join(map(str, port.shape))})"
+
+
+def _pairs(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
