@@ -1,0 +1,36 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint format results clean
+
+demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
+	$(BIN)/hifi-export onnx
+	$(BIN)/hifi-bench --backend torch --backend torch-compile --backend ort-cpu
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+results: $(INSTALLED)  ## measure what the README states, into docs/results/
+	$(BIN)/python -m bench.commands docs/results/commands.json
+	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
+		--backend ort-cpu --batch 1 --batch 2 --limit 20 --out docs/results/cpu
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(INSTALLED)
+
+clean:
+	rm -rf .venv artifacts reports build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache \
+		.hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,117 @@
+"""Time this tool's own command lines, each in a fresh process: seconds and peak memory.
+
+Run as ``python -m bench.commands FILE.json``; writes the samples there and a table beside it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from bench.machine import this_machine
+from export import atomic
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A command and what it may take.
+
+    Attributes:
+        command: as typed; ``OUT`` stands for an empty folder.
+        seconds: at most, from start to exit.
+        gigabytes: of resident memory at its peak, at most; 0 where it does not matter.
+        runs: how often it is timed.
+    """
+
+    command: str
+    seconds: float
+    gigabytes: float
+    runs: int
+
+
+GOALS = (
+    Goal("hifi-export --help", 0.5, 0, 11),
+    Goal("hifi-bench --help", 0.5, 0, 11),
+    Goal("hifi-export onnx --period 11 --out OUT", 10, 0, 5),
+    Goal("hifi-export onnx --out OUT", 40, 3, 3),
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A command as it was.
+
+    Attributes:
+        goal: what was timed.
+        seconds: of every run.
+        gigabytes: peak of every run, 10^9 bytes.
+    """
+
+    goal: Goal
+    seconds: tuple[float, ...]
+    gigabytes: tuple[float, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether the median run stayed within the goal."""
+        small = not self.goal.gigabytes or max(self.gigabytes) <= self.goal.gigabytes
+        return median(self.seconds) <= self.goal.seconds and small
+
+
+def time_command(goal: Goal) -> Timing:
+    """Run a command as often as its goal says; an exit code other than 0 is an error."""
+    runs = [_run(goal.command) for _ in range(goal.runs)]
+    return Timing(goal, tuple(s for s, _ in runs), tuple(m for _, m in runs))
+
+
+def _run(command: str) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        program, *rest = [folder if word == "OUT" else word for word in command.split()]
+        found = shutil.which(program, path=str(Path(sys.executable).parent)) or program
+        start = perf_counter()
+        process = subprocess.Popen([found, *rest], stdout=subprocess.DEVNULL)  # noqa: S603
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return seconds, kilobytes * 1024 / 1e9
+
+
+def markdown(timings: list[Timing]) -> str:
+    """A table of medians beside their goals."""
+    machine = this_machine()
+    lines = [
+        f"Fresh processes on {machine.cpu}, {machine.cores} cores; medians, memory at its peak.",
+        "",
+        "| command | seconds | range | goal | GB | goal | met |",
+        "| :-- | --: | --: | --: | --: | --: | :-- |",
+    ]
+    for timing in timings:
+        goal, seconds = timing.goal, timing.seconds
+        lines.append(
+            f"| `{goal.command}` | {median(seconds):.2f} | {min(seconds):.2f} to "
+            f"{max(seconds):.2f} | {goal.seconds:g} | {max(timing.gigabytes):.2f} | "
+            f"{goal.gigabytes or '-'} | {'yes' if timing.met else 'NO'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main(path: Path) -> None:
+    """Time every goal and write the results."""
+    timings = [time_command(goal) for goal in GOALS]
+    record = {"machine": asdict(this_machine()), "timings": [asdict(each) for each in timings]}
+    atomic.write(path, json.dumps(record, indent=1).encode() + b"\n")
+    atomic.write(path.with_suffix(".md"), markdown(timings).encode())
+    sys.stdout.write(markdown(timings))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
