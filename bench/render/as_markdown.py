@@ -2,27 +2,25 @@
 
 from bench.records import Report
 from bench.render.context import context
-from bench.render.rows import HEADER, LEFT_ALIGNED, rows
+from bench.render.tables import Table, latency, parity, samples, settings
 
 
 def markdown(report: Report) -> str:
-    """A heading, the context, the table, and the settings of each backend."""
-    rules = [":--" if name in LEFT_ALIGNED else "--:" for name in HEADER]
-    table = [_line(HEADER), _line(rules), *(_line(row) for row in rows(report))]
-    facts = [f"- {line}" for line in context(report)]
-    settings = [
-        f"- {backend}: {', '.join(f'{key} {value}' for key, value in told.items())}"
-        for backend, told in {r.backend: r.settings for r in report.results if r.settings}.items()
-    ]
-    parts = [
-        f"# hifi-bench, {report.created}",
-        "\n".join(facts),
-        "\n".join(table),
-        "## Settings, as read back",
-        "\n".join(settings) or "None: nothing ran.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    """The context, the latency tables, every statistic, the settings and every output's parity."""
+    tables = (*latency(report), samples(report), settings(report), *parity(report))
+    heading = f"# hifi-bench, {report.created}"
+    facts = "\n".join(f"- {line}" for line in context(report))
+    return "\n\n".join([heading, facts, *map(_section, tables)]) + "\n"
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> str:
+def _section(table: Table) -> str:
+    rules = [":--", *("--:" for _ in table.header[1:])]
+    lines = [_line(table.header), _line(tuple(rules)), *map(_line, table.rows)]
+    parts = [f"## {table.title}", "\n".join(lines) if table.rows else "None."]
+    if table.remarks:
+        parts.append("\n".join(f"- {remark}" for remark in table.remarks))
+    return "\n\n".join(parts)
+
+
+def _line(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -1,26 +1,33 @@
 """A report in the terminal."""
 
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records import Report
 from bench.render.context import context
-from bench.render.rows import HEADER, LEFT_ALIGNED, rows
-
-PIPE_WIDTH = 200  # where no terminal says how wide it is
+from bench.render.tables import Table, latency
 
 
-def print_table(report: Report) -> None:
-    """Print the table and its context on standard output."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
-    table = Table(title="hifi-bench", title_justify="left")
-    for name in HEADER:
-        table.add_column(name, justify="left" if name in LEFT_ALIGNED else "right")
-    for row in rows(report):
-        table.add_row(*map(Text, row))
-    console.print(table)
+def print_table(report: Report, console: Console | None = None) -> None:
+    """Print the latency tables and their context, on standard output unless told otherwise."""
+    console = console or Console()
+    for table in latency(report):
+        console.print(_rich(table))
+        for remark in table.remarks:
+            console.print(Text(f"  {remark}", style="yellow"))
+        console.print()
     for line in context(report):
         console.print(Text(line, style="dim"))
+
+
+def _rich(table: Table) -> RichTable:
+    drawn = RichTable(
+        title=Text(table.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=0
+    )
+    for column, name in enumerate(table.header):
+        drawn.add_column(Text(name), justify="right" if column else "left", no_wrap=not column)
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    return drawn

@@ -10,7 +10,8 @@ def context(report: Report) -> tuple[str, ...]:
         ", ".join(f"{name} {version}" for name, version in sorted(report.machine.versions.items())),
         _ceiling(report.ceiling),
         _workload(report),
-        "latency: host clock, one call after the other; SNR: worst output against float64 PyTorch",
+        "median ms: latency by the host clock, one call after the other; ± %: its 95 % interval",
+        "SNR dB: of the worst output against PyTorch in float64; torch dB: float32 PyTorch's own",
         *report.notes,
     )
 
@@ -24,7 +25,7 @@ def _machine(machine: Machine) -> str:
 def _ceiling(ceiling: Ceiling) -> str:
     product = f"float32 product of {ceiling.size} x {ceiling.size} matrices"
     speed = f"{ceiling.gflop_per_second:.0f} GFLOP/s"
-    return f"ceiling: {speed}, {product} on {ceiling.threads} threads"
+    return f"peak: {speed}, {product} on {ceiling.threads} threads"
 
 
 def _workload(report: Report) -> str:

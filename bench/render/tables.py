@@ -1,0 +1,160 @@
+"""A report as tables of text, shared by every view: latency, samples, parity, settings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from bench.records import Measurement, Parity, Report, Result, Skipped, Workload
+
+EMPTY = "-"
+TOO_FEW = "too few"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names its rows; the others are numbers or settings.
+
+    Attributes:
+        title: above it.
+        header: one text per column.
+        rows: texts.
+        remarks: below it, a line each.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
+
+
+def latency(report: Report) -> tuple[Table, ...]:
+    """One table for each workload: a row for each backend."""
+    return tuple(_latency(load, results, report) for load, results in _by_workload(report))
+
+
+def samples(report: Report) -> Table:
+    """Every statistic of every measurement, in milliseconds."""
+    measured = [(_row_name(r), r.measurement) for r in report.results]
+    rows = [(name, *_statistics(m)) for name, m in measured if isinstance(m, Measurement)]
+    header = ("row", "n", "min", "median", "MAD", "p90", "p95", "p99", "max", "CV %")
+    more = ("warm-up calls", "warm-up s")
+    return Table("Samples, ms", header + more, tuple(rows))
+
+
+def parity(report: Report) -> tuple[Table, ...]:
+    """One table for each result: a row for each output."""
+    compared = [(_row_name(r), r.parity) for r in report.results]
+    return tuple(_parity(name, p) for name, p in compared if isinstance(p, Parity))
+
+
+def settings(report: Report) -> Table:
+    """What each backend says of itself, once."""
+    told = {result.backend: result.settings for result in report.results if result.settings}
+    rows = [
+        (backend, ", ".join(f"{key} {value}" for key, value in held.items()))
+        for backend, held in told.items()
+    ]
+    return Table("Settings, as read back", ("backend", "settings"), tuple(rows))
+
+
+def _by_workload(report: Report) -> Iterable[tuple[Workload, list[Result]]]:
+    groups = groupby(report.results, key=lambda result: result.workload)
+    return ((load, list(results)) for load, results in groups)
+
+
+def _latency(load: Workload, results: list[Result], report: Report) -> Table:
+    header = (
+        "backend",
+        "median ms",
+        "± %",
+        "GFLOP/s",
+        "% peak",
+        "x real time",
+        "SNR dB",
+        "torch dB",
+        "prepare s",
+    )
+    remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r))]
+    title = f"{_workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
+    return Table(title, header, tuple(_row(r, report) for r in results), tuple(remarks))
+
+
+def _row(result: Result, report: Report) -> tuple[str, ...]:
+    measurement = result.measurement
+    speed = result.gflop_per_second
+    share = speed if isinstance(speed, Skipped) else 100 * speed / report.ceiling.gflop_per_second
+    errors = (EMPTY, EMPTY)
+    if isinstance(result.parity, Parity):
+        worst = result.parity.worst
+        errors = (f"{worst.snr_db:.1f}", f"{worst.torch_snr_db:.1f}")
+    times = (EMPTY, EMPTY)
+    if isinstance(measurement, Measurement):
+        low, high = measurement.interval
+        middle = measurement.median
+        half = max(high - middle, middle - low) / middle
+        times = (_milliseconds(middle), f"{100 * half:.1f}")
+    return (
+        result.backend,
+        *times,
+        _number(speed, ".1f"),
+        _number(share, ".0f"),
+        _number(result.audio_seconds_per_second(report.sample_rate), ".1f"),
+        *errors,
+        _number(result.prepare_seconds, ".1f"),
+    )
+
+
+def _statistics(measurement: Measurement) -> tuple[str, ...]:
+    percentiles = [measurement.percentile(percent) for percent in (90, 95, 99)]
+    return (
+        str(measurement.count),
+        _milliseconds(measurement.minimum),
+        _milliseconds(measurement.median),
+        _milliseconds(measurement.mad),
+        *(TOO_FEW if isinstance(p, Skipped) else _milliseconds(p) for p in percentiles),
+        _milliseconds(measurement.maximum),
+        f"{100 * measurement.variation:.1f}",
+        str(measurement.warmup_calls),
+        f"{measurement.warmup_seconds:.1f}",
+    )
+
+
+def _parity(name: str, found: Parity) -> Table:
+    header = ("output", "SNR dB", "torch dB", "max abs", "max / RMS", "1 - cosine")
+    rows = [
+        (
+            output.name,
+            f"{output.snr_db:.1f}",
+            f"{output.torch_snr_db:.1f}",
+            f"{output.max_abs:.1e}",
+            f"{output.max_relative:.1e}",
+            f"{1 - output.cosine:.1e}",
+        )
+        for output in found.outputs
+    ]
+    verdict = "passed" if found.passed else "FAILED"
+    title = f"Parity of {name}: {verdict}, budget {found.budget_db:.0f} dB"
+    return Table(title, header, tuple(rows))
+
+
+def _remark(result: Result) -> str:
+    if isinstance(result.measurement, Skipped):
+        return result.measurement.reason
+    return ", ".join(result.measurement.states)
+
+
+def _row_name(result: Result) -> str:
+    return f"{result.backend} on {_workload_name(result.workload)}"
+
+
+def _workload_name(load: Workload) -> str:
+    pair = " real and generated" if load.pair else ""
+    return f"{load.variant}, {load.batch} x {load.samples}{pair}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f}"
+
+
+def _number(value: float | Skipped, form: str) -> str:
+    return EMPTY if isinstance(value, Skipped) else format(value, form)
