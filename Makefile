@@ -24,6 +24,7 @@ results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/python -m bench.commands docs/results/commands.json
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
 		--backend ort-cpu --batch 1 --batch 2 --limit 20 --out docs/results/cpu
+	$(BIN)/python -m bench.readme README.md
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

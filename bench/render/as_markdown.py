@@ -13,10 +13,16 @@ def markdown(report: Report) -> str:
     return "\n\n".join([heading, facts, *map(_section, tables)]) + "\n"
 
 
-def _section(table: Table) -> str:
+def brief(report: Report) -> str:
+    """The latency tables and what they mean, for a page about something else."""
+    facts = "\n".join(f"- {line}" for line in context(report))
+    return "\n\n".join([*(_section(table, "###") for table in latency(report)), facts]) + "\n"
+
+
+def _section(table: Table, level: str = "##") -> str:
     rules = [":--", *("--:" for _ in table.header[1:])]
     lines = [_line(table.header), _line(tuple(rules)), *map(_line, table.rows)]
-    parts = [f"## {table.title}", "\n".join(lines) if table.rows else "None."]
+    parts = [f"{level} {table.title}", "\n".join(lines) if table.rows else "None."]
     if table.remarks:
         parts.append("\n".join(f"- {remark}" for remark in table.remarks))
     return "\n\n".join(parts)
