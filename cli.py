@@ -262,8 +262,8 @@ def _save(report: "Report", folder: Path) -> None:
     from bench.render import as_json, as_markdown
     from export import atomic
 
-    atomic.write(folder / "report.json", as_json.dump(report))
-    atomic.write(folder / "report.md", as_markdown.markdown(report).encode())
+    views = {"report.json": as_json.dump(report), "report.md": as_markdown.dump(report)}
+    atomic.write_all({folder / name: content for name, content in views.items()})
 
 
 def _show(report: "Report", folder: Path) -> None:

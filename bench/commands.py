@@ -108,8 +108,8 @@ def main(path: Path) -> None:
     """Time every goal and write the results."""
     timings = [time_command(goal) for goal in GOALS]
     record = {"machine": asdict(this_machine()), "timings": [asdict(each) for each in timings]}
-    atomic.write(path, json.dumps(record, indent=1).encode() + b"\n")
-    atomic.write(path.with_suffix(".md"), markdown(timings).encode())
+    text = json.dumps(record, indent=1) + "\n"
+    atomic.write_all({path: text.encode(), path.with_suffix(".md"): markdown(timings).encode()})
     sys.stdout.write(markdown(timings))
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
 
 SCHEMA = 1
+PRODUCER = "hifi-export"
 METADATA_KEY = "hifi-export.manifest"
+SEAL_KEY = "hifi-export.seal"  # digest of the manifest, which holds that of the graph
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,19 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         graph_digest=graph_digest(proto),
         tools=tools(),
     )
-    proto.metadata_props.add(key=METADATA_KEY, value=_MANIFEST.dump_json(manifest).decode())
+    text = _MANIFEST.dump_json(manifest)
+    proto.metadata_props.add(key=METADATA_KEY, value=text.decode())
+    proto.metadata_props.add(key=SEAL_KEY, value=hashlib.sha256(text).hexdigest())
     return manifest, proto.SerializeToString(deterministic=True)
 
 
 def save(path: Path, manifest: Manifest, content: bytes) -> Artifact:
-    """Write the file, then its sidecar, each in one step."""
+    """Write the file and its sidecar, each in one step, or neither."""
     import json
 
     artifact = Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
-    atomic.write(path, content)
     text = json.dumps(artifact.describe(), indent=2) + "\n"
-    atomic.write(sidecar(path), text.encode())
+    atomic.write_all({path: content, sidecar(path): text.encode()})
     return artifact
 
 
@@ -157,15 +160,16 @@ def load(path: Path) -> Artifact:
     manifest = embedded_manifest(proto, path)
     if manifest is None:
         raise HifiError(f"{path} has no manifest: give a file that hifi-export wrote")
-    if manifest.graph_digest != graph_digest(proto):
+    if not is_intact(proto, manifest):
         raise HifiError(f"{path} was changed after it was exported (digest): export it again")
     return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises HifiError where there is none."""
+def read_file(path: Path, most: int = -1) -> bytes:
+    """The first bytes of a file, or all of them. Raises HifiError where there is none."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise HifiError(f"cannot read {path}: {error.strerror}: give an existing file") from None
 
@@ -174,10 +178,12 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
     """The manifest inside a file, or None for a file of another tool.
 
     Raises:
-        HifiError: a manifest of another schema, or a damaged one.
+        HifiError: a manifest of another schema, a damaged one, or none in a file of ours.
     """
     texts = [entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY]
     if not texts:
+        if proto.producer_name == PRODUCER:  # cut off between two entries, which still parses
+            raise HifiError(f"{path} is truncated: export it again")
         return None
     try:
         manifest = _MANIFEST.validate_json(texts[0])
@@ -192,6 +198,13 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
             "export it again"
         )
     return manifest
+
+
+def is_intact(proto: "onnx.ModelProto", manifest: Manifest) -> bool:
+    """Whether neither the graph nor the manifest changed since the file was sealed."""
+    held = {entry.key: entry.value for entry in proto.metadata_props}
+    seal = hashlib.sha256(held[METADATA_KEY].encode()).hexdigest()
+    return held.get(SEAL_KEY) == seal and manifest.graph_digest == graph_digest(proto)
 
 
 def graph_digest(proto: "onnx.ModelProto") -> str:

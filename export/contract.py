@@ -4,8 +4,8 @@
 2. Inputs with the promised names, type and axes; outputs of the same type and batch.
 3. Only operations of the networks themselves: what normalises a weight has no place here.
 4. Weights and biases of every convolution are initializers.
-5. Reflect pads: with dynamic length one for each period; with fixed length one for each period that
-   does not divide it, by a constant amount.
+5. Reflect pads: with dynamic length one for each period; with fixed length one for each amount that
+   is needed, which periods may share, and it is constant.
 6. One fold for each period.
 7. No text that describes the machine it was made on.
 """
@@ -86,10 +86,11 @@ def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
 
 def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
     pads = _nodes(model, "Pad")
-    wanted = [p for p in _periods(request) if request.samples is None or request.samples % p]
+    periods, length = _periods(request), request.samples
+    expected = len(periods) if length is None else len({-length % p for p in periods} - {0})
     faults = []
-    if len(pads) != len(wanted):
-        faults.append(f"{len(pads)} pads, expected {len(wanted)}")
+    if len(pads) != expected:
+        faults.append(f"{len(pads)} pads, expected {expected}")
     for node in pads:
         if node.attributes.get_string("mode", "constant") != "reflect":
             faults.append(f"{node.name} does not reflect")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hifigan_ref.checkpoint import Checkpoint
 
 COUNTED_SAMPLES = 8192
+FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
+CHECKPOINT_STARTS = (b"PK", b"\x80\x02")  # a zip file, a pickle
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ class CheckpointDescription:
 
 
 def describe(path: Path) -> OnnxDescription | CheckpointDescription:
-    """Read a file, by its ending or else by its content.
+    """Read a file, by its ending or else by how it begins.
 
     Raises:
         HifiError: it is neither.
     """
-    if path.suffix == ".onnx":
-        return describe_onnx(path)
-    return describe_checkpoint(path)
+    if path.suffix != ".onnx" and artifact.read_file(path, 2) in CHECKPOINT_STARTS:
+        return describe_checkpoint(path)
+    return describe_onnx(path)
 
 
 def describe_onnx(path: Path) -> OnnxDescription:
@@ -116,11 +118,12 @@ def describe_onnx(path: Path) -> OnnxDescription:
     if not proto.graph.node:
         raise HifiError(f"{path} holds no ONNX graph: give another file")
     manifest = artifact.embedded_manifest(proto, path)
-    floats = [t for t in proto.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    kinds = {onnx.TensorProto.DataType.Value(name) for name in FLOATING_POINT}
+    floats = [tensor for tensor in proto.graph.initializer if tensor.data_type in kinds]
     model = ir.from_proto(proto)
     return OnnxDescription(
         file=path.name,
-        intact=manifest.graph_digest == artifact.graph_digest(proto) if manifest else None,
+        intact=artifact.is_intact(proto, manifest) if manifest else None,
         variant=manifest.variant if manifest else "",
         weights=manifest.weights if manifest else "",
         opset={entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from torch import fx, nn
 
 from export import ops, opset
+from export.artifact import PRODUCER
 from export.builder import Builder, shape_of
 from export.interface import interface
 from export.request import ExportRequest
@@ -38,7 +39,7 @@ def to_onnx(network: nn.Module, request: ExportRequest) -> ir.Model:
     return ir.Model(
         graph,
         ir_version=opset.ir_version(request.opset),
-        producer_name="hifi-export",
+        producer_name=PRODUCER,
         producer_version=VERSION,
     )
 

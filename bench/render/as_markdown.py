@@ -13,6 +13,11 @@ def markdown(report: Report) -> str:
     return "\n\n".join([heading, facts, *map(_section, tables)]) + "\n"
 
 
+def dump(report: Report) -> bytes:
+    """The page as a file."""
+    return markdown(report).encode()
+
+
 def brief(report: Report) -> str:
     """The latency tables and what they mean, for a page about something else."""
     facts = "\n".join(f"- {line}" for line in context(report))
