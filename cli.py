@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,14 +74,21 @@ OutputsOption = Annotated[
 Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
 
 
-@export_app.callback()
-def export_root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Options of the program as a whole."""
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(VERSION)
         raise typer.Exit
+
+
+@export_app.callback()
+def export_root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of the program as a whole."""
+    del version
 
 
 @export_app.command("onnx")
@@ -134,10 +142,12 @@ def inspect(
 ) -> None:
     """Say what an ONNX file or a checkpoint holds."""
     from export.as_text import lines
-    from export.describe import describe
+    from export.describe import OnnxDescription, describe
 
     found = describe(file)
     typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(lines(found)))
+    if isinstance(found, OnnxDescription) and found.intact is False:
+        raise HifiError(f"{file} was changed after it was exported (digest): export it again")
 
 
 @bench_app.callback(invoke_without_command=True)
@@ -177,7 +187,7 @@ def bench(
     from export import atomic
     from hifigan_ref import audio
 
-    if limit <= 0:
+    if not 0 < limit < inf:
         raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
     runnable = [name for name, each in backends().items() if each.missing() is None]
     plan = Plan(
@@ -189,7 +199,7 @@ def bench(
         pair=pair,
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.clip(),
-        limits=Limits(least=min(Limits.least, limit), most=limit),
+        limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
     )
     atomic.check_writable(out)
     report = _measure(plan, _weights(checkpoint, seed))

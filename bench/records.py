@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,9 +14,6 @@ SCHEMA = 1
 # Smallest number of samples at which a percentile is reported: one sample may lie above it and it
 # is still an upper bound with 99 % confidence (rule 6 of docs/measurement.md).
 PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
-
-# JSON has no infinity; an exact output has an SNR of one.
-_INFINITY_AS_TEXT = {"ser_json_inf_nan": "strings"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,6 @@ class OutputParity:
     torch_snr_db: float
     shape: tuple[int, ...]
 
-    __pydantic_config__: ClassVar = _INFINITY_AS_TEXT
-
 
 @dataclass(frozen=True)
 class Parity:
@@ -90,7 +85,8 @@ class Parity:
     budget_db: float
     outputs: tuple[OutputParity, ...]
 
-    __pydantic_config__: ClassVar = _INFINITY_AS_TEXT
+    def __post_init__(self) -> None:
+        _require(bool(self.outputs), "a comparison has outputs")
 
     @property
     def worst(self) -> OutputParity:
@@ -122,6 +118,10 @@ class Measurement:
     warm: bool
     converged: bool
     clock: Literal["call"] = "call"
+
+    def __post_init__(self) -> None:
+        positive = all(0 < sample < np.inf for sample in self.seconds)
+        _require(bool(self.seconds) and positive, "a measurement has samples above 0 seconds")
 
     @property
     def count(self) -> int:
@@ -247,6 +247,9 @@ class Ceiling:
     size: int
     threads: int
 
+    def __post_init__(self) -> None:
+        _require(0 < self.gflop_per_second < np.inf, "a ceiling is above 0 GFLOP/s")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -271,3 +274,11 @@ class Report:
     sample_rate: int
     notes: tuple[str, ...]
     results: tuple[Result, ...]
+
+    def __post_init__(self) -> None:
+        _require(self.sample_rate > 0, "a sample rate is above 0 Hz")
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(rule)

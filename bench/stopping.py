@@ -14,6 +14,8 @@ WINDOW_SHARE = 5  # a window is this fraction of the warm-up so far
 CONFIDENCE = 0.95
 HALF_WIDTH = 0.01
 RESAMPLES = 1000
+LEAST_SAMPLES = 6
+BATCH_VALUES = 1_000_000  # that are resampled at once, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ def is_warm(seconds: Sequence[float]) -> bool:
 
 
 def is_settled(seconds: Sequence[float]) -> bool:
-    """Whether the 95 % interval of the median lies within 1 % of it on both sides."""
+    """Whether the 95 % interval of the median lies within 1 % of it on both sides.
+
+    Below 6 samples not even their minimum and maximum enclose the median with 95 % confidence.
+    """
+    if len(seconds) < LEAST_SAMPLES:
+        return False
     median = float(np.median(seconds))
     low, high = median_interval(seconds)
     return max(median - low, high - median) <= HALF_WIDTH * median
@@ -63,6 +70,7 @@ def median_interval(seconds: Sequence[float]) -> tuple[float, float]:
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         method="percentile",
+        batch=max(1, BATCH_VALUES // len(seconds)),
         rng=np.random.default_rng(0),
     )
     interval = found.confidence_interval

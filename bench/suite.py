@@ -148,10 +148,10 @@ def _run(backend: Backend, case: Case, expected: parity.Reference, limits: Limit
     start = perf_counter()
     try:
         session = backend.prepare(case)
-        session.run()
-        session.wait()
-        prepare_seconds = perf_counter() - start
         try:
+            session.run()
+            session.wait()
+            prepare_seconds = perf_counter() - start
             budget = parity.BUDGETS_DB[case.workload.precision]
             found = parity.compare(expected, session.outputs(), budget)
             measurement = measure(session, limits) if found.passed else Skipped(_verdict(found))

@@ -48,14 +48,14 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a folder early, before hours of work for it; leaves the folder made.
+    """Refuse a folder early, before any work for it; nothing is made.
 
     Raises:
-        HifiError: it cannot be made or written.
+        HifiError: it, or the one it would be made in, cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise _explain(folder, error) from None

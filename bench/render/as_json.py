@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from bench.records import SCHEMA, Report
 from hifigan_ref.errors import HifiError
@@ -12,7 +13,8 @@ _REPORT = TypeAdapter(Report)
 
 def dump(report: Report) -> bytes:
     """The whole record, raw samples included."""
-    return _REPORT.dump_json(report, indent=1) + b"\n"
+    # JSON has no infinity, and an exact output has an SNR of one
+    return to_json(report, indent=1, inf_nan_mode="strings") + b"\n"
 
 
 def load(path: Path) -> Report:
@@ -36,7 +38,8 @@ def load(path: Path) -> Report:
             f"{path} is no report of schema {SCHEMA} ({where}: {first['msg']}): run it again"
         ) from None
     if report.schema != SCHEMA:
+        other = "a newer" if report.schema > SCHEMA else "an older"
         raise HifiError(
-            f"{path} has schema {report.schema}, this version reads {SCHEMA}: use a newer version"
+            f"{path} has schema {report.schema}, this version reads {SCHEMA}: use {other} version"
         )
     return report

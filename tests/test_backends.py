@@ -1,0 +1,297 @@
+"""What every backend promises, asked of each one that is found in ``bench/backends/``."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from bench import parity
+from bench.backend import Backend, Case, Session, backends
+from bench.backends.torch_compile import TorchCompile
+from bench.optional import why_missing
+from bench.records import Workload
+from export.cache import cached_export
+from export.request import ExportRequest
+from hifigan_ref import audio
+from hifigan_ref.trained import Trained
+from hifigan_ref.variant import Variant
+
+if TYPE_CHECKING:
+    from export.request import Outputs
+
+# Inductor's own imports warn.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+
+BUDGET = parity.BUDGETS_DB["fp32"]
+SAMPLES = 1024
+THREADS = 2
+MUST_RUN = ("torch", "ort-cpu")
+COMPILES_FOR_LONG = ("torch-compile",)  # half a minute for each new case: one is enough
+
+everyone = pytest.mark.parametrize("backend", backends().values(), ids=backends().keys())
+quick = pytest.mark.parametrize(
+    "backend",
+    [pytest.param(b, id=name) for name, b in backends().items() if name not in COMPILES_FOR_LONG],
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_threads() -> Iterator[None]:
+    """PyTorch's number of threads is the process's; leave it as it was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def case(
+    trained: Trained,
+    outputs: "Outputs" = "all",
+    pair: bool = False,
+    batch: int = 2,
+    threads: int = THREADS,
+    first: int = 0,
+) -> Case:
+    """Speech for one network; ``first`` picks another stretch of it."""
+    request = ExportRequest(Variant("mpd", "11"), outputs=outputs, pair=pair)
+    load = Workload(
+        "mpd-11", batch, SAMPLES, outputs, pair, "fp32", "clip", trained.origin, threads
+    )
+    inputs = {
+        name: audio.clip().batch(batch, SAMPLES, first + i * batch)
+        for i, name in enumerate(request.inputs)
+    }
+    return Case(load, request, trained, cached_export(request, trained), inputs, flops=1)
+
+
+def skip_if_missing(backend: Backend) -> None:
+    reason = backend.missing()
+    if reason is not None:
+        assert backend.name not in MUST_RUN, reason
+        pytest.skip(reason)
+
+
+def check(session: Session, case: Case) -> dict[str, np.ndarray]:
+    """Run once; the outputs are the reference's in name, order, shape, type and value."""
+    session.run()
+    session.wait()
+    outputs = session.outputs()
+    expected = parity.reference(case.trained, case.request, case.inputs)
+    assert list(outputs) == list(expected.exact)
+    assert {n: a.shape for n, a in outputs.items()} == {
+        n: a.shape for n, a in expected.exact.items()
+    }
+    assert {array.dtype for array in outputs.values()} == {np.dtype(np.float32)}
+    found = parity.compare(expected, outputs, BUDGET)
+    assert found.passed, found.worst
+    return {name: array.copy() for name, array in outputs.items()}
+
+
+# Each by itself
+
+
+def test_names_are_unique_and_stay() -> None:
+    """Names stand in reports and command lines: none may change, more may come."""
+    assert {"torch", "torch-folded", "torch-compile", "ort-cpu"} <= set(backends())
+    assert list(backends()) == [backend.name for backend in backends().values()]
+    declared = [b.name for m in modules() for b in getattr(m, "BACKENDS", ())]
+    assert sorted(declared) == sorted(backends()), "two backends share a name"
+
+
+def modules() -> list[object]:
+    import importlib
+    import pkgutil
+
+    import bench.backends as package
+
+    found = pkgutil.iter_modules(package.__path__)
+    return [importlib.import_module(f"bench.backends.{info.name}") for info in found]
+
+
+def test_pytorch_comes_first() -> None:
+    assert next(iter(backends())) == "torch"
+
+
+@everyone
+def test_a_name_can_be_typed_and_a_purpose_is_a_line(backend: Backend) -> None:
+    assert backend.name == backend.name.lower().strip()
+    assert not set(backend.name) & set(" |,[]'\"\n")
+    assert len(backend.name) < 16, "the column of hifi-bench list"
+    assert backend.purpose.strip() and "\n" not in backend.purpose
+
+
+@everyone
+def test_what_is_missing_is_said_with_what_to_install(backend: Backend) -> None:
+    reason = backend.missing()
+    assert reason == backend.missing()
+    if reason is not None:
+        assert "install" in reason and "\n" not in reason
+
+
+@pytest.mark.parametrize("name", MUST_RUN)
+def test_these_run_everywhere(name: str) -> None:
+    assert backends()[name].missing() is None
+
+
+def test_no_compiler_is_said_with_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor import cpp_builder
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def fail() -> str:
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", fail)
+    reason = TorchCompile().missing()
+    assert reason is not None and "install g++" in reason
+
+
+def test_a_library_that_is_not_there_is_said_with_the_command() -> None:
+    reason = why_missing("no_such_library", "pip install no-such-library")
+    assert reason is not None
+    assert "no_such_library" in reason and "pip install no-such-library" in reason
+    assert why_missing("json", "nothing") is None
+
+
+def test_a_library_that_breaks_on_import_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Numpy and onnxruntime explain a failed import at length."""
+
+    def fail(name: str) -> None:
+        raise ImportError(f"DLL load failed while importing {name}:\n\n  * read this\n")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    reason = why_missing("onnxruntime", "pip install onnxruntime")
+    assert reason is not None and "pip install onnxruntime" in reason
+    assert "\n" not in reason
+
+
+# A session
+
+
+@dataclass(frozen=True)
+class Prepared:
+    case: Case
+    session: Session
+    settings: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def sessions() -> Iterator[dict[str, Prepared]]:
+    """Sessions that were prepared, by backend; made when first asked for."""
+    made: dict[str, Prepared] = {}
+    yield made
+    for prepared in made.values():
+        prepared.session.close()
+
+
+@pytest.fixture
+def prepared(backend: Backend, mpd_11: Trained, sessions: dict[str, Prepared]) -> Prepared:
+    skip_if_missing(backend)
+    if backend.name not in sessions:
+        chosen = case(mpd_11)
+        session = backend.prepare(chosen)
+        session.run()
+        session.wait()
+        sessions[backend.name] = Prepared(chosen, session, session.settings())
+    return sessions[backend.name]
+
+
+@everyone
+def test_outputs_are_the_references(prepared: Prepared) -> None:
+    check(prepared.session, prepared.case)
+
+
+@everyone
+def test_a_second_run_says_the_same(prepared: Prepared) -> None:
+    once = check(prepared.session, prepared.case)
+    again = check(prepared.session, prepared.case)
+    for name, array in once.items():
+        np.testing.assert_array_equal(again[name], array)
+
+
+@everyone
+def test_the_stream_picks_the_clock(prepared: Prepared) -> None:
+    assert prepared.session.stream is None or prepared.session.stream >= 0
+
+
+@everyone
+def test_settings_are_read_back(prepared: Prepared) -> None:
+    assert prepared.settings["threads"] == str(THREADS)
+    for key, value in prepared.settings.items():
+        assert key.strip() and isinstance(value, str) and value.strip(), key
+        assert "\n" not in key + value
+
+
+@quick
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_those_asked_for(backend: Backend, mpd_11: Trained, threads: int) -> None:
+    skip_if_missing(backend)
+    session = backend.prepare(case(mpd_11, threads=threads))
+    session.run()
+    session.wait()
+    assert session.settings()["threads"] == str(threads)
+    session.close()
+
+
+@quick
+def test_two_sessions_have_inputs_of_their_own(backend: Backend, mpd_11: Trained) -> None:
+    skip_if_missing(backend)
+    cases = [case(mpd_11, first=first) for first in (0, 20)]
+    sessions = [backend.prepare(each) for each in cases]
+    outputs = [check(s, c) for s, c in zip(sessions, cases, strict=True)]
+    for name in outputs[0]:
+        assert not np.array_equal(outputs[0][name], outputs[1][name]), name
+    check(sessions[0], cases[0])
+    for session in sessions:
+        session.close()
+
+
+@quick
+@pytest.mark.parametrize("outputs", ["all", "scores"])
+@pytest.mark.parametrize("pair", [False, True], ids=["alone", "pair"])
+def test_every_kind_of_workload(
+    backend: Backend, mpd_11: Trained, outputs: "Outputs", pair: bool
+) -> None:
+    skip_if_missing(backend)
+    chosen = case(mpd_11, outputs, pair, batch=1)
+    session = backend.prepare(chosen)
+    found = check(session, chosen)
+    assert len(found) == (7 if outputs == "all" else 1) * (2 if pair else 1)
+    if pair:
+        assert not np.array_equal(found["score_real"], found["score_fake"])
+    session.close()
+
+
+@quick
+def test_a_closed_session_keeps_nothing_alive(backend: Backend, mpd_11: Trained) -> None:
+    """Neither its inputs while somebody still holds it, nor itself when nobody does."""
+    skip_if_missing(backend)
+    chosen = case(mpd_11)
+    wave = weakref.ref(chosen.inputs["y"])
+    session = backend.prepare(chosen)
+    check(session, chosen)
+    session.close()
+    del chosen
+    gc.collect()
+    assert wave() is None
+    gone = weakref.ref(session)
+    del session
+    gc.collect()
+    assert gone() is None
+
+
+@quick
+def test_a_session_does_not_change_the_network(backend: Backend, mpd_11: Trained) -> None:
+    from hifigan_ref.trained import state_digest
+
+    skip_if_missing(backend)
+    session = backend.prepare(case(mpd_11))
+    session.run()
+    session.wait()
+    session.close()
+    assert state_digest(mpd_11.module) == mpd_11.digest

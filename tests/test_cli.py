@@ -1,0 +1,290 @@
+"""The command lines: exit codes, and what is printed where."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+import cli
+from bench import backend, measure, roofline, suite
+from bench.backend import Backend, Case, Session
+from bench.backends.ort_cpu import OrtSession
+from bench.parity import reference
+from bench.testing import FakeBackend, FakeSession, Ran, run_main
+from hifigan_ref.version import VERSION
+
+ROOT = Path(cli.__file__).parent
+HEAVY = ("torch", "onnx", "onnx_ir", "onnxruntime", "onnxscript", "numpy", "scipy", "soundfile")
+HELP_SECONDS = 0.5
+SMALL = ("--period", "11", "--samples", "1024", "--limit", "0.2", "--threads", "1")
+
+export = partial(run_main, cli.export_main)
+bench = partial(run_main, cli.bench_main)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every command runs in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Warming up takes three calls and the ceiling a small product; threads stay as they were."""
+    monkeypatch.setattr(measure, "is_warm", lambda seconds: len(seconds) >= 3)
+    monkeypatch.setattr(roofline, "SIZE", 64)
+    monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def report(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return content
+
+
+# hifi-export
+
+
+def test_export_writes_a_graph_and_its_manifest(folder: Path) -> None:
+    ran = export("onnx", "--period", 2, "--opset", 13, "--out", "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(ran.out.splitlines()) == 1
+    assert "out/mpd-2.onnx" in ran.out and "opset 13" in ran.out
+    assert files(folder) == {"out/mpd-2.onnx", "out/mpd-2.json"}
+    assert onnx.load(folder / "out/mpd-2.onnx").opset_import[0].version == 13
+
+
+def test_json_is_the_manifest_and_nothing_else(folder: Path) -> None:
+    ran = export("onnx", "--period", 2, "--outputs", "scores", "--out", "one.onnx", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    manifest = json.loads(ran.out)
+    assert (manifest["variant"], manifest["file"]) == ("mpd-2", "one.onnx")
+    assert manifest == json.loads((folder / "one.json").read_text())
+    assert files(folder) == {"one.onnx", "one.json"}
+
+
+def test_json_of_several_graphs_is_a_list() -> None:
+    ran = export("onnx", "--period", 3, "--period", 2, "--period", 3, "--json")
+    assert [manifest["variant"] for manifest in json.loads(ran.out)] == ["mpd-3", "mpd-2"]
+
+
+def test_inspect_says_what_a_file_holds(folder: Path) -> None:
+    export("onnx", "--period", 2)
+    path = folder / "artifacts/mpd-2.onnx"
+    told = export("inspect", path)
+    assert told.code == 0
+    assert "mpd-2" in told.out and "Conv 6" in told.out and "fits its manifest" in told.out
+    found = json.loads(export("inspect", path, "--json").out)
+    assert found["intact"] is True and found["opset"] == {"ai.onnx": 18}
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def test_inspect_sees_a_changed_weight(folder: Path) -> None:
+    export("onnx", "--period", 2)
+    path = folder / "artifacts/mpd-2.onnx"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "DOES NOT FIT its manifest" in export("inspect", path).out
+
+
+def test_the_version_is_printed() -> None:
+    assert export("--version") == Ran(0, f"{VERSION}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("onnx", "--period", "x"), ("onnx", "--model", "rvc"), ("onnx", "--bogus"), ("trt",)],
+)
+def test_wrong_usage_has_exit_code_2(folder: Path, arguments: tuple[str, ...]) -> None:
+    ran = export(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage: " in ran.err and "Traceback" not in ran.err
+    assert files(folder) == set()
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("export.pipeline.export_onnx", fail)
+    with pytest.raises(ZeroDivisionError):
+        export("onnx", "--period", 2)
+
+
+# hifi-bench
+
+
+def test_bench_measures_and_reports(folder: Path) -> None:
+    ran = bench(*SMALL, "--backend", "torch", "--backend", "ort-cpu", "--batch", 1, "--batch", 2)
+    assert ran.code == 0
+    assert files(folder) == {"reports/report.json", "reports/report.md"}
+    results = report(folder / "reports")["results"]
+    cells = [(r["backend"], r["workload"]["batch"]) for r in results]
+    assert cells == [("torch", 1), ("ort-cpu", 1), ("torch", 2), ("ort-cpu", 2)]
+    assert all(len(result["measurement"]["seconds"]) > 0 for result in results)
+    assert {result["settings"]["threads"] for result in results} == {"1"}
+    assert "mpd-11, 1 x 1024" in ran.out and "mpd-11, 2 x 1024" in ran.out
+    assert ran.out.splitlines()[-1] == "report: reports/report.md and reports/report.json"
+    page = (folder / "reports/report.md").read_text()
+    again = bench("report", "reports")
+    assert again.code == 0
+    assert again.out == ran.out
+    assert (folder / "reports/report.md").read_text() == page
+
+
+def test_an_unknown_backend_is_a_row_and_nothing_measured_is_5(folder: Path) -> None:
+    ran = bench(*SMALL, "--backend", "nope", "--out", "out")
+    assert ran.code == cli.NOTHING_MEASURED == 5
+    assert "nope: no backend 'nope': choose from torch" in " ".join(ran.out.split())
+    assert "Traceback" not in ran.err
+    (result,) = report(folder / "out")["results"]
+    assert "ort-cpu" in result["measurement"]["reason"]
+
+
+def test_an_unknown_backend_beside_a_known_one_is_no_failure(folder: Path) -> None:
+    assert bench(*SMALL, "--backend", "nope", "--backend", "ort-cpu").code == 0
+    assert [r["backend"] for r in report(folder / "reports")["results"]] == ["nope", "ort-cpu"]
+
+
+@pytest.mark.parametrize("others", [(), ("--backend", "torch"), ("--backend", "nope")])
+def test_a_wrong_backend_has_exit_code_3_and_no_speed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...]
+) -> None:
+    right = OrtSession.outputs
+
+    def wrong(session: OrtSession) -> dict[str, NDArray[np.floating]]:
+        return {name: array * np.float32(1.001) for name, array in right(session).items()}
+
+    monkeypatch.setattr(OrtSession, "outputs", wrong)
+    ran = bench(*SMALL, "--backend", "ort-cpu", *others)
+    assert ran.code == cli.PARITY_FAILED == 3
+    assert "ort-cpu: parity failed: " in " ".join(ran.out.split())
+    result = report(folder / "reports")["results"][0]
+    assert "60.0 dB" in result["measurement"]["reason"]
+    assert "seconds" not in result["measurement"]
+
+
+def test_by_default_every_backend_that_can_run_here_is_measured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(case: Case) -> Session:
+        return FakeSession(found=reference(case.trained, case.request, case.inputs).torch)
+
+    fakes: dict[str, Backend] = {
+        "here": FakeBackend("here", make),
+        "absent": FakeBackend("absent", make, reason="pip install absent[gpu]"),
+    }
+    for module in (backend, suite):
+        monkeypatch.setattr(module, "backends", lambda: fakes)
+    ran = bench(*SMALL, "--limit", 0.001)
+    assert ran.code == 0, ran
+    assert [r["backend"] for r in report(folder / "reports")["results"]] == ["here"]
+    listed = bench("list")
+    assert listed.code == 0
+    here, absent, reason = listed.out.splitlines()
+    assert "runs here" in here and "missing" in absent
+    assert reason.strip() == "pip install absent[gpu]", "brackets are no markup"
+    assert bench(*SMALL, "--backend", "absent").code == cli.NOTHING_MEASURED
+
+
+def test_list_shows_every_backend() -> None:
+    ran = bench("list")
+    assert (ran.code, ran.err) == (0, "")
+    for name, each in backend.backends().items():
+        assert any(line.startswith(name) and each.purpose in line for line in ran.out.splitlines())
+
+
+def test_a_wav_of_another_rate_is_used_as_samples_and_says_so(folder: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3000).astype(np.float32)
+    soundfile.write(folder / "x.wav", noise, 16000)
+    ran = bench(*SMALL, "--backend", "ort-cpu", "--wav", "x.wav")
+    assert ran.code == 0
+    assert "x.wav is at 16000 Hz" in ran.out and "not resampled" in " ".join(ran.out.split())
+    assert report(folder / "reports")["sample_rate"] == 16000
+
+
+# --help
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+
+
+HELP = [
+    ("export", "--help"),
+    ("export", "onnx", "--help"),
+    ("export", "inspect", "--help"),
+    ("bench", "--help"),
+    ("bench", "list", "--help"),
+    ("bench", "report", "--help"),
+]
+
+
+@pytest.mark.parametrize("arguments", HELP, ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    program, *rest = arguments
+    code = f"""
+import sys, cli
+try:
+    cli.{program}_main()
+except SystemExit as end:
+    print(end.code or 0, *sorted(set({HEAVY}) & set(sys.modules)), file=sys.stderr)
+"""
+    ran = python(code, *rest)
+    assert ran.stderr == "0\n", ran.stderr
+    assert "--help" in ran.stdout
+
+
+@pytest.mark.parametrize("program", ["export", "bench"])
+def test_help_answers_at_once(program: str) -> None:
+    """The fastest of five, so that a busy machine is not taken for a slow program."""
+    seconds = []
+    for _ in range(5):
+        start = perf_counter()
+        ran = python(f"import cli; cli.{program}_main()", "--help")
+        seconds.append(perf_counter() - start)
+        assert ran.returncode == 0
+    assert min(seconds) < HELP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [
+        ("export", "--period --scale --model --checkpoint --seed --opset --batch --samples"),
+        ("export", "--outputs --pair --out --json"),
+        ("bench", "--backend --batch --period --scale --model --samples --checkpoint --outputs"),
+        ("bench", "--pair --threads --wav --out"),
+    ],
+)
+def test_help_names_every_option(program: str, options: str) -> None:
+    ran = export("onnx", "--help") if program == "export" else bench("--help")
+    assert ran.code == 0
+    assert all(option in ran.out for option in options.split())

@@ -1,0 +1,190 @@
+"""The project's own shape: which way imports point, what files are called, what they may say."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+
+ROOT = Path(cli.__file__).parent
+ORDER = ("hifigan_ref", "export", "bench", "cli")  # each may import those before it
+DISTRIBUTION = "hifi-export"
+MOST_LINES = 400
+SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS: dict[str, Any] = SETTINGS["tool"]["setuptools"]
+RUFF: dict[str, Any] = SETTINGS["tool"]["ruff"]["lint"]
+
+
+def _files() -> list[Path]:
+    """Files of the repository, those not yet added included, relative to its root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return sorted(Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file())
+
+
+FILES = _files()
+PYTHON = [path for path in FILES if path.suffix == ".py"]
+PRODUCT = [path for path in PYTHON if path.parts[0].removesuffix(".py") in ORDER]
+INSTALLED = packages_distributions()
+
+every_file = pytest.mark.parametrize("path", FILES, ids=str)
+every_module = pytest.mark.parametrize("path", PYTHON, ids=str)
+every_product = pytest.mark.parametrize("path", PRODUCT, ids=str)
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Top-level names of everything that is imported below a node, wherever it stands."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the file from the root"
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def imported_at_once(body: list[ast.stmt]) -> set[str]:
+    """Top-level names of what is imported as soon as the module is."""
+    found = set()
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= imported(node)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for field in ("body", "orelse", "finalbody", "handlers"):
+                found |= imported_at_once(getattr(node, field, []))
+    return found
+
+
+def may_import_heavy(path: Path) -> bool:
+    """Whether pyproject.toml lets a file import heavy modules at module level."""
+    rules: dict[str, list[str]] = RUFF["per-file-ignores"]
+    patterns = [each for key, codes in rules.items() if "TID253" in codes for each in spread(key)]
+    return any(fnmatch(str(path), pattern) for pattern in patterns)
+
+
+def spread(pattern: str) -> Iterator[str]:
+    """``a/{b,c}.py`` -> ``a/b.py``, ``a/c.py``."""
+    braces = re.search(r"\{([^}]*)\}", pattern)
+    if braces is None:
+        yield pattern
+    else:
+        for choice in braces[1].split(","):
+            yield pattern[: braces.start()] + choice + pattern[braces.end() :]
+
+
+def test_the_files_are_found() -> None:
+    names = set(map(str, PRODUCT))
+    assert {"cli.py", "bench/measure.py", "export/pipeline.py", "hifigan_ref/mpd.py"} <= names
+
+
+@every_product
+def test_imports_point_one_way(path: Path) -> None:
+    own = path.parts[0].removesuffix(".py")
+    allowed = set(ORDER[: ORDER.index(own) + 1])
+    ours = imported(parse(path)) & {*ORDER, "tests", "golden", "conftest"}
+    assert ours <= allowed, f"{path} imports {sorted(ours - allowed)}"
+
+
+@every_product
+def test_heavy_modules_are_imported_where_they_are_used(path: Path) -> None:
+    banned = set(RUFF["flake8-tidy-imports"]["banned-module-level-imports"])
+    assert {"torch", "onnx", "onnxruntime"} <= banned
+    if not may_import_heavy(path):
+        assert not imported_at_once(parse(path).body) & banned
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PRODUCT if p.parts[:2] == ("bench", "backends")], ids=str
+)
+def test_a_backend_is_found_without_its_runtime(path: Path) -> None:
+    """All backends are imported to list them, also those whose runtime is not installed."""
+    if "BACKENDS" in (ROOT / path).read_text():
+        assert not may_import_heavy(path)
+
+
+@every_product
+def test_fakes_stay_out_of_the_product(path: Path) -> None:
+    if path != Path("bench/testing.py"):
+        assert "bench.testing" not in (ROOT / path).read_text()
+
+
+@every_module
+def test_no_module_hides_another(path: Path) -> None:
+    """Neither of the standard library nor of an installed distribution."""
+    name = path.stem if path.name != "__init__.py" else path.parent.name
+    assert name not in sys.stdlib_module_names
+    installed = set(INSTALLED.get(name, ()))
+    assert installed <= {DISTRIBUTION}, f"{path} is named like a module of {installed}"
+
+
+def test_only_the_known_names_are_top_level() -> None:
+    top = {path.parts[0].removesuffix(".py") for path in PYTHON}
+    assert top == {*ORDER, "tests"}
+
+
+def test_tests_are_no_package() -> None:
+    assert Path("tests/__init__.py") not in FILES
+
+
+def test_every_package_is_listed() -> None:
+    packages = {".".join(path.parent.parts) for path in PRODUCT if path.name == "__init__.py"}
+    folders = {".".join(path.parent.parts) for path in PRODUCT if len(path.parts) > 1}
+    assert packages == folders, "every folder has an __init__.py"
+    assert sorted(SETUPTOOLS["packages"]) == sorted(packages)
+    assert len(SETUPTOOLS["packages"]) == len(packages)
+    modules = {path.stem for path in PRODUCT if len(path.parts) == 1}
+    assert set(SETUPTOOLS["py-modules"]) == modules
+
+
+def test_data_is_listed() -> None:
+    """Whatever lies in a package and is no code must be named to be installed."""
+    listed: dict[str, list[str]] = SETUPTOOLS["package-data"]
+    for path in FILES:
+        if path.parts[0] in ORDER and path.suffix != ".py":
+            patterns = listed.get(path.parts[0], [])
+            inside = str(path.relative_to(path.parts[0]))
+            assert any(fnmatch(inside, pattern) for pattern in patterns), path
+
+
+# Written in pieces, so that this file is clean too.
+PLACES = tuple("".join(pieces) for pieces in (("/wo", "rk/"), ("/ro", "ot/")))
+REGISTRIES = tuple("".join(pieces) for pieces in (("pypi", ".org"), ("files.python", "hosted")))
+
+
+@every_file
+def test_no_file_names_a_place_on_this_machine_or_a_registry(path: Path) -> None:
+    content = (ROOT / path).read_bytes()
+    for text in (*PLACES, *REGISTRIES):
+        assert text.encode() not in content
+
+
+@every_module
+def test_every_module_says_what_it_is(path: Path) -> None:
+    told = ast.get_docstring(parse(path))
+    assert told and told.strip()
+
+
+@every_product
+def test_files_are_short(path: Path) -> None:
+    assert len((ROOT / path).read_text().splitlines()) < MOST_LINES
+
+
+def test_what_a_newcomer_needs_is_there() -> None:
+    expected = "README.md LICENSE CHANGELOG.md Makefile constraints.txt pyproject.toml .ci/run"
+    assert {Path(name) for name in expected.split()} <= set(FILES)
