@@ -115,7 +115,10 @@ def _folds(model: ir.Model, request: ExportRequest) -> list[str]:
 def _texts(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
     holders = [model, model.graph, *model.graph]
-    values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+    constants = list(model.graph.initializers.values())
+    tensors = [value.const_value for value in constants if value.const_value is not None]
+    made = [value for node in model.graph for value in node.outputs]
+    values = [*model.graph.inputs, *constants, *tensors, *made]
     told = [h for h in [*holders, *values] if h.doc_string or h.metadata_props]
     return [f"{len(told)} descriptions left in the graph"] if told else []
 

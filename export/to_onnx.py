@@ -59,6 +59,7 @@ class _Translator(fx.Interpreter):
 
     def __init__(self, traced: fx.GraphModule, request: ExportRequest) -> None:
         super().__init__(traced, garbage_collect_values=False)
+        self.extra_traceback = False  # our errors are one line and stay so
         self.builder = Builder()
         self._name = ""
         family = request.variant.family
