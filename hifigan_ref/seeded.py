@@ -37,7 +37,7 @@ class Seeded:
         """A member's weights depend on the seed and its own name, not on its neighbours."""
         module = find_family(variant.family).build(variant.members()).double().eval()
         for member, discriminator in zip(variant.members(), module.discriminators, strict=True):  # type: ignore[arg-type]
-            generator = _generator(f"{self.seed} {variant.family}-{member}")
+            generator = _generator(f"{self.seed}/{variant.family}-{member}")
             for conv in convolutions(discriminator).values():
                 _fill_when_reached(conv, generator)
         wave = torch.from_numpy(audio.clip().batch(1, CALIBRATION_SAMPLES)).double()

@@ -1,0 +1,150 @@
+"""The same weights and request are exported once; everything else is a file of its own."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from export import artifact, cache, pipeline
+from export.cache import cached_export
+from export.pipeline import export_onnx
+from export.request import ExportRequest
+from hifigan_ref.trained import Trained
+from hifigan_ref.variant import Variant
+
+REQUEST = ExportRequest(Variant("mpd", "11"), outputs="scores")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(kept))
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[ExportRequest]:
+    """What was really exported."""
+    done: list[ExportRequest] = []
+
+    def export(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
+        done.append(request)
+        return export_onnx(request, trained, path)
+
+    monkeypatch.setattr(pipeline, "export_onnx", export)
+    return done
+
+
+def test_a_second_call_does_not_export(mpd_11: Trained, exports: list[ExportRequest]) -> None:
+    first = cached_export(REQUEST, mpd_11)
+    exports.clear()
+    before = first.path.stat()
+    assert cached_export(dataclasses.replace(REQUEST), mpd_11) == first
+    after = first.path.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert exports == []
+
+
+def test_the_file_is_that_of_the_pipeline(mpd_11: Trained, kept: Path, tmp_path: Path) -> None:
+    found = cached_export(REQUEST, mpd_11)
+    assert found.path.name == "mpd-11.onnx"
+    assert found.path.parents[1] == kept
+    assert artifact.load(found.path) == found
+    made = export_onnx(REQUEST, mpd_11, tmp_path / "mpd-11.onnx").artifact
+    assert found.path.read_bytes() == made.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        lambda content: content[:999_999] + bytes([content[999_999] ^ 1]) + content[1_000_000:],
+        lambda _: b"not an ONNX file",
+    ],
+    ids=["empty", "half", "one byte short", "changed", "garbage"],
+)
+def test_a_damaged_file_is_replaced(
+    mpd_11: Trained, exports: list[ExportRequest], damage: Callable[[bytes], bytes]
+) -> None:
+    first = cached_export(REQUEST, mpd_11)
+    content = first.path.read_bytes()
+    exports.clear()
+    first.path.write_bytes(damage(content))
+    assert cached_export(REQUEST, mpd_11) == first
+    assert first.path.read_bytes() == content
+    assert exports == [REQUEST]
+
+
+def _place(request: ExportRequest, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a request would be kept, without exporting it."""
+    places: list[Path] = []
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def export(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
+        del request, trained
+        places.append(path)
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "export_onnx", export)
+        patch.setattr(Path, "exists", lambda _: False)
+        with pytest.raises(Stop):
+            cached_export(request, trained)
+    return places[0]
+
+
+def test_every_other_request_is_another_file(
+    mpd_11: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [
+        REQUEST,
+        dataclasses.replace(REQUEST, opset=17),
+        dataclasses.replace(REQUEST, batch=2),
+        dataclasses.replace(REQUEST, samples=8192),
+        dataclasses.replace(REQUEST, outputs="all"),
+        dataclasses.replace(REQUEST, pair=True),
+        dataclasses.replace(REQUEST, variant=Variant("mpd", "7")),
+        dataclasses.replace(REQUEST, variant=Variant("mpd")),
+    ]
+    places = [_place(request, mpd_11, monkeypatch) for request in requests]
+    assert len({place.parent for place in places}) == len(requests)
+    assert [place.name for place in places[-2:]] == ["mpd-7.onnx", "mpd.onnx"]
+    assert _place(dataclasses.replace(REQUEST), mpd_11, monkeypatch) == places[0]
+
+
+def test_other_weights_tools_or_code_are_another_file(
+    mpd_11: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {
+        _place(REQUEST, mpd_11, monkeypatch),
+        _place(REQUEST, dataclasses.replace(mpd_11, digest="0" * 64), monkeypatch),
+        _place(REQUEST, dataclasses.replace(mpd_11, origin="do_00000001"), monkeypatch),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(artifact, "tools", lambda: {"onnx": "99"})
+        places.add(_place(REQUEST, mpd_11, monkeypatch))
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "_source_digest", lambda: "other")
+        places.add(_place(REQUEST, mpd_11, monkeypatch))
+    assert len(places) == 5
+
+
+def test_the_folder_is_the_users_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache.folder() == tmp_path / "mine"
+    monkeypatch.delenv(cache.FOLDER_VARIABLE)
+    assert cache.folder() == tmp_path / "xdg" / "hifi-export"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache.folder() == tmp_path / "home" / ".cache" / "hifi-export"
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, "")
+    assert cache.folder() == tmp_path / "home" / ".cache" / "hifi-export"
