@@ -9,7 +9,7 @@ demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-bench --backend torch --backend torch-compile --backend ort-cpu
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -23,7 +23,7 @@ format: $(INSTALLED)
 results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/python -m bench.commands docs/results/commands.json
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
-		--backend ort-cpu --batch 1 --batch 2 --limit 20 --out docs/results/cpu
+		--backend ort-cpu --batch 2 --out docs/results/cpu
 	$(BIN)/python -m bench.readme README.md
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -38,6 +38,9 @@ def write_all(files: Mapping[Path, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             written[path].chmod(0o666 & ~_umask())
+        for path in written:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         for path, temporary in written.items():
             temporary.replace(path)
     except OSError as error:

@@ -22,6 +22,7 @@ from hifigan_ref.variant import Variant, families, find_family
 
 LAYOUT = "jik876"
 NAMED_AT_MOST = 5
+SHOWN_AT_MOST = 160  # characters of each
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PREFIX = "module."
 
@@ -150,8 +151,13 @@ def _first_line(error: Exception) -> str:
 def _foreign(content: Mapping[Any, Any]) -> str:
     if "generator" in content:
         return "is a generator's checkpoint (g_*)"
-    named = ", ".join(sorted(map(str, content))[:NAMED_AT_MOST]) or "nothing"
+    named = ", ".join(map(_shown, sorted(map(str, content))[:NAMED_AT_MOST])) or "nothing"
     return f"has neither {' nor '.join(families())} (it has {named})"
+
+
+def _shown(text: str) -> str:
+    """A text out of a file, fit for one line of a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN_AT_MOST])
 
 
 def _read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, Layer]:
@@ -169,7 +175,7 @@ def _read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, L
             layers[path] = layer
     problems += [f"extra {key}" for key in sorted(unread)]
     if problems:
-        named = "; ".join(problems[:NAMED_AT_MOST])
+        named = "; ".join(map(_shown, problems[:NAMED_AT_MOST]))
         more = len(problems) - NAMED_AT_MOST
         raise HifiError(
             f"{where}: {named}{f'; and {more} more' if more > 0 else ''}: "
@@ -219,7 +225,12 @@ def _shapes(conv: Conv) -> dict[str, tuple[int, ...]]:
 
 
 def _fault(name: str, tensor: object, shape: tuple[int, ...]) -> str:
-    if not isinstance(tensor, Tensor) or tensor.dtype not in _DTYPES or tensor.is_sparse:
+    if (
+        not isinstance(tensor, Tensor)
+        or tensor.dtype not in _DTYPES
+        or tensor.layout != torch.strided
+        or tensor.device.type != "cpu"
+    ):
         return f"{name} is not a dense tensor of 16, 32 or 64 bit floats"
     if tuple(tensor.shape) != shape:
         return f"{name} has shape {tuple(tensor.shape)}, expected {shape}"

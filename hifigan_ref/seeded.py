@@ -66,7 +66,7 @@ def _fill_when_reached(conv: Conv, generator: torch.Generator) -> None:
 def _fill_weight_norm(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
     drawn = _normal(conv.weight.shape, generator)
     rms = _response(conv, drawn)(x).square().mean().sqrt().item()
-    gain = float(f"{GAIN / rms:.3g}")  # three digits: the same bits whatever summed the mean
+    gain = float(f"{GAIN / rms:.3g}")  # three digits: the same bits for any thread count
     norm = drawn.flatten(1).norm(dim=1).view(-1, *[1] * (drawn.dim() - 1))
     # The direction gets a length of its own: a reader that ignores g must not get away with it.
     length = 2.0 ** _normal(norm.shape, generator)
@@ -87,7 +87,7 @@ def _fill_spectral(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
         if rms <= GAIN * 2**0.5 or share < 1e-3:
             break
         share /= 2
-    raw = (UNNORMALISED * weight).bfloat16().double()  # coarse: the same bits on every machine
+    raw = (UNNORMALISED * weight).bfloat16().double()  # coarse: the same bits for any thread count
     _, u, v = _top_singular(raw)
     state = conv.state_dict()  # shares its tensors with the layer
     for name, value in (("original", raw), ("0._u", u), ("0._v", v)):
