@@ -194,4 +194,7 @@ def test_folded_weights_are_those_of_the_golden(mpd_11: Trained, msd_0: Trained)
         found = network.state_dict()
         assert set(found) == set(expected)
         for name, tensor in found.items():
+            # the nearest float32 of the exact weight: what folding in float32 would not be
+            nearest = expected[name].astype(np.float32)
+            assert np.mean(tensor.numpy() == nearest) > 0.9999, name
             np.testing.assert_allclose(tensor.numpy(), expected[name], rtol=1e-7, atol=1e-12)

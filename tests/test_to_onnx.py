@@ -228,9 +228,9 @@ def test_a_pair_equals_two_passes(networks: Networks, variant: Variant) -> None:
     pair_request = ExportRequest(variant, pair=True)
     content = _bytes(network, pair_request)
     pair = _session(content)
-    assert [_axes(v) for v in onnx.ModelProto.FromString(content).graph.input] == [
-        ["batch", 1, "samples"]
-    ] * 2
+    graph = onnx.ModelProto.FromString(content).graph
+    assert [_axes(value) for value in graph.input] == [["batch", 1, "samples"]] * 2
+    assert {_axes(value)[0] for value in graph.output} == {"batch"}
     names = [output.name for output in single.get_outputs()]
     for batch, samples in ((1, 700), (1, 704), (3, 701)):
         inputs = example_inputs(pair_request, batch, samples)
