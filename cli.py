@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
     from bench.records import Report, Result
     from bench.suite import Plan
-    from hifigan_ref.trained import Weights
 
 PARITY_FAILED = 3
 NOTHING_MEASURED = 5
@@ -124,10 +124,10 @@ def export_onnx(
     ]
     paths = [out if out.suffix == ".onnx" else out / f"{variant}.onnx" for variant in variants]
     atomic.check_writable(paths[0].parent)
-    weights = _weights(checkpoint, seed)
+    source = Source(checkpoint, seed)
     manifests = []
     for request, path in zip(requests, paths, strict=True):
-        exported = pipeline.export_onnx(request, weights.build(request.variant), path)
+        exported = pipeline.export_onnx(request, source.build(request.variant), path)
         manifests.append(exported.artifact.describe())
         if not as_json:
             typer.echo(export_line(exported))
@@ -202,7 +202,7 @@ def bench(
         limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
     )
     atomic.check_writable(out)
-    report = _measure(plan, _weights(checkpoint, seed))
+    report = _measure(plan, Source(checkpoint, seed))
     _save(report, out)
     _show(report, out)
     raise typer.Exit(_exit_code(report.results))
@@ -247,17 +247,7 @@ def _select(
     return unique
 
 
-def _weights(checkpoint: Path | None, seed: int) -> "Weights":
-    if checkpoint is None:
-        from hifigan_ref.seeded import Seeded
-
-        return Seeded(seed)
-    from hifigan_ref.checkpoint import read_checkpoint
-
-    return read_checkpoint(checkpoint)
-
-
-def _measure(plan: "Plan", weights: "Weights") -> "Report":
+def _measure(plan: "Plan", source: Source) -> "Report":
     from bench.machine import this_machine
     from bench.render.live import watch
     from bench.roofline import measure_ceiling
@@ -265,7 +255,7 @@ def _measure(plan: "Plan", weights: "Weights") -> "Report":
 
     machine = this_machine()
     ceiling = measure_ceiling(plan.threads)
-    return report_of(plan, machine, ceiling, watch(sweep(plan, weights), plan.cells))
+    return report_of(plan, machine, ceiling, watch(sweep(plan, source), plan.cells))
 
 
 def _save(report: "Report", folder: Path) -> None:

@@ -3,19 +3,35 @@
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import Workload
+from bench.records import Claim, Workload
 from export.artifact import Artifact
 from export.request import ExportRequest
+from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that may be set: ``--backend NAME:OPTION=VALUE,OPTION=VALUE``.
+
+    Attributes:
+        name: as typed.
+        allowed: every value; the first is the default.
+        meaning: one line.
+    """
+
+    name: str
+    allowed: tuple[str, ...]
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,7 @@ class Case:
         artifact: the exported file.
         inputs: (N, 1, T) each, by name.
         flops: floating-point operations of one pass.
+        options: a value for each option of the backend.
     """
 
     workload: Workload
@@ -37,6 +54,7 @@ class Case:
     artifact: Artifact
     inputs: Mapping[str, NDArray[np.float32]]
     flops: int
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Session(Protocol):
@@ -45,6 +63,9 @@ class Session(Protocol):
     @property
     def stream(self) -> int | None:
         """Raw ``cudaStream_t`` that it runs on, or None on a CPU; picks the clock."""
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms of the same shapes from the host into the resident inputs."""
 
     def run(self) -> None:
         """Start one pass."""
@@ -57,6 +78,9 @@ class Session(Protocol):
 
     def settings(self) -> dict[str, str]:
         """What was set, as read back from the runtime."""
+
+    def proof(self) -> tuple[Claim, ...]:
+        """What was asked beside what the last pass ran; empty where nothing else could run."""
 
     def close(self) -> None:
         """Give everything back."""
@@ -73,6 +97,10 @@ class Backend(Protocol):
     def purpose(self) -> str:
         """One line: what it runs and how."""
 
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What may be set."""
+
     def missing(self) -> str | None:
         """Why it cannot run here and what to install, or None."""
 
@@ -88,6 +116,30 @@ def backends() -> dict[str, Backend]:
     modules = [importlib.import_module(f"bench.backends.{name}") for name in names]
     found: list[Backend] = [b for module in modules for b in getattr(module, "BACKENDS", ())]
     return {backend.name: backend for backend in sorted(found, key=_peers_first)}
+
+
+def find(spec: str) -> tuple[Backend, dict[str, str]]:
+    """The backend and a value for each of its options: ``ort-cuda:tf32=on,prefer_nhwc=on``.
+
+    Raises:
+        HifiError: no such backend, option or value.
+    """
+    name, _, rest = spec.partition(":")
+    backend = backends().get(name)
+    if backend is None:
+        raise HifiError(f"no backend {name!r}: choose from {', '.join(backends())}")
+    known = {option.name: option for option in backend.options}
+    values = {option.name: option.allowed[0] for option in backend.options}
+    for text in rest.split(",") if rest else ():
+        key, _, value = text.partition("=")
+        if key not in known:
+            allowed = ", ".join(known) or "none"
+            raise HifiError(f"{name} has no option {key!r}: it has {allowed}")
+        if value not in known[key].allowed:
+            allowed = ", ".join(known[key].allowed)
+            raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}")
+        values[key] = value
+    return backend, values
 
 
 def _peers_first(backend: Backend) -> tuple[bool, str]:

@@ -23,6 +23,9 @@ class Skipped:
     reason: str
 
 
+NOT_TAKEN = Skipped("not taken")
+
+
 @dataclass(frozen=True)
 class Workload:
     """What is run and under which conditions.
@@ -100,6 +103,26 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What was asked of a runtime beside what ran: a proof of execution, or of the lack of it.
+
+    Attributes:
+        what: ``providers``, ``precision``, ``device memory``...
+        asked: in words.
+        found: as read back from the runtime.
+        holds: whether the two agree.
+    """
+
+    what: str
+    asked: str
+    found: str
+    holds: bool
+
+
+Clock = Literal["call", "device", "end-to-end"]
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Latency: one call after the other, each waited for.
 
@@ -109,7 +132,9 @@ class Measurement:
         warmup_calls: made before the first sample.
         warm: whether the warm-up ended because times were stable, not because of its limit.
         converged: whether sampling ended because the interval was narrow, not because of its limit.
-        clock: ``call`` is the host's, from the start of ``run`` to the end of ``wait``.
+        clock: ``call`` is the host's, from the start of ``run`` to the end of ``wait``;
+            ``device`` is a GPU's, by events around the pass; ``end-to-end`` is the host's from a
+            waveform in its memory to outputs in its memory.
     """
 
     seconds: tuple[float, ...]
@@ -117,7 +142,7 @@ class Measurement:
     warmup_calls: int
     warm: bool
     converged: bool
-    clock: Literal["call"] = "call"
+    clock: Clock = "call"
 
     def __post_init__(self) -> None:
         positive = all(0 < sample < np.inf for sample in self.seconds)
@@ -179,13 +204,16 @@ class Result:
     """One backend on one workload.
 
     Attributes:
-        backend: its name as given.
+        backend: its name and options as given.
         workload: what it ran.
         prepare_seconds: loading, compiling and the first call.
         parity: against PyTorch in float64.
-        measurement: only where parity passed.
+        measurement: by the call clock; only where parity passed and every claim holds.
         settings: as read back from the runtime.
         flops: floating-point operations of one call, counted from the graph.
+        device: by the device clock; a GPU's only.
+        end_to_end: with the copies from and to the host.
+        proof: what was asked and what ran.
     """
 
     backend: str
@@ -195,6 +223,18 @@ class Result:
     measurement: Measurement | Skipped
     settings: Mapping[str, str]
     flops: int
+    device: Measurement | Skipped = NOT_TAKEN
+    end_to_end: Measurement | Skipped = NOT_TAKEN
+    proof: tuple[Claim, ...] = ()
+
+    def __post_init__(self) -> None:
+        timed = isinstance(self.measurement, Measurement)
+        _require(not (timed and self.broken), "what ran otherwise than asked has no speed")
+
+    @property
+    def broken(self) -> tuple[Claim, ...]:
+        """Claims that do not hold: any makes the row INVALID."""
+        return tuple(claim for claim in self.proof if not claim.holds)
 
     @property
     def gflop_per_second(self) -> float | Skipped:

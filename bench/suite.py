@@ -1,15 +1,19 @@
 """The loop: export, reference, and for each backend skip or prepare, compare, measure, close."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from bench import parity
-from bench.backend import Backend, Case, backends
+from bench.backend import Backend, Case, Session, find
 from bench.measure import measure
+from bench.proof import NotAsAskedError, verdict
 from bench.records import (
+    NOT_TAKEN,
     SCHEMA,
     Ceiling,
     Machine,
@@ -25,9 +29,12 @@ from export.flops import count_flops
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
-from hifigan_ref.trained import Weights
+from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
+
+if TYPE_CHECKING:
+    from hifigan_ref.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
         trained = weights.build(variant)
         request = ExportRequest(variant, outputs=plan.outputs, pair=plan.pair)
         yield Phase(f"{variant}: export")
-        artifact = cached_export(request, trained)
+        artifact = cached_export(request, weights.identity, partial(_built, trained))
         for batch in plan.batches:
             yield Phase(f"{variant} x {batch}: reference in float64")
             inputs = {
@@ -132,19 +139,22 @@ def report_of(
 def _cell(
     name: str, case: Case, expected: parity.Reference, limits: Limits
 ) -> Iterator[Phase | Result]:
-    label = f"{case.workload.variant} x {case.workload.batch} on {name}"
-    backend = backends().get(name)
-    if backend is None:
-        reason = f"no backend {name!r}: choose from {', '.join(backends())}"
-        yield _skipped(name, case, reason)
-    elif (missing := backend.missing()) is not None:
+    try:
+        backend, options = find(name)
+    except HifiError as error:
+        yield _skipped(name, case, str(error))
+        return
+    missing = backend.missing()
+    if missing is not None:
         yield _skipped(name, case, missing)
-    else:
-        yield Phase(f"{label}: prepare and measure")
-        yield _run(backend, case, expected, limits)
+        return
+    yield Phase(f"{case.workload.variant} x {case.workload.batch} on {name}: prepare and measure")
+    yield _run(name, backend, replace(case, options=options), expected, limits)
 
 
-def _run(backend: Backend, case: Case, expected: parity.Reference, limits: Limits) -> Result:
+def _run(
+    name: str, backend: Backend, case: Case, expected: parity.Reference, limits: Limits
+) -> Result:
     start = perf_counter()
     try:
         session = backend.prepare(case)
@@ -152,18 +162,51 @@ def _run(backend: Backend, case: Case, expected: parity.Reference, limits: Limit
             session.run()
             session.wait()
             prepare_seconds = perf_counter() - start
-            budget = parity.BUDGETS_DB[case.workload.precision]
-            found = parity.compare(expected, session.outputs(), budget)
-            measurement = measure(session, limits) if found.passed else Skipped(_verdict(found))
-            settings = session.settings()
+            return _judge(name, session, case, expected, limits, prepare_seconds)
         finally:
             session.close()
+    except NotAsAskedError as error:
+        return replace(_skipped(name, case, str(error)), proof=error.claims)
+    except HifiError as error:
+        return _skipped(name, case, str(error))
     # A runtime fails in types of its own; whatever it says becomes its row.
     except Exception as error:  # noqa: BLE001
         told = (str(error).strip().splitlines() or [""])[0]
-        return _skipped(backend.name, case, f"failed: {type(error).__name__}: {told}")
-    return Result(
-        backend.name, case.workload, prepare_seconds, found, measurement, settings, case.flops
+        return _skipped(name, case, f"failed: {type(error).__name__}: {told}")
+
+
+def _judge(
+    name: str,
+    session: Session,
+    case: Case,
+    expected: parity.Reference,
+    limits: Limits,
+    prepare_seconds: float,
+) -> Result:
+    """Proof, then parity, and only then times."""
+    claims = session.proof()
+    found = parity.compare(expected, session.outputs(), parity.BUDGETS_DB[case.workload.precision])
+    wrong = None
+    if not all(claim.holds for claim in claims):
+        wrong = Skipped(verdict(claims))
+    elif not found.passed:
+        wrong = Skipped(_verdict(found))
+    settings = session.settings()
+    result = Result(
+        backend=name,
+        workload=case.workload,
+        prepare_seconds=prepare_seconds,
+        parity=found,
+        measurement=wrong or NOT_TAKEN,
+        settings=settings,
+        flops=case.flops,
+        proof=claims,
+    )
+    if wrong:
+        return result
+    clocks = measure(session, case.inputs, limits)
+    return replace(
+        result, measurement=clocks.call, device=clocks.device, end_to_end=clocks.end_to_end
     )
 
 
@@ -173,6 +216,11 @@ def _verdict(found: Parity) -> str:
         f"parity failed: {worst.name} has an SNR of {worst.snr_db:.1f} dB, "
         f"the budget is {found.budget_db:.0f} dB"
     )
+
+
+def _built(trained: "Trained", variant: Variant) -> "Trained":
+    assert trained.variant == variant
+    return trained
 
 
 def _flops(path: Path, load: Workload) -> int:

@@ -11,10 +11,11 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backend import Case, Session
+from bench.backend import Case, Option, Session
 from bench.records import (
     SCHEMA,
     Ceiling,
+    Claim,
     Machine,
     Measurement,
     OutputParity,
@@ -50,6 +51,7 @@ class FakeSession:
         clock: a quarter of each pass goes by on it in ``run``, the rest in ``wait``.
         lengths: seconds of each pass; a session that has used them up raises ``StopIteration``.
         fails_in: method that raises ``RuntimeError`` instead.
+        claims: what ``proof`` returns.
         log: every method that was called, in order.
     """
 
@@ -57,12 +59,18 @@ class FakeSession:
     clock: TickingClock = field(default_factory=TickingClock)
     lengths: Iterable[float] = field(default_factory=lambda: repeat(0.0))
     fails_in: str = ""
+    claims: tuple[Claim, ...] = ()
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.stream: int | None = None
         self._lengths: Iterator[float] = iter(self.lengths)
         self._rest = 0.0
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Takes no time."""
+        del inputs
+        self._enter("load")
 
     def run(self) -> None:
         """A quarter of the next pass."""
@@ -86,6 +94,11 @@ class FakeSession:
         self._enter("settings")
         return {"threads": "1"}
 
+    def proof(self) -> tuple[Claim, ...]:
+        """The claims it was given."""
+        self._enter("proof")
+        return self.claims
+
     def close(self) -> None:
         """Only remembered."""
         self._enter("close")
@@ -105,12 +118,14 @@ class FakeBackend:
         session: makes what ``prepare`` returns, or raises.
         reason: what ``missing`` returns.
         purpose: one line.
+        options: what may be set.
     """
 
     name: str
     session: Callable[[Case], Session] = lambda case: FakeSession()  # noqa: ARG005
     reason: str | None = None
     purpose: str = "computes nothing"
+    options: tuple[Option, ...] = ()
 
     def missing(self) -> str | None:
         """The reason it was given."""

@@ -1,6 +1,7 @@
 """An ONNX file with its manifest: written in one step, read back only if nothing changed."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +136,6 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
 
 def save(path: Path, manifest: Manifest, content: bytes) -> Artifact:
     """Write the file and its sidecar, each in one step, or neither."""
-    import json
-
     artifact = Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
     text = json.dumps(artifact.describe(), indent=2) + "\n"
     atomic.write_all({path: content, sidecar(path): text.encode()})
@@ -163,6 +162,27 @@ def load(path: Path) -> Artifact:
     if not is_intact(proto, manifest):
         raise HifiError(f"{path} was changed after it was exported (digest): export it again")
     return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
+
+
+def kept(path: Path) -> Artifact | None:
+    """A file that lies as ``save`` wrote it, by the digest in its sidecar; else None.
+
+    Guards against damage, not against a forger, and needs no ONNX library: for files of our own.
+    """
+    try:
+        record = json.loads(sidecar(path).read_bytes())
+        sha256 = record.pop("sha256")
+        if record.pop("file") != path.name or sha256 != file_digest(path):
+            return None
+        return Artifact(path, sha256, _MANIFEST.validate_python(record, strict=False))
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a whole file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_file(path: Path, most: int = -1) -> bytes:
@@ -234,11 +254,5 @@ def tools() -> dict[str, str]:
     """Versions of what an exported file depends on."""
     from importlib.metadata import version
 
-    import torch
-
-    libraries = ("onnx", "onnx-ir", "numpy")
-    return {
-        "hifi-export": VERSION,
-        "torch": torch.__version__,
-        **{library: version(library) for library in libraries},
-    }
+    libraries = ("torch", "onnx", "onnx-ir", "numpy")
+    return {"hifi-export": VERSION, **{library: version(library) for library in libraries}}

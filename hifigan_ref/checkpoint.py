@@ -6,6 +6,7 @@ The layout is jik876/hifi-gan's; whoever passes a file says that it is.
 
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,10 +126,14 @@ def _load(path: Path) -> Mapping[Any, Any]:
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except pickle.UnpicklingError as error:
-        reason = "holds more than tensors" if "global" in str(error).lower() else "is not readable"
+        named = re.search(r"(?:GLOBAL|global:?)\s+([\w.]+)", str(error))
+        if "global" not in str(error).lower():
+            raise HifiError(
+                f"checkpoint {path} is damaged or no PyTorch file: give an undamaged do_* file"
+            ) from None
         raise HifiError(
-            f"checkpoint {path} {reason} ({_first_line(error)}); code in it is never run: "
-            "save its state dicts alone, or give an undamaged file"
+            f"checkpoint {path} holds more than tensors ({named[1] if named else 'code'}); "
+            "code in it is never run: save its state dicts alone"
         ) from None
     # The unpickler is fed untrusted bytes here and can stumble over them in any way.
     except Exception as error:  # noqa: BLE001

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -27,13 +26,6 @@ class Trained:
     module: nn.Module
     origin: str
     digest: str
-
-
-class Weights(Protocol):
-    """A source of weights for any variant."""
-
-    def build(self, variant: Variant) -> Trained:
-        """The variant's network, filled. Raises HifiError where the source does not hold it."""
 
 
 def finish(variant: Variant, module: nn.Module, origin: str) -> Trained:

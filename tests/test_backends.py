@@ -13,9 +13,9 @@ import torch
 from bench import parity
 from bench.backend import Backend, Case, Session, backends
 from bench.backends.torch_compile import TorchCompile
-from bench.optional import why_missing
 from bench.records import Workload
 from export.cache import cached_export
+from export.optional import why_missing
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
@@ -65,7 +65,8 @@ def case(
         name: audio.clip().batch(batch, SAMPLES, first + i * batch)
         for i, name in enumerate(request.inputs)
     }
-    return Case(load, request, trained, cached_export(request, trained), inputs, flops=1)
+    artifact = cached_export(request, trained.origin, lambda _: trained)
+    return Case(load, request, trained, artifact, inputs, flops=1)
 
 
 def skip_if_missing(backend: Backend) -> None:

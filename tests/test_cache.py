@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from export import artifact, cache, pipeline
+from export import artifact, pipeline, store
 from export.cache import cached_export
 from export.pipeline import export_onnx
 from export.request import ExportRequest
@@ -23,7 +23,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_folder(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(kept))
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(kept))
 
 
 @pytest.fixture
@@ -31,28 +31,41 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[ExportRequest]:
     """What was really exported."""
     done: list[ExportRequest] = []
 
-    def export(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
+    def remember(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
         done.append(request)
         return export_onnx(request, trained, path)
 
-    monkeypatch.setattr(pipeline, "export_onnx", export)
+    monkeypatch.setattr(pipeline, "export_onnx", remember)
     return done
 
 
+def export(request: ExportRequest, trained: Trained) -> artifact.Artifact:
+    return cached_export(request, trained.origin, lambda _: trained)
+
+
+def test_a_hit_does_not_ask_for_the_weights(mpd_11: Trained) -> None:
+    first = export(REQUEST, mpd_11)
+
+    def build(variant: Variant) -> Trained:
+        raise AssertionError(variant)
+
+    assert cached_export(REQUEST, mpd_11.origin, build) == first
+
+
 def test_a_second_call_does_not_export(mpd_11: Trained, exports: list[ExportRequest]) -> None:
-    first = cached_export(REQUEST, mpd_11)
+    first = export(REQUEST, mpd_11)
     exports.clear()
     before = first.path.stat()
-    assert cached_export(dataclasses.replace(REQUEST), mpd_11) == first
+    assert export(dataclasses.replace(REQUEST), mpd_11) == first
     after = first.path.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert exports == []
 
 
 def test_the_file_is_that_of_the_pipeline(mpd_11: Trained, kept: Path, tmp_path: Path) -> None:
-    found = cached_export(REQUEST, mpd_11)
+    found = export(REQUEST, mpd_11)
     assert found.path.name == "mpd-11.onnx"
-    assert found.path.parents[1] == kept
+    assert found.path.parents[2] == kept
     assert artifact.load(found.path) == found
     made = export_onnx(REQUEST, mpd_11, tmp_path / "mpd-11.onnx").artifact
     assert found.path.read_bytes() == made.path.read_bytes()
@@ -72,11 +85,11 @@ def test_the_file_is_that_of_the_pipeline(mpd_11: Trained, kept: Path, tmp_path:
 def test_a_damaged_file_is_replaced(
     mpd_11: Trained, exports: list[ExportRequest], damage: Callable[[bytes], bytes]
 ) -> None:
-    first = cached_export(REQUEST, mpd_11)
+    first = export(REQUEST, mpd_11)
     content = first.path.read_bytes()
     exports.clear()
     first.path.write_bytes(damage(content))
-    assert cached_export(REQUEST, mpd_11) == first
+    assert export(REQUEST, mpd_11) == first
     assert first.path.read_bytes() == content
     assert exports == [REQUEST]
 
@@ -88,16 +101,16 @@ def _place(request: ExportRequest, trained: Trained, monkeypatch: pytest.MonkeyP
     class Stop(Exception):  # noqa: N818
         pass
 
-    def export(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
+    def stop(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
         del request, trained
         places.append(path)
         raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "export_onnx", export)
-        patch.setattr(Path, "exists", lambda _: False)
+        patch.setattr(pipeline, "export_onnx", stop)
+        patch.setattr(artifact, "kept", lambda _: None)
         with pytest.raises(Stop):
-            cached_export(request, trained)
+            export(request, trained)
     return places[0]
 
 
@@ -125,26 +138,12 @@ def test_other_weights_tools_or_code_are_another_file(
 ) -> None:
     places = {
         _place(REQUEST, mpd_11, monkeypatch),
-        _place(REQUEST, dataclasses.replace(mpd_11, digest="0" * 64), monkeypatch),
         _place(REQUEST, dataclasses.replace(mpd_11, origin="do_00000001"), monkeypatch),
     }
     with monkeypatch.context() as patch:
         patch.setattr(artifact, "tools", lambda: {"onnx": "99"})
         places.add(_place(REQUEST, mpd_11, monkeypatch))
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "_source_digest", lambda: "other")
+        patch.setattr(store, "_source_digest", lambda: "other")
         places.add(_place(REQUEST, mpd_11, monkeypatch))
-    assert len(places) == 5
-
-
-def test_the_folder_is_the_users_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "mine"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache.folder() == tmp_path / "mine"
-    monkeypatch.delenv(cache.FOLDER_VARIABLE)
-    assert cache.folder() == tmp_path / "xdg" / "hifi-export"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.folder() == tmp_path / "home" / ".cache" / "hifi-export"
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, "")
-    assert cache.folder() == tmp_path / "home" / ".cache" / "hifi-export"
+    assert len(places) == 4

@@ -1,12 +1,15 @@
 """The timing core on a clock that is told the time."""
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle, repeat
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bench.measure import measure
+from bench.backend import Session
+from bench.measure import NO_DEVICE, measure
 from bench.records import Measurement
 from bench.stopping import Limits, is_settled
 from bench.testing import FakeSession, TickingClock
@@ -24,8 +27,9 @@ def collector() -> Iterator[None]:
 
 def timed(lengths: Iterable[float], limits: Limits | None = None) -> tuple[Measurement, list[str]]:
     session = FakeSession(lengths=lengths)
-    found = measure(session, limits or Limits(), session.clock)
-    return found, session.log
+    found = measure(session, {}, limits or Limits(), session.clock).call
+    calls = session.log[: 2 * (found.warmup_calls + found.count)]
+    return found, calls
 
 
 def test_every_call_is_run_then_wait_and_nothing_else() -> None:
@@ -38,6 +42,65 @@ def test_the_clock_covers_run_and_wait() -> None:
     found, _ = timed(repeat(EIGHTH))
     assert set(found.seconds) == {EIGHTH}
     assert found.clock == "call"
+
+
+def test_the_end_to_end_clock_covers_the_copies() -> None:
+    class Copying(FakeSession):
+        def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+            super().load(inputs)
+            self.clock.tick(1.0)
+
+        def outputs(self) -> dict[str, NDArray[np.floating]]:
+            self.clock.tick(2.0)
+            return super().outputs()
+
+    session = Copying(lengths=repeat(EIGHTH))
+    found = measure(session, {}, Limits(), session.clock)
+    assert set(found.end_to_end.seconds) == {3 + EIGHTH}
+    assert found.end_to_end.clock == "end-to-end"
+    assert set(found.call.seconds) == {EIGHTH}
+    passes = found.end_to_end.warmup_calls + found.end_to_end.count
+    assert session.log[-4 * passes :] == ["load", "run", "wait", "outputs"] * passes
+
+
+def test_what_is_copied_is_what_was_given() -> None:
+    given = {"y": np.ones((1, 1, 4), np.float32)}
+
+    class Watched(FakeSession):
+        def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+            assert inputs is given
+            super().load(inputs)
+
+    session = Watched(lengths=repeat(EIGHTH))
+    measure(session, given, Limits(), session.clock)
+    assert "load" in session.log
+
+
+def test_a_session_without_a_stream_has_no_device_clock() -> None:
+    session = FakeSession(lengths=repeat(EIGHTH))
+    assert measure(session, {}, Limits(), session.clock).device == NO_DEVICE
+
+
+def test_a_session_with_a_stream_is_timed_by_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Events:
+        def __init__(self, stream: int) -> None:
+            asked.append(stream)
+
+        def __call__(self, session: Session) -> float:
+            session.run()
+            session.wait()
+            return EIGHTH / 2
+
+    monkeypatch.setattr("bench.measure.DeviceClock", Events)
+    session = FakeSession(lengths=repeat(EIGHTH))
+    session.stream = 7
+    found = measure(session, {}, Limits(), session.clock)
+    assert asked == [7]
+    assert isinstance(found.device, Measurement)
+    assert (found.device.clock, set(found.device.seconds)) == ("device", {EIGHTH / 2})
+    assert set(found.call.seconds) == {EIGHTH}
 
 
 def test_constant_times_take_the_least_of_both_phases() -> None:
@@ -54,7 +117,7 @@ def test_fast_calls_warm_up_for_a_second() -> None:
 
 
 def test_warm_up_samples_are_not_among_the_samples() -> None:
-    lengths = [0.5] * 10 + [0.25] * 100
+    lengths = [0.5] * 10 + [0.25] * 1000
     found, _ = timed(lengths)
     assert found.warmup_seconds == 5.0
     assert set(found.seconds) == {0.25}
@@ -62,13 +125,13 @@ def test_warm_up_samples_are_not_among_the_samples() -> None:
 
 def test_samples_are_kept_raw_and_in_order() -> None:
     told = [0.125 + i / 4096 for i in range(8)]
-    found, _ = timed([EIGHTH] * 10 + told * 100)
+    found, _ = timed([EIGHTH] * 10 + told * 1000)
     assert found.warmup_calls == 10
-    assert list(found.seconds) == (told * 100)[: found.count]
+    assert list(found.seconds) == (told * 1000)[: found.count]
 
 
 def test_a_drift_is_not_warm_and_ends_at_the_limit() -> None:
-    falling = [0.5 * 0.98**i for i in range(100)]
+    falling = [0.5 * 0.98**i for i in range(100)] + [EIGHTH] * 1000
     found, _ = timed(falling, Limits(warmup=7.0, least=1.0, most=2.0))
     assert not found.warm and "not warm" in found.states
     assert 7.0 <= found.warmup_seconds < 7.0 + 0.5
@@ -111,7 +174,7 @@ def test_time_between_calls_counts_for_the_limit_but_not_as_latency() -> None:
         return clock.now
 
     session = FakeSession(clock=clock, lengths=cycle((EIGHTH, 0.25)))
-    found = measure(session, Limits(warmup=2.0, least=3.0, most=4.0), slow_clock)
+    found = measure(session, {}, Limits(warmup=2.0, least=3.0, most=4.0), slow_clock).call
     assert sum(found.seconds) < 4.0
 
 
@@ -128,7 +191,7 @@ def test_garbage_is_not_collected_meanwhile_and_the_state_comes_back(enabled: bo
     if not enabled:
         gc.disable()
     session = Watching(lengths=repeat(EIGHTH))
-    measure(session, Limits(), session.clock)
+    measure(session, {}, Limits(), session.clock)
     assert gc.isenabled() == enabled
     assert "gc False" in session.log and "gc True" not in session.log
 
@@ -137,7 +200,7 @@ def test_garbage_is_not_collected_meanwhile_and_the_state_comes_back(enabled: bo
 def test_the_collector_comes_back_after_an_exception(fails_in: str) -> None:
     session = FakeSession(lengths=repeat(EIGHTH), fails_in=fails_in)
     with pytest.raises(RuntimeError, match="as it was told"):
-        measure(session, Limits(), session.clock)
+        measure(session, {}, Limits(), session.clock)
     assert gc.isenabled()
 
 
@@ -148,5 +211,5 @@ def test_an_exception_while_sampling_is_not_swallowed() -> None:
 
     session = FakeSession(lengths=breaking())
     with pytest.raises(OSError, match="gone"):
-        measure(session, Limits(), session.clock)
+        measure(session, {}, Limits(), session.clock)
     assert gc.isenabled()

@@ -1,17 +1,21 @@
 """The loop, with runtimes that do as they are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bench import suite
-from bench.backend import Backend, Case, Session
+from bench import backend, suite
+from bench.backend import Backend, Case, Option, Session
+from bench.measure import Clocks
 from bench.parity import reference
+from bench.proof import NotAsAskedError
 from bench.records import (
     SCHEMA,
     Ceiling,
+    Claim,
     Machine,
     Measurement,
     Parity,
@@ -44,6 +48,13 @@ PLAN = Plan(
     limits=LIMITS,
 )
 MEASURED = Measurement((0.5,) * 4, 1.0, 10, warm=True, converged=True)
+BY_DEVICE = replace(MEASURED, clock="device")
+END_TO_END = replace(MEASURED, clock="end-to-end")
+CLOCKS = Clocks(MEASURED, BY_DEVICE, END_TO_END)
+GPU = Claim("provider", "a GPU", "a GPU", holds=True)
+FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
+
+Inputs = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass
@@ -60,6 +71,7 @@ class Bench:
     """
 
     trained: Trained
+    identity: str = "seed 0"
     built: list[Variant] = field(default_factory=list)
     sessions: list[FakeSession] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
@@ -70,23 +82,29 @@ class Bench:
         self.built.append(variant)
         return self.trained
 
-    def measure(self, session: Session, limits: Limits) -> Measurement:
+    def measure(self, session: Session, inputs: Inputs, limits: Limits) -> Clocks:
         assert isinstance(session, FakeSession)
+        assert inputs == self.cases[-1].inputs
         session.log.append("measure")
         self.limits.append(limits)
-        return MEASURED
+        return CLOCKS
 
-    def export(self, request: ExportRequest, trained: Trained) -> Artifact:
+    def export(
+        self, request: ExportRequest, identity: str, build: Callable[[Variant], Trained]
+    ) -> Artifact:
         self.exported.append(request)
-        return cached_export(request, trained)
+        assert build(request.variant) is self.trained, "built once for both"
+        return cached_export(request, identity, build)
 
-    def runtime(self, error: float = 0.0, fails_in: str = "") -> Callable[[Case], Session]:
+    def runtime(
+        self, error: float = 0.0, fails_in: str = "", claims: tuple[Claim, ...] = ()
+    ) -> Callable[[Case], Session]:
         """Makes sessions with PyTorch's outputs, off by a relative error."""
 
         def make(case: Case) -> Session:
             outputs = reference(case.trained, case.request, case.inputs).torch
             found = {name: array * np.float32(1 + error) for name, array in outputs.items()}
-            session = FakeSession(found=found, fails_in=fails_in)
+            session = FakeSession(found=found, fails_in=fails_in, claims=claims)
             self.cases.append(case)
             self.sessions.append(session)
             return session
@@ -102,6 +120,15 @@ def refuse(case: Case) -> Session:
     raise ValueError(f"\n  no kernel for {case.workload.variant}\n    at line 1\n")
 
 
+def not_as_asked(case: Case) -> Session:
+    del case
+    raise NotAsAskedError((GPU, FALLEN_BACK))
+
+
+def explain(case: Case) -> Session:
+    raise HifiError(f"batch {case.workload.batch} is outside of 2 to 4: choose one inside")
+
+
 @pytest.fixture
 def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(mpd_11)
@@ -110,15 +137,20 @@ def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch) -> Bench:
         FakeBackend("wrong", made.runtime(error=1e-3)),
         FakeBackend("absent", refuse, reason="pip install absent[gpu]"),
         FakeBackend("refusing", refuse),
+        FakeBackend("proved", made.runtime(claims=(GPU,))),
+        FakeBackend("fallen-back", made.runtime(claims=(GPU, FALLEN_BACK))),
+        FakeBackend("refused-early", not_as_asked),
+        FakeBackend("explains", explain),
+        FakeBackend("chosen", made.runtime(), options=(Option("tf32", ("off", "on"), "fast"),)),
         *(FakeBackend(f"no-{m}", made.runtime(fails_in=m)) for m in FAILING),
     ]
-    monkeypatch.setattr(suite, "backends", lambda: {fake.name: fake for fake in fakes})
+    monkeypatch.setattr(backend, "backends", lambda: {fake.name: fake for fake in fakes})
     monkeypatch.setattr(suite, "measure", made.measure)
     monkeypatch.setattr(suite, "cached_export", made.export)
     return made
 
 
-FAILING = ("run", "wait", "outputs", "settings")
+FAILING = ("run", "wait", "outputs", "settings", "proof")
 
 
 def test_a_right_backend_has_a_measurement(bench: Bench) -> None:
@@ -134,7 +166,7 @@ def test_a_right_backend_has_a_measurement(bench: Bench) -> None:
 def test_outputs_are_compared_before_anything_is_timed(bench: Bench) -> None:
     bench.results("right")
     (session,) = bench.sessions
-    assert session.log == ["run", "wait", "outputs", "measure", "settings", "close"]
+    assert session.log == ["run", "wait", "proof", "outputs", "settings", "measure", "close"]
 
 
 def test_the_row_says_what_was_run(bench: Bench) -> None:
@@ -200,8 +232,8 @@ def test_a_session_that_fails_is_closed_and_the_sweep_goes_on(bench: Bench, meth
 def test_a_measurement_that_fails_closes_the_session(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(session: Session, limits: Limits) -> Measurement:
-        raise MemoryError(f"out of memory after {limits.least} s of {session}")
+    def fail(session: Session, inputs: Inputs, limits: Limits) -> Clocks:
+        raise MemoryError(f"out of memory after {limits.least} s of {session} {inputs}")
 
     monkeypatch.setattr(suite, "measure", fail)
     (result,) = bench.results("right")
@@ -215,15 +247,15 @@ def test_an_error_without_words_is_a_row_too(bench: Bench, monkeypatch: pytest.M
         del case
         raise AssertionError
 
-    monkeypatch.setattr(suite, "backends", lambda: {"mute": FakeBackend("mute", fail)})
+    monkeypatch.setattr(backend, "backends", lambda: {"mute": FakeBackend("mute", fail)})
     (result,) = bench.results("mute")
     assert isinstance(result.measurement, Skipped)
     assert "AssertionError" in result.measurement.reason
 
 
 def test_an_interruption_ends_the_sweep(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(session: Session, limits: Limits) -> Measurement:
-        raise KeyboardInterrupt(session, limits)
+    def interrupt(session: Session, inputs: Inputs, limits: Limits) -> Clocks:
+        raise KeyboardInterrupt(session, inputs, limits)
 
     monkeypatch.setattr(suite, "measure", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -242,6 +274,56 @@ def test_a_wrong_backend_has_no_speed(bench: Bench) -> None:
     assert "measure" not in bench.sessions[0].log
     assert bench.sessions[0].log[-1] == "close"
     assert right.measurement == MEASURED
+
+
+def test_every_clock_and_the_proof_are_in_the_row(bench: Bench) -> None:
+    (result,) = bench.results("proved")
+    assert (result.measurement, result.device, result.end_to_end) == (
+        MEASURED,
+        BY_DEVICE,
+        END_TO_END,
+    )
+    assert result.proof == (GPU,)
+    assert result.broken == ()
+
+
+@pytest.mark.parametrize("name", ["fallen-back", "refused-early"])
+def test_what_ran_elsewhere_is_invalid_and_has_no_speed(bench: Bench, name: str) -> None:
+    fallen, after = bench.results(name, "right")
+    reason = "INVALID: provider: asked for a GPU, found the CPU"
+    assert fallen.measurement == Skipped(reason)
+    assert fallen.proof == (GPU, FALLEN_BACK)
+    assert fallen.broken == (FALLEN_BACK,)
+    for session in bench.sessions[:-1]:
+        assert "measure" not in session.log and session.log[-1] == "close"
+    assert after.measurement == MEASURED
+
+
+def test_an_explained_refusal_is_told_as_it_is(bench: Bench) -> None:
+    (result,) = bench.results("explains")
+    assert result.measurement == Skipped("batch 1 is outside of 2 to 4: choose one inside")
+
+
+def test_options_reach_the_backend_and_its_row_has_them_in_its_name(bench: Bench) -> None:
+    plain, chosen = bench.results("chosen", "chosen:tf32=on")
+    assert (plain.backend, chosen.backend) == ("chosen", "chosen:tf32=on")
+    assert [case.options for case in bench.cases] == [{"tf32": "off"}, {"tf32": "on"}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("chosen:tf33=on", "chosen has no option 'tf33': it has tf32"),
+        ("chosen:tf32", "'' is no value of chosen's tf32: choose from off, on"),
+        ("chosen:tf32=maybe", "'maybe' is no value of chosen's tf32: choose from off, on"),
+        ("right:tf32=on", "right has no option 'tf32': it has none"),
+    ],
+)
+def test_an_option_that_is_unknown_is_a_row_with_the_known_ones(
+    bench: Bench, spec: str, told: str
+) -> None:
+    (result,) = bench.results(spec)
+    assert (result.backend, result.measurement) == (spec, Skipped(told))
 
 
 def test_each_phase_is_told_before_it_begins(bench: Bench) -> None:

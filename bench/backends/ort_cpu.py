@@ -1,11 +1,14 @@
 """onnxruntime on the CPU."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backend import Case, Session
+from bench.backend import Case, Option, Session
+from bench.proof import equal
+from bench.records import Claim
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -18,10 +21,11 @@ class OrtCpu:
 
     name = "ort-cpu"
     purpose = "onnxruntime on the CPU, the exported file"
+    options: tuple[Option, ...] = ()
 
     def missing(self) -> str | None:
         """Why onnxruntime cannot be imported, or None."""
-        from bench.optional import why_missing
+        from export.optional import why_missing
 
         return why_missing("onnxruntime", "pip install onnxruntime")
 
@@ -47,13 +51,20 @@ class OrtSession:
         self._session = session
         self._names = [output.name for output in session.get_outputs()]
         self._binding = session.io_binding()
-        for name, array in case.inputs.items():
+        # on a CPU the bound value is this very array
+        self._inputs = {name: array.copy() for name, array in case.inputs.items()}
+        for name, array in self._inputs.items():
             self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
         for name in self._names:
             self._binding.bind_output(name, "cpu")
         self.run()
         for name, value in zip(self._names, self._binding.get_outputs(), strict=True):
             self._binding.bind_ortvalue_output(name, value)
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms into the bound inputs."""
+        for name, array in inputs.items():
+            np.copyto(self._inputs[name], array)
 
     def run(self) -> None:
         """Compute; on a CPU the call returns when it is done."""
@@ -78,9 +89,13 @@ class OrtSession:
             "providers": ", ".join(self._session.get_providers()),
         }
 
+    def proof(self) -> tuple[Claim, ...]:
+        """The provider."""
+        return (equal("providers", PROVIDER, ", ".join(self._session.get_providers())),)
+
     def close(self) -> None:
         """Drop the session and its buffers."""
-        del self._binding, self._session
+        del self._binding, self._session, self._inputs
 
 
 BACKENDS = (OrtCpu(),)

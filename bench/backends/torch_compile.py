@@ -1,6 +1,6 @@
 """``torch.compile`` on the CPU."""
 
-from bench.backend import Case, Session
+from bench.backend import Case, Option, Session
 
 
 class TorchCompile:
@@ -8,6 +8,7 @@ class TorchCompile:
 
     name = "torch-compile"
     purpose = "torch.compile (Inductor) on the CPU, norms as trained, static shapes"
+    options: tuple[Option, ...] = ()
 
     def missing(self) -> str | None:
         """Inductor needs a C++ compiler on the CPU."""

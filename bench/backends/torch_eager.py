@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.backend import Case, Session
+from bench.backend import Case, Option, Session
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class TorchEager:
     name: str
     purpose: str
     folded: bool
+    options: tuple[Option, ...] = ()
 
     def missing(self) -> str | None:
         """PyTorch is a dependency of this tool."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.backend import Case
+from bench.records import Claim
 
 Function = Callable[..., dict[str, Tensor]]
 
@@ -26,9 +27,14 @@ class TorchSession:
     def __init__(self, function: Function, case: Case, extra: Mapping[str, str]) -> None:
         torch.set_num_threads(case.workload.threads)
         self._function = function
-        self._inputs = {name: torch.from_numpy(array) for name, array in case.inputs.items()}
+        self._inputs = {name: torch.tensor(array) for name, array in case.inputs.items()}
         self._extra = dict(extra)
         self._outputs: dict[str, Tensor] = {}
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms into the resident inputs."""
+        for name, array in inputs.items():
+            self._inputs[name].copy_(torch.from_numpy(array))
 
     def run(self) -> None:
         """Compute; on a CPU the call returns when it is done."""
@@ -52,6 +58,10 @@ class TorchSession:
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             **self._extra,
         }
+
+    def proof(self) -> tuple[Claim, ...]:
+        """Nothing else could run."""
+        return ()
 
     def close(self) -> None:
         """Drop the network and its tensors."""

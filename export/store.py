@@ -1,0 +1,123 @@
+"""Files kept by what they were made from: whoever asks first makes them, the others find them."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache as memoise
+from pathlib import Path
+
+from hifigan_ref.errors import HifiError
+
+FOLDER_VARIABLE = "HIFI_EXPORT_CACHE"
+KINDS = ("onnx", "engine", "runtime")
+_LOCKS = "locks"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that is kept.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        key: digest of what it was made from.
+        files: names.
+        bytes: of all files together.
+        modified: seconds since 1970.
+    """
+
+    kind: str
+    key: str
+    files: tuple[str, ...]
+    bytes: int
+    modified: float
+
+
+def folder() -> Path:
+    """``$HIFI_EXPORT_CACHE``, else the user's cache folder."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "hifi-export"
+
+
+def key_of(*parts: object) -> str:
+    """A key for what something is made from; the code that makes it is a part."""
+    text = "\n".join(map(repr, (*parts, _source_digest())))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@contextmanager
+def claim(kind: str, key: str) -> Iterator[Path]:
+    """The folder of a key, for this process alone: others wait here until it is done.
+
+    Raises:
+        HifiError: the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    place = folder() / kind / key
+    lock = folder() / _LOCKS / f"{key}.lock"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire()
+    except OSError as error:
+        raise HifiError(
+            f"cannot write the cache {folder()}: {error.strerror or error}: "
+            f"set {FOLDER_VARIABLE} to another folder"
+        ) from None
+    try:
+        yield place
+    finally:
+        held.release()
+
+
+def entries() -> list[Entry]:
+    """Everything that is kept, the oldest first."""
+    found = []
+    for kind in KINDS:
+        for place in sorted((folder() / kind).glob("*")):
+            files = [path for path in place.glob("*") if path.is_file()]
+            stats = [path.stat() for path in files]
+            found.append(
+                Entry(
+                    kind,
+                    place.name,
+                    tuple(sorted(path.name for path in files)),
+                    sum(stat.st_size for stat in stats),
+                    max((stat.st_mtime for stat in stats), default=place.stat().st_mtime),
+                )
+            )
+    return sorted(found, key=lambda entry: entry.modified)
+
+
+def remove(entry: Entry) -> bool:
+    """Remove one, unless another process holds it just now."""
+    from filelock import FileLock, Timeout
+
+    lock = folder() / _LOCKS / f"{entry.key}.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=0):
+            shutil.rmtree(folder() / entry.kind / entry.key)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise HifiError(
+            f"cannot remove {folder() / entry.kind / entry.key}: {error.strerror or error}: "
+            "see who owns it"
+        ) from None
+    return True
+
+
+@memoise
+def _source_digest() -> str:
+    """Of the code that exports: changed code must not be served an old file."""
+    root = Path(__file__).parent.parent
+    sources = sorted(p for name in ("export", "hifigan_ref") for p in (root / name).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -1,0 +1,72 @@
+"""Where weights come from, told before they are read, so that a cache can be asked first."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from hifigan_ref.errors import HifiError
+from hifigan_ref.variant import Variant
+
+if TYPE_CHECKING:
+    from hifigan_ref.checkpoint import Checkpoint
+    from hifigan_ref.seeded import Seeded
+    from hifigan_ref.trained import Trained
+
+
+class Weights(Protocol):
+    """Weights for any variant."""
+
+    @property
+    def identity(self) -> str:
+        """The same for the same weights."""
+
+    def build(self, variant: Variant) -> "Trained":
+        """The variant's network, filled. Raises HifiError where they do not hold it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint or a seed; reads or draws the weights when they are first asked for.
+
+    Attributes:
+        checkpoint: a ``do_*`` file, or None for seeded weights.
+        seed: without a checkpoint.
+    """
+
+    checkpoint: Path | None = None
+    seed: int = 0
+
+    @cached_property
+    def identity(self) -> str:
+        """The same for the same weights; needs no PyTorch.
+
+        Raises:
+            HifiError: the checkpoint cannot be read.
+        """
+        if self.checkpoint is None:
+            return f"seed {self.seed}"
+        try:
+            with self.checkpoint.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise HifiError(
+                f"checkpoint {self.checkpoint} cannot be read ({error.strerror}): "
+                "give the path of a do_* file"
+            ) from None
+        return f"{self.checkpoint.name} {digest}"
+
+    def build(self, variant: Variant) -> "Trained":
+        """The variant's network, filled. Raises HifiError where the file does not hold it."""
+        return self._weights.build(variant)
+
+    @cached_property
+    def _weights(self) -> "Seeded | Checkpoint":
+        if self.checkpoint is None:
+            from hifigan_ref.seeded import Seeded
+
+            return Seeded(self.seed)
+        from hifigan_ref.checkpoint import read_checkpoint
+
+        return read_checkpoint(self.checkpoint)
