@@ -8,13 +8,13 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from enum import StrEnum
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
@@ -33,45 +33,17 @@ export_app = typer.Typer(
     rich_markup_mode=None,
     **_SETTINGS,  # type: ignore[arg-type]
 )
+cache_app = typer.Typer(
+    help="Exported files and engines that are kept.",
+    rich_markup_mode=None,
+    **_SETTINGS,  # type: ignore[arg-type]
+)
+export_app.add_typer(cache_app, name="cache")
 bench_app = typer.Typer(
     help="Time every runtime by one clock and check it against PyTorch in float64.",
     rich_markup_mode=None,
     **{**_SETTINGS, "no_args_is_help": False},  # type: ignore[arg-type]
 )
-
-
-class Model(StrEnum):
-    """Ensembles that ``--model`` accepts."""
-
-    mpd = "mpd"
-    msd = "msd"
-    all = "all"
-
-
-class Outputs(StrEnum):
-    """What ``--outputs`` accepts."""
-
-    all = "all"
-    scores = "scores"
-
-
-Period = Annotated[
-    list[int] | None, typer.Option("--period", help="Period of a member of MPD; repeatable.")
-]
-Scale = Annotated[
-    list[int] | None, typer.Option("--scale", help="Scale of a member of MSD; repeatable.")
-]
-ModelOption = Annotated[
-    Model | None, typer.Option("--model", help="An ensemble as one graph, or both of them.")
-]
-CheckpointOption = Annotated[
-    Path | None, typer.Option("--checkpoint", help="A do_* training checkpoint.", metavar="FILE")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the weights without a checkpoint.")]
-OutputsOption = Annotated[
-    Outputs, typer.Option("--outputs", help="Scores alone, or feature maps too.")
-]
-Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
 
 
 def _version(asked: bool) -> None:
@@ -93,22 +65,20 @@ def export_root(
 
 @export_app.command("onnx")
 def export_onnx(
-    period: Period = None,
-    scale: Scale = None,
-    model: ModelOption = None,
-    checkpoint: CheckpointOption = None,
-    seed: Seed = 0,
-    opset: Annotated[int, typer.Option("--opset", help="Exactly this opset, 11 to 26.")] = 18,
-    batch: Annotated[int | None, typer.Option("--batch", help="Fix N.")] = None,
-    samples: Annotated[int | None, typer.Option("--samples", help="Fix T.")] = None,
-    outputs: OutputsOption = Outputs.all,
-    pair: Pair = False,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    opset: opt.Opset = 18,
+    batch: opt.Batch = None,
+    samples: opt.Samples = None,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
     out: Annotated[
         Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")
     ] = Path("artifacts"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the manifest and nothing else.")
-    ] = False,
+    as_json: opt.JsonOption = False,
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
     from export import atomic, pipeline
@@ -135,10 +105,110 @@ def export_onnx(
         typer.echo(json.dumps(manifests[0] if len(manifests) == 1 else manifests, indent=2))
 
 
+@export_app.command("trt")
+def export_trt(
+    file: Annotated[
+        Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
+    ] = None,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    opset: opt.Opset = 18,
+    batch: opt.Batch = None,
+    samples: opt.Samples = None,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
+    runtime: opt.RuntimeOption = opt.RuntimeName.auto,
+    min_batch: opt.MinBatch = None,
+    opt_batch: opt.OptBatch = None,
+    max_batch: opt.MaxBatch = None,
+    min_samples: opt.MinSamples = None,
+    opt_samples: opt.OptSamples = None,
+    max_samples: opt.MaxSamples = None,
+    target: opt.Target = "",
+    workspace: opt.Workspace = None,
+    opt_level: opt.OptLevel = None,
+    tf32: opt.Tf32 = False,
+    version_compatible: opt.VersionCompatible = False,
+    hardware_compatible: opt.HardwareCompatible = False,
+    timing_cache: opt.TimingCache = None,
+    out: Annotated[Path, typer.Option("--out", help="A folder.")] = Path("artifacts"),
+    as_json: opt.JsonOption = False,
+) -> None:
+    """Build TensorRT engines: of all ten graphs, of those that are named, or of a file."""
+    from export import trt_pipeline
+    from export.as_text import engine_line
+    from export.build_progress import BuildProgress
+    from export.engine_request import EngineRequest
+    from export.request import ExportRequest
+    from export.trt_library import find_library
+    from hifigan_ref.variant import all_variants
+
+    variants = _select(period, scale, model)
+    if file is not None and variants:
+        raise HifiError(f"{file} and a selection of networks: give one of the two")
+    library = find_library(runtime.value)
+    targets = tuple(filter(None, target.lower().split(",")))
+    request = EngineRequest(
+        runtime.value,
+        targets,
+        workspace,
+        opt_level,
+        tf32,
+        version_compatible,
+        hardware_compatible,
+        timing_cache,
+    ).for_library(library)
+    order = trt_pipeline.EngineOrder(
+        request,
+        library,
+        (min_batch, opt_batch, max_batch),
+        (min_samples, opt_samples, max_samples),
+        BuildProgress,
+    )
+    if file is not None:
+        engines = iter([trt_pipeline.engine_of_file(file, order)])
+    else:
+        requests = [
+            ExportRequest(variant, opset, batch, samples, outputs.value, pair)
+            for variant in variants or all_variants()
+        ]
+        engines = trt_pipeline.engines_of(requests, Source(checkpoint, seed), out, order)
+    built = []
+    for engine in engines:
+        built.append(engine.describe())
+        if not as_json:
+            typer.echo(engine_line(engine))
+    if as_json:
+        typer.echo(json.dumps(built[0] if len(built) == 1 else built, indent=2))
+
+
+@cache_app.command("list")
+def cache_list() -> None:
+    """Show what is kept."""
+    from export import store
+    from export.as_text import cache_lines
+
+    typer.echo("\n".join(cache_lines(store.folder(), store.entries())))
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Remove what is kept, except what another process holds."""
+    from export import store
+
+    entries = store.entries()
+    removed = [entry for entry in entries if store.remove(entry)]
+    freed = sum(entry.bytes for entry in removed) / 1e6
+    typer.echo(f"{len(removed)} of {len(entries)} entries removed, {freed:.0f} MB freed")
+
+
 @export_app.command("inspect")
 def inspect(
     file: Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: opt.JsonOption = False,
 ) -> None:
     """Say what an ONNX file or a checkpoint holds."""
     from export.as_text import lines
@@ -158,14 +228,14 @@ def bench(
         typer.Option("--backend", help="Repeatable; default: every one that can run here."),
     ] = None,
     batch: Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")] = None,
-    period: Period = None,
-    scale: Scale = None,
-    model: ModelOption = None,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
     samples: Annotated[int, typer.Option("--samples", help="T.")] = 8192,
-    checkpoint: CheckpointOption = None,
-    seed: Seed = 0,
-    outputs: OutputsOption = Outputs.all,
-    pair: Pair = False,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
     threads: Annotated[
         int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
     ] = None,
@@ -235,12 +305,12 @@ def report(
 
 
 def _select(
-    periods: list[int] | None, scales: list[int] | None, model: Model | None
+    periods: list[int] | None, scales: list[int] | None, model: opt.Model | None
 ) -> list[Variant]:
     chosen = [Variant("mpd", str(period)) for period in periods or ()]
     chosen += [Variant("msd", str(scale)) for scale in scales or ()]
     if model is not None:
-        chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, Model.all)]
+        chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, opt.Model.all)]
     unique = list(dict.fromkeys(chosen))
     for variant in unique:
         variant.members()  # an unknown one is refused before any work

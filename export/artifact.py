@@ -134,11 +134,11 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
     return manifest, proto.SerializeToString(deterministic=True)
 
 
-def save(path: Path, manifest: Manifest, content: bytes) -> Artifact:
+def save(path: Path, manifest: Manifest, content: bytes, durable: bool = True) -> Artifact:
     """Write the file and its sidecar, each in one step, or neither."""
     artifact = Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
     text = json.dumps(artifact.describe(), indent=2) + "\n"
-    atomic.write_all({path: content, sidecar(path): text.encode()})
+    atomic.write_all({path: content, sidecar(path): text.encode()}, durable)
     return artifact
 
 
@@ -169,14 +169,22 @@ def kept(path: Path) -> Artifact | None:
 
     Guards against damage, not against a forger, and needs no ONNX library: for files of our own.
     """
+    artifact = told(path)
+    try:
+        return artifact if artifact and artifact.sha256 == file_digest(path) else None
+    except OSError:
+        return None
+
+
+def told(path: Path) -> Artifact | None:
+    """What the sidecar of a file tells, without a look at the file; None where it tells nothing."""
     try:
         record = json.loads(sidecar(path).read_bytes())
-        sha256 = record.pop("sha256")
-        if record.pop("file") != path.name or sha256 != file_digest(path):
-            return None
-        return Artifact(path, sha256, _MANIFEST.validate_python(record, strict=False))
+        name, sha256 = record.pop("file"), str(record.pop("sha256"))
+        manifest = _MANIFEST.validate_python(record, strict=False)
     except (OSError, ValueError, KeyError, AttributeError):
         return None
+    return Artifact(path, sha256, manifest) if name == path.name else None
 
 
 def file_digest(path: Path) -> str:

@@ -1,13 +1,17 @@
 """What was made and what was found, as lines for a terminal."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.artifact import Port
 from export.describe import CheckpointDescription, OnnxDescription
 
 if TYPE_CHECKING:
+    from export.engine_file import EngineFile
     from export.pipeline import Exported
+    from export.store import Entry
 
 UNKNOWN = "-"
 DIGEST = {True: "fits its manifest", False: "DOES NOT FIT its manifest", None: "has no manifest"}
@@ -23,6 +27,32 @@ def export_line(exported: "Exported") -> str:
         f"{folding.max_relative_error:.1e}; worst output {worst.output}, "
         f"{worst.snr_db:.0f} dB from PyTorch"
     )
+
+
+def engine_line(engine: "EngineFile") -> str:
+    """One line for an engine."""
+    manifest = engine.manifest
+    profile = manifest.profile
+    return (
+        f"{engine.path}  {manifest.builder}; {engine.bytes / 1e6:.0f} MB; "
+        f"batch {profile.batch}, samples {profile.samples}; "
+        f"for {', '.join(manifest.targets) or manifest.gpu or 'every GPU the library supports'}"
+    )
+
+
+def cache_lines(folder: Path, entries: "list[Entry]") -> list[str]:
+    """What is kept, an entry a line, and the sum."""
+    total = sum(entry.bytes for entry in entries) / 1e6
+    listed = [
+        f"{entry.kind:<8}{entry.bytes / 1e6:>8.1f} MB  "
+        f"{_when(entry.modified)}  {', '.join(entry.files)}"
+        for entry in entries
+    ]
+    return [*listed, f"{len(entries)} entries, {total:.0f} MB in {folder}"]
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def lines(found: OnnxDescription | CheckpointDescription) -> list[str]:

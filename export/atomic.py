@@ -18,8 +18,13 @@ def write(path: Path, content: bytes) -> None:
     write_all({path: content})
 
 
-def write_all(files: Mapping[Path, bytes]) -> None:
+def write_all(files: Mapping[Path, bytes], durable: bool = True) -> None:
     """Replace each file in one step, after all of them are on the disk; on an error none.
+
+    Args:
+        files: contents by path.
+        durable: wait until the disk has them; not worth it for what is checked when it is read
+            and can be made again.
 
     Raises:
         HifiError: a folder cannot be written or the disk is full.
@@ -35,8 +40,9 @@ def write_all(files: Mapping[Path, bytes]) -> None:
             written[path] = Path(name)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             written[path].chmod(0o666 & ~_umask())
         for path in written:
             if path.is_dir():

@@ -1,6 +1,7 @@
 """Exported files kept by content, so that the same weights and request are exported once."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export import artifact, pipeline, store
@@ -24,10 +25,33 @@ def cached_export(
     Raises:
         HifiError: as ``export_onnx``.
     """
-    key = store.key_of(request, identity, artifact.tools())
-    with store.claim("onnx", key) as place:
-        path = place / f"{request.variant}.onnx"
+    with store.claim("onnx", _key(request, identity)) as place:
+        path = place / _name(request)
         kept = artifact.kept(path)
         if kept is not None:
             return kept
-        return pipeline.export_onnx(request, build(request.variant), path).artifact
+        return pipeline.export_onnx(request, build(request.variant), path, durable=False).artifact
+
+
+def exported_at(
+    path: Path, request: ExportRequest, identity: str, build: "Callable[[Variant], Trained]"
+) -> artifact.Artifact:
+    """The same at a place of the user's choice; left alone where it lies there already.
+
+    Raises:
+        HifiError: as ``cached_export``, or the place is not writable.
+    """
+    cached = artifact.told(store.place("onnx", _key(request, identity)) / _name(request))
+    there = artifact.told(path)
+    if cached and there and cached.sha256 == there.sha256 and artifact.kept(path):
+        return there
+    made = cached_export(request, identity, build)
+    return artifact.save(path, made.manifest, made.path.read_bytes())
+
+
+def _key(request: ExportRequest, identity: str) -> str:
+    return store.key_of(request, identity, artifact.tools())
+
+
+def _name(request: ExportRequest) -> str:
+    return f"{request.variant}.onnx"

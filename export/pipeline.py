@@ -29,8 +29,16 @@ class Exported:
     verification: "Verification"
 
 
-def export_onnx(request: ExportRequest, trained: "Trained", path: Path) -> Exported:
+def export_onnx(
+    request: ExportRequest, trained: "Trained", path: Path, durable: bool = True
+) -> Exported:
     """Export a network to ``path`` and its manifest beside it; on any error write nothing.
+
+    Args:
+        request: what to export.
+        trained: the network.
+        path: where to.
+        durable: wait until the disk has it.
 
     Raises:
         HifiError: the weights cannot be folded, the graph is refused, or the path is not writable.
@@ -52,4 +60,4 @@ def export_onnx(request: ExportRequest, trained: "Trained", path: Path) -> Expor
     check_graph(model, request)
     manifest, content = artifact.seal(model, request, trained)
     verification = verify(content, request, interface(folded, request))
-    return Exported(artifact.save(path, manifest, content), report, verification)
+    return Exported(artifact.save(path, manifest, content, durable), report, verification)

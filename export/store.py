@@ -50,6 +50,11 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def place(kind: str, key: str) -> Path:
+    """Where the files of a key lie, or would."""
+    return folder() / kind / key
+
+
 @contextmanager
 def claim(kind: str, key: str) -> Iterator[Path]:
     """The folder of a key, for this process alone: others wait here until it is done.
@@ -59,10 +64,10 @@ def claim(kind: str, key: str) -> Iterator[Path]:
     """
     from filelock import FileLock
 
-    place = folder() / kind / key
+    here = place(kind, key)
     lock = folder() / _LOCKS / f"{key}.lock"
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        here.mkdir(parents=True, exist_ok=True)
         lock.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(lock)
         held.acquire()
@@ -72,7 +77,7 @@ def claim(kind: str, key: str) -> Iterator[Path]:
             f"set {FOLDER_VARIABLE} to another folder"
         ) from None
     try:
-        yield place
+        yield here
     finally:
         held.release()
 
@@ -81,16 +86,16 @@ def entries() -> list[Entry]:
     """Everything that is kept, the oldest first."""
     found = []
     for kind in KINDS:
-        for place in sorted((folder() / kind).glob("*")):
-            files = [path for path in place.glob("*") if path.is_file()]
+        for here in sorted((folder() / kind).glob("*")):
+            files = [path for path in here.glob("*") if path.is_file()]
             stats = [path.stat() for path in files]
             found.append(
                 Entry(
                     kind,
-                    place.name,
+                    here.name,
                     tuple(sorted(path.name for path in files)),
                     sum(stat.st_size for stat in stats),
-                    max((stat.st_mtime for stat in stats), default=place.stat().st_mtime),
+                    max((stat.st_mtime for stat in stats), default=here.stat().st_mtime),
                 )
             )
     return sorted(found, key=lambda entry: entry.modified)
@@ -104,12 +109,12 @@ def remove(entry: Entry) -> bool:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=0):
-            shutil.rmtree(folder() / entry.kind / entry.key)
+            shutil.rmtree(place(entry.kind, entry.key))
     except Timeout:
         return False
     except OSError as error:
         raise HifiError(
-            f"cannot remove {folder() / entry.kind / entry.key}: {error.strerror or error}: "
+            f"cannot remove {place(entry.kind, entry.key)}: {error.strerror or error}: "
             "see who owns it"
         ) from None
     return True

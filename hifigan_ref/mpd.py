@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
+from hifigan_ref.families.mpd import PERIODS
 from hifigan_ref.judgement import Judgement, Verdicts, judge_both
 
 SLOPE = 0.1
-PERIODS = (2, 3, 5, 7, 11)
 
 
 class DiscriminatorP(nn.Module):
@@ -83,18 +83,3 @@ class MultiPeriodDiscriminator(nn.Module):
     def forward(self, y: Tensor, y_hat: Tensor) -> Verdicts:
         """``y_d_rs, y_d_gs, fmap_rs, fmap_gs`` for y (real) and y_hat (generated), (N, 1, T)."""
         return judge_both(self.judge, y, y_hat)
-
-
-class _Mpd:
-    name = "mpd"
-    noun = "period"
-    members = tuple(map(str, PERIODS))
-
-    def build(self, members: Sequence[str]) -> nn.Module:
-        return MultiPeriodDiscriminator([int(member) for member in members])
-
-    def min_samples(self, member: str) -> int:
-        return int(member) // 2 + 1
-
-
-FAMILY = _Mpd()

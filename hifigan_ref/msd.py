@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
+from hifigan_ref.families.msd import SCALES
 from hifigan_ref.judgement import Judgement, Verdicts, judge_both
 
 SLOPE = 0.1
-SCALES = (0, 1, 2)
 
 # (channels in, channels out, taps, stride, groups, padding)
 LAYERS = (
@@ -87,18 +87,3 @@ class MultiScaleDiscriminator(nn.Module):
     def forward(self, y: Tensor, y_hat: Tensor) -> Verdicts:
         """``y_d_rs, y_d_gs, fmap_rs, fmap_gs`` for y (real) and y_hat (generated), (N, 1, T)."""
         return judge_both(self.judge, y, y_hat)
-
-
-class _Msd:
-    name = "msd"
-    noun = "scale"
-    members = tuple(map(str, SCALES))
-
-    def build(self, members: Sequence[str]) -> nn.Module:
-        return MultiScaleDiscriminator([int(member) for member in members])
-
-    def min_samples(self, member: str) -> int:  # noqa: ARG002
-        return 1
-
-
-FAMILY = _Msd()

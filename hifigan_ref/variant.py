@@ -84,11 +84,11 @@ class Variant:
 
 @cache
 def families() -> dict[str, Family]:
-    """Every family: each module beside this one that defines ``FAMILY``, by name."""
-    package = importlib.import_module("hifigan_ref")
+    """Every family: the ``FAMILY`` of each file in ``hifigan_ref/families/``, by name."""
+    package = importlib.import_module("hifigan_ref.families")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"hifigan_ref.{name}") for name in names]
-    found: list[Family] = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    modules = [importlib.import_module(f"hifigan_ref.families.{name}") for name in names]
+    found: list[Family] = [module.FAMILY for module in modules]
     return {family.name: family for family in found}
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.fx import symbolic_trace
 
 import golden
-from hifigan_ref.mpd import FAMILY, PERIODS, DiscriminatorP, MultiPeriodDiscriminator
+from hifigan_ref.families.mpd import FAMILY, PERIODS
+from hifigan_ref.mpd import DiscriminatorP, MultiPeriodDiscriminator
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.trained import Trained, convolutions
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.fx import symbolic_trace
 
 import golden
-from hifigan_ref.msd import FAMILY, SCALES, DiscriminatorS, MultiScaleDiscriminator
+from hifigan_ref.families.msd import FAMILY, SCALES
+from hifigan_ref.msd import DiscriminatorS, MultiScaleDiscriminator
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.trained import Trained, convolutions
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import hifigan_ref
+import hifigan_ref.families
 from hifigan_ref.errors import HifiError
-from hifigan_ref.mpd import PERIODS
-from hifigan_ref.msd import SCALES
+from hifigan_ref.families.mpd import PERIODS
+from hifigan_ref.families.msd import SCALES
 from hifigan_ref.variant import Variant, all_variants, families, find_family
 
 NAMES = ["mpd-2", "mpd-3", "mpd-5", "mpd-7", "mpd-11", "msd-0", "msd-1", "msd-2", "mpd", "msd"]
@@ -98,14 +98,13 @@ def test_families_say_what_they_are() -> None:
 
 @pytest.fixture
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A file beside the others that ends in FAMILY, and one that does not."""
+    """A file beside the others that ends in FAMILY."""
     (tmp_path / "aaa.py").write_text("class _F:\n    name = 'aaa'\nFAMILY = _F()\n")
-    (tmp_path / "bbb.py").write_text("SOMETHING = 1\n")
-    monkeypatch.setattr(hifigan_ref, "__path__", [*hifigan_ref.__path__, str(tmp_path)])
+    package = hifigan_ref.families
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     yield "aaa"
-    for name in ("aaa", "bbb"):
-        sys.modules.pop(f"hifigan_ref.{name}", None)
-        vars(hifigan_ref).pop(name, None)
+    sys.modules.pop("hifigan_ref.families.aaa", None)
+    vars(package).pop("aaa", None)
 
 
 def test_a_family_joins_by_adding_a_file(newcomer: str) -> None:

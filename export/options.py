@@ -1,0 +1,81 @@
+"""Options of the command lines that several commands share, as Typer reads them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Model(StrEnum):
+    """Ensembles that ``--model`` accepts."""
+
+    mpd = "mpd"
+    msd = "msd"
+    all = "all"
+
+
+class Outputs(StrEnum):
+    """What ``--outputs`` accepts."""
+
+    all = "all"
+    scores = "scores"
+
+
+class RuntimeName(StrEnum):
+    """What ``--runtime`` accepts."""
+
+    auto = "auto"
+    tensorrt = "tensorrt"
+    rtx = "rtx"
+
+
+Period = Annotated[
+    list[int] | None, typer.Option("--period", help="Period of a member of MPD; repeatable.")
+]
+Scale = Annotated[
+    list[int] | None, typer.Option("--scale", help="Scale of a member of MSD; repeatable.")
+]
+ModelOption = Annotated[
+    Model | None, typer.Option("--model", help="An ensemble as one graph, or both of them.")
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option("--checkpoint", help="A do_* training checkpoint.", metavar="FILE")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the weights without a checkpoint.")]
+OutputsOption = Annotated[
+    Outputs, typer.Option("--outputs", help="Scores alone, or feature maps too.")
+]
+Opset = Annotated[int, typer.Option("--opset", help="Exactly this opset, 11 to 26.")]
+Batch = Annotated[int | None, typer.Option("--batch", help="Fix N.")]
+Samples = Annotated[int | None, typer.Option("--samples", help="Fix T.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
+
+# of an engine
+RuntimeOption = Annotated[
+    RuntimeName, typer.Option("--runtime", help="auto: TensorRT where it is installed.")
+]
+MinBatch = Annotated[int | None, typer.Option("--min-batch", help="Default 1.")]
+OptBatch = Annotated[int | None, typer.Option("--opt-batch", help="Default 16.")]
+MaxBatch = Annotated[int | None, typer.Option("--max-batch", help="Default 32.")]
+MinSamples = Annotated[int | None, typer.Option("--min-samples", help="Default 2048.")]
+OptSamples = Annotated[int | None, typer.Option("--opt-samples", help="Default 8192.")]
+MaxSamples = Annotated[int | None, typer.Option("--max-samples", help="Default 220500.")]
+Target = Annotated[
+    str, typer.Option("--target", help="RTX: compute capabilities, as in sm86,sm89.")
+]
+Workspace = Annotated[
+    int | None, typer.Option("--workspace", help="Memory that a layer may use, MiB.")
+]
+OptLevel = Annotated[int | None, typer.Option("--opt-level", help="0 to 5: how long to search.")]
+Tf32 = Annotated[bool, typer.Option("--tf32", help="Let float32 products use TF32.")]
+VersionCompatible = Annotated[
+    bool, typer.Option("--version-compatible", help="For later versions too (TensorRT).")
+]
+HardwareCompatible = Annotated[
+    bool, typer.Option("--hardware-compatible", help="For later GPUs too (TensorRT).")
+]
+TimingCache = Annotated[
+    Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
+]

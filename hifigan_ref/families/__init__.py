@@ -1,0 +1,1 @@
+"""One file per network family: what can be known of it without PyTorch."""

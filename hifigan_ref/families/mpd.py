@@ -1,0 +1,26 @@
+"""The multi-period discriminator's members."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PERIODS = (2, 3, 5, 7, 11)
+
+
+class _Mpd:
+    name = "mpd"
+    noun = "period"
+    members = tuple(map(str, PERIODS))
+
+    def build(self, members: Sequence[str]) -> "nn.Module":
+        from hifigan_ref.mpd import MultiPeriodDiscriminator
+
+        return MultiPeriodDiscriminator([int(member) for member in members])
+
+    def min_samples(self, member: str) -> int:
+        return int(member) // 2 + 1
+
+
+FAMILY = _Mpd()
