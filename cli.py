@@ -292,6 +292,19 @@ def list_backends() -> None:
             typer.echo(f"{'':<28}{missing}")
 
 
+@bench_app.command("doctor")
+def doctor(as_json: opt.JsonOption = False) -> None:
+    """Show what this machine has, what each backend lacks, and what supplies it."""
+    from bench.doctor import diagnose
+    from bench.render.as_diagnosis import lines
+
+    findings = diagnose()
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        typer.echo("\n".join(lines(findings)))
+
+
 @bench_app.command("report")
 def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of an earlier run.")],

@@ -7,7 +7,32 @@ from pathlib import Path
 
 from bench.records import Machine
 
-LIBRARIES = ("torch", "onnx", "onnx-ir", "onnxruntime-gpu", "onnxruntime", "numpy", "hifi-export")
+LIBRARIES = (
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime-gpu",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+    "tensorrt-rtx-cu13",
+    "numpy",
+    "hifi-export",
+)
+FEATURES = (
+    "avx2",
+    "fma",
+    "f16c",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_int8",
+    "amx_bf16",
+)
+CPU_INFO = Path("/proc/cpuinfo")
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -36,6 +61,16 @@ def this_machine() -> Machine:
     )
 
 
+def cpu_features() -> tuple[str, ...]:
+    """Vector and matrix instructions that change how fast a network runs, as Linux names them."""
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        return ()
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    return tuple(name for name in FEATURES if name in flags)
+
+
 def _quota() -> int | None:
     """Whole cores of the control group's CPU time, or None where it is not limited."""
     try:
@@ -47,7 +82,7 @@ def _quota() -> int | None:
 
 def _cpu_name() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = CPU_INFO.read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

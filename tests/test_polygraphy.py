@@ -1,0 +1,98 @@
+"""A second opinion: NVIDIA's own tool reads the exported files and compares what they compute."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export import pipeline
+from export.interface import interface
+from export.request import ExportRequest
+from export.verify import run_torch
+from hifigan_ref import audio
+from hifigan_ref.trained import Trained
+
+SAMPLES = 401  # no multiple of any period
+ENVIRONMENT = os.environ | {"POLYGRAPHY_USE_TENSORRT_RTX": "1"}
+PARSE = """
+import sys
+from polygraphy.backend.trt import NetworkFromOnnxPath
+_, network, _ = NetworkFromOnnxPath(sys.argv[1])()
+print(*(network.get_output(i).name for i in range(network.num_outputs)))
+"""
+SAVE = """
+import sys
+import numpy as np
+from polygraphy.comparator import RunResults
+from polygraphy.json import save_json
+folder = sys.argv[1]
+save_json([dict(np.load(f"{folder}/inputs.npz"))], f"{folder}/inputs.json")
+results = RunResults()
+results.add([dict(np.load(f"{folder}/outputs.npz"))], runner_name="pytorch")
+results.save(f"{folder}/outputs.json")
+"""
+
+
+def python(code: str, *arguments: Path) -> str:
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    ran = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module", params=["mpd", "msd"])
+def trained(request: pytest.FixtureRequest) -> Trained:
+    found: Trained = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("polygraphy") / f"{trained.variant}.onnx"
+    return pipeline.export_onnx(ExportRequest(trained.variant), trained, path).artifact.path
+
+
+def outputs_of_torch(trained: Trained, folder: Path, factor: float = 1.0) -> None:
+    """Inputs and PyTorch's outputs, one of them off by a factor, as Polygraphy reads them."""
+    inputs = {"y": audio.clip().batch(1, SAMPLES)}
+    network = interface(trained.module, ExportRequest(trained.variant))
+    outputs = {name: np.asarray(array) for name, array in run_torch(network, inputs).items()}
+    last = list(outputs)[-1]
+    outputs[last] = outputs[last] * np.float32(factor)
+    np.savez(folder / "inputs.npz", allow_pickle=False, **inputs)
+    np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
+    python(SAVE, folder)
+
+
+def polygraphy_run(file: Path) -> "subprocess.CompletedProcess[str]":
+    folder = file.parent
+    tool = Path(sys.executable).with_name("polygraphy")
+    words = f"run {file} --onnxrt --load-inputs {folder / 'inputs.json'} "
+    words += f"--load-outputs {folder / 'outputs.json'} --rtol 1e-4 --atol 1e-4"
+    command = [str(tool), *words.split()]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_polygraphy_parses_it_with_tensorrt_rtx(file: Path) -> None:
+    graph = onnx.load(file, load_external_data=False).graph
+    told = python(PARSE, file)
+    assert told.split() == [output.name for output in graph.output]
+
+
+def test_polygraphy_finds_onnxruntime_equal_to_pytorch(trained: Trained, file: Path) -> None:
+    outputs_of_torch(trained, file.parent)
+    ran = polygraphy_run(file)
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert "Pass Rate: 100.00%" in ran.stdout
+
+
+def test_polygraphy_sees_one_output_that_differs(trained: Trained, file: Path) -> None:
+    outputs_of_torch(trained, file.parent, factor=1.01)
+    ran = polygraphy_run(file)
+    assert ran.returncode != 0
+    assert "Pass Rate: 0.00%" in ran.stdout
