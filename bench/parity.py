@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import OutputParity, Parity
+from bench.records import OutputParity, Parity, Precision
 from export.request import ExportRequest
 from export.verify import run_torch, snr_db
 
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, NDArray[np.floating]]
 
-BUDGETS_DB = {"fp32": 100.0}
+# dB on the worst output, by what a backend was asked to compute in
+BUDGETS_DB: Mapping[Precision, float] = {"fp32": 100.0, "tf32": 55.0, "fp16": 50.0, "bf16": 38.0}
+SPELLINGS: Mapping[str, Precision] = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+
+
+def precision_of(options: Mapping[str, str]) -> Precision:
+    """What a backend with these options was asked to compute in."""
+    if options.get("tf32") == "on":
+        return "tf32"
+    return SPELLINGS[options.get("precision", "f32")]
 
 
 @dataclass(frozen=True)

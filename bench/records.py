@@ -47,7 +47,7 @@ class Workload:
     samples: int
     outputs: Outputs
     pair: bool
-    precision: Literal["fp32"]
+    precision: "Precision"
     source: str
     weights: str
     threads: int
@@ -120,6 +120,7 @@ class Claim:
 
 
 Clock = Literal["call", "device", "end-to-end"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,8 @@ def _cell(
         yield _skipped(name, case, missing)
         return
     yield Phase(f"{case.workload.variant} x {case.workload.batch} on {name}: prepare and measure")
-    yield _run(name, backend, replace(case, options=options), expected, limits)
+    load = replace(case.workload, precision=parity.precision_of(options))
+    yield _run(name, backend, replace(case, workload=load, options=options), expected, limits)
 
 
 def _run(

@@ -22,6 +22,7 @@ def cached_engine(
     profile: Profile,
     library: Library,
     watch: Watch | None = None,
+    number: int = 0,
 ) -> EngineFile:
     """The engine of a file, built if it is not there or was damaged.
 
@@ -31,11 +32,12 @@ def cached_engine(
         profile: accepted shapes.
         library: that builds.
         watch: told of every step of a build.
+        number: of the build, to keep several of the same inputs: each may choose other kernels.
 
     Raises:
         HifiError: an option the library lacks, or a graph it cannot build.
     """
-    with store.claim("engine", _key(artifact, request, profile, library)) as place:
+    with store.claim("engine", _key(artifact, request, profile, library, number)) as place:
         path = place / _name(artifact)
         kept = engine_file.kept(path)
         if kept is not None:
@@ -111,10 +113,13 @@ def _told(path: Path) -> EngineFile | None:
         return None
 
 
-def _key(artifact: Artifact, request: EngineRequest, profile: Profile, library: Library) -> str:
+def _key(
+    artifact: Artifact, request: EngineRequest, profile: Profile, library: Library, number: int = 0
+) -> str:
     options = request.for_library(library).options()
+    gpu = gpu_of(library)
     return store.key_of(
-        artifact.sha256, options, profile, library.runtime, library.version, gpu_of(library)
+        artifact.sha256, options, profile, library.runtime, library.version, gpu, number
     )
 
 

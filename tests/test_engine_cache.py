@@ -129,6 +129,19 @@ def test_everything_else_is_another_engine(
     assert len(builds) == len(store.entries()) == 8
 
 
+def test_builds_of_the_same_inputs_are_kept_by_number(
+    onnx: Artifact, library: Library, builds: list[EngineRequest]
+) -> None:
+    found = [cached_engine(onnx, REQUEST, FEW, library, number=n) for n in (0, 1, 1, 0)]
+    assert [engine.path.read_bytes() for engine in found] == [
+        b"engine 1",
+        b"engine 2",
+        b"engine 2",
+        b"engine 1",
+    ]
+    assert len(builds) == 2
+
+
 def test_tensorrt_without_a_gpu_says_so(onnx: Artifact) -> None:
     tensorrt = Library(PRODUCTS[0], None, "11.1")
     with pytest.raises(HifiError, match="builds on a GPU only: no CUDA device.*--runtime rtx"):

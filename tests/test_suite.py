@@ -310,6 +310,13 @@ def test_options_reach_the_backend_and_its_row_has_them_in_its_name(bench: Bench
     assert [case.options for case in bench.cases] == [{"tf32": "off"}, {"tf32": "on"}]
 
 
+def test_a_precision_that_was_asked_for_has_its_own_budget(bench: Bench) -> None:
+    exact, rounded = bench.results("chosen", "chosen:tf32=on")
+    assert (exact.workload.precision, rounded.workload.precision) == ("fp32", "tf32")
+    assert isinstance(exact.parity, Parity) and isinstance(rounded.parity, Parity)
+    assert (exact.parity.budget_db, rounded.parity.budget_db) == (100.0, 55.0)
+
+
 @pytest.mark.parametrize(
     ("spec", "told"),
     [

@@ -1,7 +1,7 @@
 """A report as tables of text, shared by every view: latency, samples, parity, settings."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bench.records import Measurement, Parity, Report, Result, Skipped, Workload
@@ -58,7 +58,8 @@ def settings(report: Report) -> Table:
 
 
 def _by_workload(report: Report) -> Iterable[tuple[Workload, list[Result]]]:
-    groups = groupby(report.results, key=lambda result: result.workload)
+    # precisions of one workload stand in one table: the row's name tells them
+    groups = groupby(report.results, key=lambda r: replace(r.workload, precision="fp32"))
     return ((load, list(results)) for load, results in groups)
 
 

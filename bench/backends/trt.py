@@ -1,0 +1,69 @@
+"""TensorRT and TensorRT for RTX: an engine of the exported file, built for the workload's shape."""
+
+from dataclasses import dataclass
+
+from bench.backend import Case, Option, Session
+from export.trt_library import RuntimeChoice
+
+SWITCHES = ("off", "on")
+
+
+@dataclass(frozen=True)
+class Trt:
+    """An engine on a GPU; inputs and outputs stay there."""
+
+    name: str
+    purpose: str
+    runtime: RuntimeChoice
+    options: tuple[Option, ...] = (
+        Option("tf32", SWITCHES, "float32 products may round their factors to TF32"),
+        Option("cuda_graph", SWITCHES, "one launch for the whole pass"),
+        Option("profile", ("exact", "range"), "built for this shape alone, or for the usual range"),
+        Option("build", ("kept", "1", "2", "3", "4", "5"), "another build of the same engine"),
+        Option("opt_level", ("default", "0", "1", "2", "3", "4", "5"), "how long to search"),
+    )
+
+    def missing(self) -> str | None:
+        """Why there is no library or no GPU, or None."""
+        from bench import gpu
+        from export.trt_library import why_missing
+
+        return why_missing(self.runtime) or gpu.why_no_gpu()
+
+    def prepare(self, case: Case) -> Session:
+        """Build the engine or take the one that is kept, load it, run it once.
+
+        Raises:
+            HifiError: it cannot be built, or not run on this GPU.
+        """
+        from bench import gpu
+        from bench.backends.trt_session import TrtSession
+        from export.engine_cache import cached_engine
+        from export.engine_profile import axes_of, exactly, profile_for
+        from export.engine_request import EngineRequest
+        from export.trt_library import find_library
+
+        load = case.workload
+        nothing = (None, None, None)
+        profile = exactly(load.batch, load.samples)
+        if case.options["profile"] == "range":
+            profile = profile_for(axes_of(case.artifact.manifest), nothing, nothing)
+        profile.check(load.batch, load.samples)
+        level = case.options["opt_level"]
+        request = EngineRequest(
+            self.runtime,
+            opt_level=None if level == "default" else int(level),
+            tf32=case.options["tf32"] == "on",
+        )
+        library = find_library(self.runtime)
+        build = case.options["build"]
+        number = 0 if build == "kept" else int(build)
+        engine = cached_engine(case.artifact, request, profile, library, number=number)
+        with gpu.freed_on_failure():
+            return TrtSession(library, engine, case)
+
+
+BACKENDS = (
+    Trt("trt", "TensorRT, or TensorRT for RTX where only that is installed", "auto"),
+    Trt("trt-rtx", "TensorRT for RTX", "rtx"),
+)

@@ -1,0 +1,141 @@
+"""An engine with its inputs and outputs in place on a GPU."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench import gpu
+from bench.backend import Case
+from bench.backends.trt_context import Context, open_context
+from bench.proof import equal
+from bench.records import Claim
+from export.engine_file import EngineFile, why_not_here
+from export.engine_layers import UNTOLD
+from export.engine_runtime import deserialize, inspect_layers
+from export.gpu import find_gpu
+from export.trt_library import Library
+from hifigan_ref.errors import HifiError
+
+TYPES = {"FLOAT": torch.float32, "HALF": torch.float16, "BF16": torch.bfloat16}
+NO_FLOATS = ("int64", "int32", "uint8", "bool")  # shapes and masks have no precision to lose
+
+
+class TrtSession:
+    """Runs an execution context on a stream of its own.
+
+    Args:
+        library: that built the engine.
+        file: the engine.
+        case: inputs, and whether passes are one CUDA graph.
+
+    Raises:
+        HifiError: the engine cannot run on this GPU.
+    """
+
+    def __init__(self, library: Library, file: EngineFile, case: Case) -> None:
+        here = find_gpu()
+        reason = why_not_here(file.manifest, library, here)
+        if reason is not None:
+            raise HifiError(reason)
+        self._library = library
+        self._file = file
+        self._precision = case.workload.precision
+        self._graph = case.options["cuda_graph"] == "on"
+        self._tf32 = case.options["tf32"] == "on"
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._engine = deserialize(library, file.path.read_bytes())
+        self._layers = inspect_layers(library, self._engine)
+        self._context: Context = open_context(library, self._engine, file, here, self._graph)
+        with torch.cuda.stream(self._stream):
+            self._inputs = {
+                name: torch.tensor(array, device=gpu.DEVICE) for name, array in case.inputs.items()
+            }
+        self._context.take_inputs(self._inputs)
+        self._outputs = {name: self._output(name) for name in self._output_names()}
+        self._context.take_outputs(self._outputs)
+        self._context.start(self._stream)
+        self.wait()
+
+    @property
+    def stream(self) -> int:
+        """Raw ``cudaStream_t``."""
+        return int(self._stream.cuda_stream)
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms into the engine's inputs."""
+        with torch.cuda.stream(self._stream):
+            for name, array in inputs.items():
+                self._inputs[name].copy_(torch.from_numpy(array))
+
+    def run(self) -> None:
+        """Enqueue one pass."""
+        self._context.enqueue(self._stream)
+
+    def wait(self) -> None:
+        """Return when the stream is empty."""
+        self._stream.synchronize()
+
+    def outputs(self) -> dict[str, NDArray[np.floating]]:
+        """What the last pass computed, by name, float32."""
+        with torch.cuda.stream(self._stream):
+            return {name: t.float().cpu().numpy() for name, t in self._outputs.items()}
+
+    def settings(self) -> dict[str, str]:
+        """Library, engine, profile and what its layers are."""
+        manifest = self._file.manifest
+        return {
+            "library": str(self._library),
+            "engine": self._file.sha256[:12],
+            "engine_mb": f"{self._file.bytes / 1e6:.1f}",
+            "profile": f"batch {manifest.profile.batch}, samples {manifest.profile.samples}",
+            "tf32": str(manifest.tf32),
+            "cuda_graph": str(self._graph),
+            "layers": told(self._layers),
+            "device_memory_mb": f"{self._engine.device_memory_size_v2 / 1e6:.1f}",
+            **self._context.settings(),
+        }
+
+    def proof(self) -> tuple[Claim, ...]:
+        """Precisions of layers and outputs, TF32, and that a GPU's memory is used."""
+        types = {str(tensor.dtype).removeprefix("torch.") for tensor in self._outputs.values()}
+        return (
+            equal("tf32", self._tf32, self._file.manifest.tf32),
+            precision_claim(self._precision, self._layers),
+            equal("output types", "float32", ", ".join(sorted(types))),
+            gpu.memory_claim(),
+        )
+
+    def close(self) -> None:
+        """Drop the context, the engine and the tensors."""
+        self._context.close()
+        del self._context, self._engine
+        self._inputs, self._outputs = {}, {}
+        gpu.release()
+
+    def _output_names(self) -> list[str]:
+        trt, engine = self._library.module, self._engine
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        return [n for n in names if engine.get_tensor_mode(n) == trt.TensorIOMode.OUTPUT]
+
+    def _output(self, name: str) -> Tensor:
+        kind: Any = self._engine.get_tensor_dtype(name)
+        shape = self._context.shape_of(name)
+        with torch.cuda.stream(self._stream):
+            return torch.full(shape, torch.nan, dtype=TYPES[kind.name], device=gpu.DEVICE)
+
+
+def precision_claim(asked: str, layers: Mapping[str, str]) -> Claim:
+    """Every layer of numbers has the precision that was asked for; one that does not tell may."""
+    counted = {kind for kind in layers.values() if kind not in (*NO_FLOATS, UNTOLD)}
+    return Claim("layer precisions", asked, told(layers), counted <= {asked})
+
+
+def told(layers: Mapping[str, str]) -> str:
+    """How many layers have which precision."""
+    counts = Counter(layers.values()).most_common()
+    return ", ".join(f"{count} {kind}" for kind, count in counts) or "none told"
