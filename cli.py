@@ -4,7 +4,9 @@ Exit codes: 0 fine; 1 an error that the message explains; 2 wrong usage; 3 parit
 could be measured.
 """
 
+import errno
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,7 +20,6 @@ from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
-from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
     from bench.records import Report, Result
@@ -46,18 +47,9 @@ bench_app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(VERSION)
-        raise typer.Exit
-
-
 @export_app.callback()
 def export_root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
-    ] = False,
+    version: opt.Version = False,
 ) -> None:
     """Options of the program as a whole."""
     del version
@@ -95,6 +87,7 @@ def export_onnx(
     paths = [out if out.suffix == ".onnx" else out / f"{variant}.onnx" for variant in variants]
     atomic.check_writable(paths[0].parent)
     source = Source(checkpoint, seed)
+    source.check(variants)
     manifests = []
     for request, path in zip(requests, paths, strict=True):
         exported = pipeline.export_onnx(request, source.build(request.variant), path)
@@ -223,6 +216,7 @@ def inspect(
 @bench_app.callback(invoke_without_command=True)
 def bench(
     context: typer.Context,
+    version: opt.Version = False,
     backend: Annotated[
         list[str] | None,
         typer.Option("--backend", help="Repeatable; default: every one that can run here."),
@@ -248,6 +242,7 @@ def bench(
     ] = 10.0,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
+    del version
     if context.invoked_subcommand is not None:
         return
     from bench.backend import backends
@@ -261,9 +256,9 @@ def bench(
         raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
     runnable = [name for name, each in backends().items() if each.missing() is None]
     plan = Plan(
-        backends=tuple(backend or runnable),
+        backends=tuple(dict.fromkeys(backend or runnable)),
         variants=tuple(_select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
-        batches=tuple(batch or (1,)),
+        batches=tuple(dict.fromkeys(batch or (1,))),
         samples=samples,
         outputs=outputs.value,
         pair=pair,
@@ -272,7 +267,9 @@ def bench(
         limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
     )
     atomic.check_writable(out)
-    report = _measure(plan, Source(checkpoint, seed))
+    source = Source(checkpoint, seed)
+    source.check(plan.variants)
+    report = _measure(plan, source)
     _save(report, out)
     _show(report, out)
     raise typer.Exit(_exit_code(report.results))
@@ -312,6 +309,7 @@ def report(
     """Render an earlier report again and print its table."""
     from bench.render import as_json
 
+    folder = folder.parent if folder.name == "report.json" else folder
     earlier = as_json.load(folder / "report.json")
     _save(earlier, folder)
     _show(earlier, folder)
@@ -367,10 +365,17 @@ def _exit_code(results: "tuple[Result, ...]") -> int:
 
 
 def _run(app: Callable[[], object]) -> None:
+    # so that a plain kill cleans up like Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except HifiError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        typer.echo("error: standard output cannot be written: no space left", err=True)
         sys.exit(1)
 
 

@@ -24,6 +24,7 @@ from bench.records import (
     Workload,
 )
 from bench.stopping import Limits
+from export import memory
 from export.cache import cached_export
 from export.flops import count_flops
 from export.request import ExportRequest, Outputs
@@ -35,6 +36,9 @@ from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
+
+
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,13 @@ class Plan:
     limits: Limits
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise HifiError(f"{self.threads} threads are not positive: choose 1 or more")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
         for variant in self.variants:
             for batch in self.batches:
                 # one fixed shape each, for the checks of its values
                 ExportRequest(variant, batch=batch, samples=self.samples, outputs=self.outputs)
+                memory.demand(batch, self.samples)
 
     @property
     def cells(self) -> int:

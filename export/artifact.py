@@ -136,10 +136,21 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
 
 def save(path: Path, manifest: Manifest, content: bytes, durable: bool = True) -> Artifact:
     """Write the file and its sidecar, each in one step, or neither."""
+    beside = sidecar(path)
+    if beside.exists() and told(path) is None and not _is_manifest(beside):
+        raise HifiError(
+            f"{beside} is there already and is no manifest of ours: move it away, or choose "
+            "another --out"
+        )
     artifact = Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
     text = json.dumps(artifact.describe(), indent=2) + "\n"
     atomic.write_all({path: content, sidecar(path): text.encode()}, durable)
     return artifact
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a file looks like a sidecar, of whatever version or file; a damaged one does too."""
+    return b'"graph_digest"' in read_file(path)
 
 
 def load(path: Path) -> Artifact:

@@ -1,12 +1,16 @@
 """Files that are either the old one or the new one, whatever happens while they are written."""
 
 import errno
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from hifigan_ref.errors import HifiError
+
+LEFT_SECONDS = 3600  # no write lasts as long
 
 
 def write(path: Path, content: bytes) -> None:
@@ -34,6 +38,7 @@ def write_all(files: Mapping[Path, bytes], durable: bool = True) -> None:
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path)
             handle, name = tempfile.mkstemp(
                 dir=path.parent, prefix=f".{path.name}.", suffix=".part"
             )
@@ -68,6 +73,13 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise _explain(folder, error) from None
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Parts that a killed process left behind long ago."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if time.time() - part.stat().st_mtime > LEFT_SECONDS:
+            part.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -11,6 +11,7 @@ from export import artifact
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
+    import onnx
     import onnx_ir as ir
 
     from hifigan_ref.checkpoint import Checkpoint
@@ -108,7 +109,6 @@ def describe_onnx(path: Path) -> OnnxDescription:
         HifiError: missing, truncated or no ONNX file.
     """
     import onnx
-    import onnx_ir as ir
     from google.protobuf.message import DecodeError
 
     try:
@@ -120,7 +120,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
     manifest = artifact.embedded_manifest(proto, path)
     kinds = {onnx.TensorProto.DataType.Value(name) for name in FLOATING_POINT}
     floats = [tensor for tensor in proto.graph.initializer if tensor.data_type in kinds]
-    model = ir.from_proto(proto)
+    model = _to_ir(proto, path)
     return OnnxDescription(
         file=path.name,
         intact=artifact.is_intact(proto, manifest) if manifest else None,
@@ -135,6 +135,17 @@ def describe_onnx(path: Path) -> OnnxDescription:
         parameters=sum(prod(tensor.dims) for tensor in floats),
         flops_per_sample=_flops_per_sample(model, manifest),
     )
+
+
+def _to_ir(proto: "onnx.ModelProto", path: Path) -> "ir.Model":
+    import onnx_ir as ir
+
+    try:
+        return ir.from_proto(proto)
+    # A file of any tool: whatever the reader stumbles over, the file is what is wrong.
+    except Exception as error:  # noqa: BLE001
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise HifiError(f"{path} holds no valid ONNX graph ({told}): give another file") from None
 
 
 def describe_checkpoint(path: Path) -> CheckpointDescription:

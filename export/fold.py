@@ -15,6 +15,8 @@ from hifigan_ref.trained import Conv, convolutions
 # random give a small fraction of it.
 TRUSTED_SHARE = 0.5
 CHECK_ITERATIONS = 30
+MOST_ERROR = 1e-5  # relative; rounding in float32 stays below 1e-6
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def fold(module: nn.Module) -> FoldReport:
     Both PyTorch APIs are read: ``nn.utils.parametrizations`` and the older hooks of ``nn.utils``.
 
     Raises:
-        HifiError: a spectral norm was never iterated.
+        HifiError: a spectral norm was never iterated, or a norm divides by zero or overflows.
     """
     layers = convolutions(module)
     norms = [norm_of(conv) for conv in layers.values()]
@@ -64,13 +66,20 @@ def _fold_layer(name: str, conv: Conv) -> float:
     norm = norm_of(conv)
     if norm == "none":
         return 0.0
-    weight = _weight_norm(conv) if norm == "weight_norm" else _spectral_norm(name, conv)
+    weight = _weight_norm(name, conv) if norm == "weight_norm" else _spectral_norm(name, conv)
     for hook in conv._forward_pre_hooks.values():  # noqa: SLF001
         hook(conv, ())  # the older API computes the weight only before a forward pass
     used = conv.weight.detach()
     _strip(conv, norm)
     conv.weight = nn.Parameter(weight.to(used.dtype), requires_grad=False)
-    return ((weight - used.double()).abs().max() / weight.abs().max()).item()
+    error = ((weight - used.double()).abs().max() / weight.abs().max().clamp_min(TINY)).item()
+    if not error <= MOST_ERROR:
+        raise HifiError(
+            f"the {norm.replace('_', ' ')} of {name} folds to weights that are {error:.1g} from "
+            "those that PyTorch computes in float32: its numbers overflow or underflow; look at "
+            "the checkpoint"
+        )
+    return error
 
 
 def _strip(conv: Conv, norm: str) -> None:
@@ -94,11 +103,16 @@ def _tensors(conv: Conv, old: tuple[str, ...], new: tuple[str, ...]) -> list[Ten
     return [state[name].double() for name in names]
 
 
-def _weight_norm(conv: Conv) -> Tensor:
+def _weight_norm(name: str, conv: Conv) -> Tensor:
     """g v / |v|, the norm over all axes but the first."""
     parametrized = [f"parametrizations.weight.original{i}" for i in (0, 1)]
     g, v = _tensors(conv, ("weight_g", "weight_v"), tuple(parametrized))
     length: Tensor = torch.linalg.vector_norm(v.flatten(1), dim=1)
+    if not length.all():
+        raise HifiError(
+            f"the weight norm of {name} divides by the length of a vector of zeros: "
+            "look at the checkpoint"
+        )
     return g * v / length.view_as(g)
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from hifigan_ref.version import VERSION
+
 
 class Model(StrEnum):
     """Ensembles that ``--model`` accepts."""
@@ -30,6 +32,17 @@ class RuntimeName(StrEnum):
     rtx = "rtx"
 
 
+def show_version(asked: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if asked:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
+]
 Period = Annotated[
     list[int] | None, typer.Option("--period", help="Period of a member of MPD; repeatable.")
 ]

@@ -59,5 +59,5 @@ def export_onnx(
     model = to_onnx(folded, request)
     check_graph(model, request)
     manifest, content = artifact.seal(model, request, trained)
-    verification = verify(content, request, interface(folded, request))
+    verification = verify(content, request, interface(trained.module, request))
     return Exported(artifact.save(path, manifest, content, durable), report, verification)

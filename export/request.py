@@ -7,6 +7,8 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
 OPSETS = range(11, 27)
+MOST_BATCH = 2**16
+MOST_SAMPLES = 2**28  # more than three hours
 DEFAULT_OPSET = 18
 
 Outputs = Literal["all", "scores"]
@@ -49,6 +51,10 @@ class ExportRequest:
                 f"{self.samples} samples are too few for {self.variant}: "
                 f"choose {shortest} or more (a reflect pad must be shorter than the signal)"
             )
+        if self.batch is not None and self.batch > MOST_BATCH:
+            raise HifiError(f"batch {self.batch} is too large: choose {MOST_BATCH} or less")
+        if self.samples is not None and self.samples > MOST_SAMPLES:
+            raise HifiError(f"{self.samples} samples are too many: choose {MOST_SAMPLES} or less")
         if self.outputs not in OUTPUTS:
             raise HifiError(f"outputs {self.outputs!r}: choose from {', '.join(OUTPUTS)}")
 

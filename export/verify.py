@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export import memory
 from export.interface import Interface
 from export.request import ExportRequest
 from hifigan_ref import audio
@@ -79,19 +80,24 @@ def run_torch(
 def verify(content: bytes, request: ExportRequest, function: Interface) -> Verification:
     """Check the bytes of a file before they are written.
 
+    The network as trained is what counts, so that a mistake in folding is seen too.
+
     Args:
         content: the file.
         request: what was asked for.
-        function: the folded network.
+        function: the network as trained, norms in place.
 
     Raises:
-        HifiError: onnx or onnxruntime refuses the file, or its numbers are not the network's.
+        HifiError: PyTorch's own outputs are not finite or nothing but zeros, onnx or onnxruntime
+            refuses the file, or its numbers are not the network's.
     """
+    memory.demand(request.batch or BATCH, request.samples or max(LENGTHS))
     session = _load(content, request)
     worst: list[Verification] = []
     for samples in (request.samples,) if request.samples else LENGTHS:
         inputs = example_inputs(request, request.batch or BATCH, samples)
         expected = run_torch(function, inputs)
+        _check_alive(expected)
         names = [output.name for output in session.get_outputs()]
         if names != list(expected):
             raise HifiError(f"outputs are {names}, expected {list(expected)}: report this")
@@ -108,6 +114,21 @@ def verify(content: bytes, request: ExportRequest, function: Interface) -> Verif
             f"{MIN_SNR_DB:.0f} or more is expected: nothing was written; report this"
         )
     return lowest
+
+
+def _check_alive(expected: Mapping[str, Array]) -> None:
+    """Refuse weights with which PyTorch's own outputs say nothing."""
+    for name, reference in expected.items():
+        reason = None
+        if not np.isfinite(reference).all():
+            reason = "NaN or Inf"
+        elif not reference.any():
+            reason = "nothing but zeros"
+        if reason is not None:
+            raise HifiError(
+                f"with these weights PyTorch itself computes {reason} ({name}): nothing was "
+                "written; look at the checkpoint"
+            )
 
 
 def _run(

@@ -1,5 +1,6 @@
 """Waveforms of shape (N, 1, T): the shipped speech clip or a wav file."""
 
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -38,10 +39,19 @@ class Recording:
 
         Returns:
             (N, 1, T).
+
+        Raises:
+            HifiError: a segment is silent.
         """
         start = first * samples
         index = (start + np.arange(count * samples)) % self.samples.size
-        return self.samples[index].reshape(count, 1, samples)
+        segments = self.samples[index].reshape(count, 1, samples)
+        if not segments.any(axis=2).all():
+            raise HifiError(
+                f"a segment of {samples} samples of {self.source} is silent, and parity on zeros "
+                "says nothing: give another file or longer segments"
+            )
+        return segments
 
 
 def clip() -> Recording:
@@ -62,7 +72,8 @@ def read_wav(path: Path) -> Recording:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise HifiError(f"{path} cannot be read as audio ({error}): give a mono wav file") from None
+        told = error if os.path.isfile(path) else "it is not a file"  # noqa: PTH113 - long names
+        raise HifiError(f"{path} cannot be read as audio ({told}): give a mono wav file") from None
     if samples.shape[0] == 0:
         raise HifiError(f"{path} holds no samples: give a wav file with audio in it")
     if samples.shape[1] != 1:

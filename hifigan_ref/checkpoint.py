@@ -71,17 +71,21 @@ class Checkpoint:
     steps: int | None
     families: Mapping[str, Mapping[str, Layer]]
 
+    def check(self, variant: Variant) -> None:
+        """Raises HifiError where the file does not hold the family."""
+        if variant.family not in self.families:
+            held = ", ".join(self.families)
+            raise HifiError(f"{self.name} holds {held}, not {variant.family}: choose one it holds")
+
     def build(self, variant: Variant) -> Trained:
         """The variant with this checkpoint's weights and norms.
 
         Raises:
             HifiError: the file does not hold the family.
         """
+        self.check(variant)
         members = variant.members()
         family = find_family(variant.family)
-        if variant.family not in self.families:
-            held = ", ".join(self.families)
-            raise HifiError(f"{self.name} holds {held}, not {variant.family}: choose one it holds")
         module = family.build(members)
         state: dict[str, Tensor] = {}
         for path, conv in convolutions(module).items():
@@ -121,6 +125,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _load(path: Path) -> Mapping[Any, Any]:
     if not os.path.isfile(path):  # noqa: PTH113 - says no to a name that is too long as well
         raise HifiError(f"checkpoint {path} is not a file: give the path of a do_* file")
+    _check_archive(path)
     try:
         content = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -145,6 +150,19 @@ def _load(path: Path) -> Mapping[Any, Any]:
         kind = type(content).__name__
         raise HifiError(f"{path} holds a {kind}, not a dict: give a do_* file")
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """A zip file knows its content's checksums; PyTorch does not look at them."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        damaged = _first_line(error)
+    if damaged is not None:
+        raise HifiError(f"checkpoint {path} is damaged ({damaged}): copy it again")
 
 
 def _first_line(error: Exception) -> str:

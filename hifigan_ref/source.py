@@ -1,6 +1,7 @@
 """Where weights come from, told before they are read, so that a cache can be asked first."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,12 @@ class Source:
                 "give the path of a do_* file"
             ) from None
         return f"{self.checkpoint.name} {digest}"
+
+    def check(self, variants: Sequence[Variant]) -> None:
+        """Raises HifiError where the checkpoint does not hold every family, before any work."""
+        if self.checkpoint is not None:
+            for variant in variants:
+                self._weights.check(variant)  # type: ignore[union-attr]
 
     def build(self, variant: Variant) -> "Trained":
         """The variant's network, filled. Raises HifiError where the file does not hold it."""

@@ -359,3 +359,19 @@ def test_no_error_of_protobuf_gets_through(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(b"not an ONNX file")
     assert "truncated or no ONNX file" in _refusal(path)
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(
+    sealed: tuple[Manifest, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "own.json").write_text('{"a": 1}')
+    with pytest.raises(HifiError, match="own.json is there already and is no manifest of ours"):
+        artifact.save(tmp_path / "own.onnx", *sealed)
+    assert (tmp_path / "own.json").read_text() == '{"a": 1}'
+    assert not (tmp_path / "own.onnx").exists()
+
+
+def test_an_old_manifest_is_overwritten(saved: Artifact, sealed: tuple[Manifest, bytes]) -> None:
+    beside = artifact.sidecar(saved.path)
+    beside.write_text(beside.read_text()[:-9])
+    assert artifact.save(saved.path, *sealed) == saved

@@ -185,3 +185,16 @@ def test_a_kill_at_any_moment_leaves_one_of_the_two(tmp_path: Path) -> None:
             writer.send_signal(signal.SIGKILL)
         assert writer.returncode == -signal.SIGKILL
         assert path.read_bytes() in whole
+
+
+def test_what_a_killed_process_left_long_ago_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].onnx"
+    old, new, other = (tmp_path / f".{n}.part" for n in ("a[1].onnx.x", "a[1].onnx.y", "b.onnx.x"))
+    for part in (old, new, other):
+        part.write_bytes(b"half")
+    for part in (old, other):
+        os.utime(part, (0, 0))
+    atomic.write(path, b"whole")
+    assert not old.exists()
+    assert new.exists(), "another process may be writing it now"
+    assert other.exists(), "that is another file's"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hifigan_ref.audio import CLIP_RATE, Recording, clip, read_wav
 from hifigan_ref.errors import HifiError
 
-RAMP = Recording(np.arange(10, dtype=np.float32), CLIP_RATE, "ramp")
+RAMP = Recording(np.arange(1, 11, dtype=np.float32), CLIP_RATE, "ramp")
 
 
 def refusal(path: Path) -> str:
@@ -56,13 +56,13 @@ def test_the_clip_is_the_same_each_time() -> None:
 def test_segments_follow_each_other() -> None:
     batch = RAMP.batch(2, 3)
     assert batch.shape == (2, 1, 3) and batch.dtype == np.float32
-    assert batch.tolist() == [[[0, 1, 2]], [[3, 4, 5]]]
-    assert RAMP.batch(2, 3, first=1).tolist() == [[[3, 4, 5]], [[6, 7, 8]]]
+    assert batch.tolist() == [[[1, 2, 3]], [[4, 5, 6]]]
+    assert RAMP.batch(2, 3, first=1).tolist() == [[[4, 5, 6]], [[7, 8, 9]]]
 
 
 def test_the_recording_starts_over_at_its_end() -> None:
-    assert RAMP.batch(1, 23).ravel().tolist() == [*range(10), *range(10), 0, 1, 2]
-    assert RAMP.batch(2, 3, first=3).tolist() == [[[9, 0, 1]], [[2, 3, 4]]]
+    assert RAMP.batch(1, 23).ravel().tolist() == [*range(1, 11), *range(1, 11), 1, 2, 3]
+    assert RAMP.batch(2, 3, first=3).tolist() == [[[10, 1, 2]], [[3, 4, 5]]]
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 9))
@@ -73,13 +73,13 @@ def test_a_batch_is_a_stretch_of_the_repeated_recording(
     batch = RAMP.batch(count, samples, first)
     assert batch.shape == (count, 1, samples)
     start = first * samples
-    assert batch.ravel().tolist() == [i % 10 for i in range(start, start + count * samples)]
+    assert batch.ravel().tolist() == [i % 10 + 1 for i in range(start, start + count * samples)]
 
 
 def test_a_batch_is_a_copy() -> None:
     batch = RAMP.batch(1, 10)
     batch[:] = -1
-    assert RAMP.samples[0] == 0
+    assert RAMP.samples[0] == 1
 
 
 def test_a_wav_file_is_read_as_it_is(tmp_path: Path) -> None:
@@ -155,3 +155,12 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
     refusal(tmp_path / f"{'long' * 100}.wav")
+
+
+def test_a_silent_segment_is_refused_although_the_file_is_not() -> None:
+    samples = np.zeros(100, np.float32)
+    samples[50] = 1
+    recording = Recording(samples, CLIP_RATE, "late.wav")
+    assert recording.batch(1, 60).any()
+    with pytest.raises(HifiError, match="a segment of 50 samples of late.wav is silent"):
+        recording.batch(2, 50)

@@ -76,7 +76,8 @@ def test_an_opset_out_of_range(folder: Path, opset: int) -> None:
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        (("--threads", 0), ("0 threads", "1 or more")),
+        (("--threads", 0), ("0 threads", "1 to 1024")),
+        (("--threads", 99999999999), ("99999999999 threads", "1 to 1024")),
         (("--threads", -1), ("-1 threads",)),
         (("--limit", 0), ("limit", "more than 0")),
         (("--limit", -1), ("limit", "more than 0")),

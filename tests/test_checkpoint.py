@@ -608,3 +608,13 @@ def test_a_file_with_flipped_bits_is_refused(
     for share, bit in flips:
         content[int(share * len(content))] ^= 1 << bit
     assert_refused(damaged, bytes(content))
+
+
+def test_a_flipped_bit_in_the_weights_is_found(path: Path, families: dict[str, State]) -> None:
+    """PyTorch does not look at the checksums that its own files hold."""
+    state = {key: tensor.clone() for key, tensor in families["mpd"].items()}
+    torch.save({"mpd": state}, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "is damaged" in refusal(path)

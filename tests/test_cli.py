@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, measure, roofline, suite
+from bench import backend, measure, roofline
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_cpu import OrtSession
 from bench.parity import reference
 from bench.testing import FakeBackend, FakeSession, Ran, run_main
+from hifigan_ref.trained import Trained
 from hifigan_ref.version import VERSION
 
 ROOT = Path(cli.__file__).parent
@@ -109,12 +110,12 @@ def test_inspect_sees_a_changed_weight(folder: Path) -> None:
 
 
 def test_the_version_is_printed() -> None:
-    assert export("--version") == Ran(0, f"{VERSION}\n", "")
+    assert export("--version") == bench("--version") == Ran(0, f"{VERSION}\n", "")
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("onnx", "--period", "x"), ("onnx", "--model", "rvc"), ("onnx", "--bogus"), ("trt",)],
+    [("onnx", "--period", "x"), ("onnx", "--model", "rvc"), ("onnx", "--bogus"), ("tensorflow",)],
 )
 def test_wrong_usage_has_exit_code_2(folder: Path, arguments: tuple[str, ...]) -> None:
     ran = export(*arguments)
@@ -195,8 +196,7 @@ def test_by_default_every_backend_that_can_run_here_is_measured(
         "here": FakeBackend("here", make),
         "absent": FakeBackend("absent", make, reason="pip install absent[gpu]"),
     }
-    for module in (backend, suite):
-        monkeypatch.setattr(module, "backends", lambda: fakes)
+    monkeypatch.setattr(backend, "backends", lambda: fakes)
     ran = bench(*SMALL, "--limit", 0.001)
     assert ran.code == 0, ran
     assert [r["backend"] for r in report(folder / "reports")["results"]] == ["here"]
@@ -288,3 +288,46 @@ def test_help_names_every_option(program: str, options: str) -> None:
     ran = export("onnx", "--help") if program == "export" else bench("--help")
     assert ran.code == 0
     assert all(option in ran.out for option in options.split())
+
+
+def test_a_checkpoint_without_one_of_the_families_is_refused_before_any_work(
+    folder: Path, mpd: Trained
+) -> None:
+    torch.save({"mpd": mpd.module.state_dict()}, folder / "do_00000001")
+    given = ("--checkpoint", folder / "do_00000001")
+    told = "error: do_00000001 holds mpd, not msd: choose one it holds\n"
+    for ran in (export("onnx", "--period", 3, "--scale", 1, *given), bench(*given)):
+        assert (ran.code, ran.out, ran.err) == (1, "", told)
+    assert files(folder) == {"do_00000001"}
+
+
+def test_what_is_named_twice_is_measured_once(folder: Path) -> None:
+    twice = ("--backend", "ort-cpu") * 2 + ("--batch", 1) * 2 + SMALL
+    assert bench(*twice, "--limit", 0.001).code == 0
+    assert len(report(folder / "reports")["results"]) == 1
+
+
+def test_a_report_may_be_named_by_its_file(folder: Path) -> None:
+    assert bench("--backend", "ort-cpu", *SMALL, "--limit", 0.001).code == 0
+    by_folder, by_file = (bench("report", p) for p in ("reports", folder / "reports/report.json"))
+    assert by_folder.code == by_file.code == 0
+
+
+def test_nothing_is_written_beside_the_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "file").write_text("")
+    monkeypatch.setenv("HIFI_EXPORT_CACHE", str(folder / "file" / "below"))
+    ran = bench("--backend", "ort-cpu", *SMALL)
+    assert ran.code == 1
+    assert ran.err.startswith("error: cannot write the cache") and ran.err.count("\n") == 1
+
+
+def test_a_full_standard_output_is_an_error_in_one_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    script = Path(sys.executable).with_name("hifi-export")
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [script, "cache", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "no space left" in ran.stderr

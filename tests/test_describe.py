@@ -265,3 +265,15 @@ def test_lines_for_a_terminal(ours: Path, tmp_path: Path) -> None:
     assert "network: -" in lines and "FLOPs per sample: -" in lines
     changed = dataclasses.replace(_onnx(ours), intact=False)
     assert as_text.lines(changed)[0] == "file: mpd-11.onnx, DOES NOT FIT its manifest"
+
+
+def test_a_graph_that_cannot_be_read_is_an_error_in_one_line(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Relu", ["y"], ["x"])
+    graph = onnx.helper.make_graph([node], "g", [value], [value])
+    graph.initializer.add(name="w", data_type=999, dims=[1])
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with pytest.raises(HifiError, match="holds no valid ONNX graph") as caught:
+        describe(path)
+    assert "\n" not in str(caught.value)

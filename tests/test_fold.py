@@ -198,3 +198,33 @@ def test_folded_weights_are_those_of_the_golden(mpd_11: Trained, msd_0: Trained)
             nearest = expected[name].astype(np.float32)
             assert np.mean(tensor.numpy() == nearest) > 0.9999, name
             np.testing.assert_allclose(tensor.numpy(), expected[name], rtol=1e-7, atol=1e-12)
+
+
+def _damaged(change: Callable[[Tensor], object], key: str) -> nn.Module:
+    network, _ = _trained(parametrizations.weight_norm)
+    change(network.state_dict()[key])
+    return network
+
+
+def test_a_direction_of_zeros_is_refused() -> None:
+    network = _damaged(lambda v: v.zero_(), _direction())
+    with pytest.raises(HifiError, match="divides by the length of a vector of zeros"):
+        fold(network)
+
+
+def _direction() -> str:
+    network, _ = _trained(parametrizations.weight_norm)
+    return next(key for key in network.state_dict() if key.endswith(("weight_v", "original1")))
+
+
+def test_numbers_that_underflow_in_float32_are_refused() -> None:
+    network = _damaged(lambda v: v.mul_(1e-30), _direction())
+    with pytest.raises(HifiError, match="overflow or underflow; look at the checkpoint"):
+        fold(network)
+
+
+def test_weights_of_zero_fold_without_an_error() -> None:
+    network, _ = _trained(parametrizations.weight_norm)
+    key = next(key for key in network.state_dict() if key.endswith(("weight_g", "original0")))
+    network.state_dict()[key].zero_()
+    assert fold(network).max_relative_error < 1e-6

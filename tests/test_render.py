@@ -52,7 +52,7 @@ def test_a_row_says_everything_in_its_unit() -> None:
     assert dict(zip(found.header, found.rows[0], strict=True)) == {
         "backend": "torch",
         "median ms": "500.00",
-        "± %": "0.0",
+        "± %": "-",
         "GFLOP/s": "8.0",
         "% peak": "8",
         "x real time": "2.0",
@@ -61,6 +61,33 @@ def test_a_row_says_everything_in_its_unit() -> None:
         "prepare s": "1.2",
     }
     assert found.remarks == ()
+
+
+def test_an_interval_needs_six_samples() -> None:
+    (few,) = latency(fake_report(measured(seconds=(0.5,) * 5)))
+    (enough,) = latency(fake_report(measured(seconds=(0.5,) * 6)))
+    assert (few.rows[0][2], enough.rows[0][2]) == ("-", "0.0")
+
+
+def test_a_row_above_the_peak_says_why() -> None:
+    (found,) = latency(fake_report(measured(seconds=(0.039,) * 6)))
+    assert found.rows[0][4] == "103"
+    assert found.remarks == ("fake: above the peak: the machine was slower when that was measured",)
+
+
+@pytest.mark.parametrize("width", range(30, 100, 5))
+def test_no_number_is_cut_in_a_narrow_terminal(width: int) -> None:
+    """Columns are left out instead, and told."""
+    report = fake_report(fake_result("torch-compile"))
+    (found,) = latency(report)
+    page = table(report, width)
+    head = next(line for line in page.splitlines() if line.strip().startswith("backend"))
+    row = next(line for line in page.splitlines() if line.strip().startswith("torch-compile"))
+    shown = [name for name in found.header if name in head]
+    assert row.split() == [found.rows[0][found.header.index(name)] for name in shown]
+    assert {"backend", "median ms"} <= set(shown)
+    left_out = [name for name in found.header if name not in shown]
+    assert all(name in unwrapped(page).partition("too narrow for: ")[2] for name in left_out)
 
 
 def test_the_wider_side_of_the_interval_is_told() -> None:

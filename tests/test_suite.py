@@ -378,6 +378,8 @@ def test_a_plan_counts_its_cells() -> None:
     ("change", "told"),
     [
         ({"threads": 0}, "0 threads"),
+        ({"threads": 10**6}, "choose 1 to 1024"),
+        ({"batches": (2**16,), "samples": 2**28}, "this machine has"),
         ({"samples": 5}, "choose 6 or more"),
         ({"batches": (1, 0)}, "batch 0"),
         ({"batches": (-3,)}, "batch -3"),

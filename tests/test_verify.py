@@ -420,3 +420,18 @@ def test_onnx_is_what_judges_the_file() -> None:
     """The checker that the refusals above rely on does refuse."""
     with pytest.raises(onnx.checker.ValidationError):
         onnx.checker.check_model(onnx.ModelProto(), full_check=True)
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"), [(0.0, "nothing but zeros"), (float("nan"), "NaN or Inf")]
+)
+def test_weights_that_say_nothing_are_blamed_on_the_checkpoint(
+    p11: nn.Module, factor: float, told: str
+) -> None:
+    content = ir.to_proto(to_onnx(p11, DYNAMIC)).SerializeToString()
+    network = copy.deepcopy(p11)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(factor)
+    with pytest.raises(HifiError, match=f"PyTorch itself computes {told} .*look at the checkpoint"):
+        verify(content, DYNAMIC, interface(network, DYNAMIC))

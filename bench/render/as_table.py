@@ -1,7 +1,10 @@
 """A report in the terminal."""
 
+from typing import Literal
+
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -9,12 +12,17 @@ from bench.records import Report
 from bench.render.context import context
 from bench.render.tables import Table, latency
 
+LEFT_OUT_FIRST = ("prepare s", "x real time", "GFLOP/s", "torch dB", "% peak", "± %", "SNR dB")
+
 
 def print_table(report: Report, console: Console | None = None) -> None:
     """Print the latency tables and their context, on standard output unless told otherwise."""
     console = console or Console()
     for table in latency(report):
-        console.print(_rich(table))
+        shown, left_out = _fitting(table, console)
+        console.print(shown)
+        if left_out:
+            console.print(Text(f"  too narrow for: {', '.join(left_out)}", style="yellow"))
         for remark in table.remarks:
             console.print(Text(f"  {remark}", style="yellow"))
         console.print()
@@ -22,12 +30,28 @@ def print_table(report: Report, console: Console | None = None) -> None:
         console.print(Text(line, style="dim"))
 
 
-def _rich(table: Table) -> RichTable:
+def _fitting(table: Table, console: Console) -> tuple[RichTable, list[str]]:
+    """The table without the columns that the terminal is too narrow for: no number is ever cut."""
+    left_out: list[str] = []
+    unbounded = console.options.update(max_width=10_000)
+    drawn = _rich(table, left_out)
+    for name in LEFT_OUT_FIRST:
+        if Measurement.get(console, unbounded, drawn).maximum <= console.width:
+            break
+        if name in table.header:
+            left_out.append(name)
+            drawn = _rich(table, left_out)
+    return drawn, left_out
+
+
+def _rich(table: Table, left_out: list[str]) -> RichTable:
     drawn = RichTable(
         title=Text(table.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=0
     )
-    for column, name in enumerate(table.header):
-        drawn.add_column(Text(name), justify="right" if column else "left", no_wrap=not column)
+    shown = [column for column, name in enumerate(table.header) if name not in left_out]
+    for column in shown:
+        justify: Literal["left", "right"] = "right" if column else "left"
+        drawn.add_column(Text(table.header[column]), justify=justify, no_wrap=True)
     for row in table.rows:
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*(Text(row[column]) for column in shown))
     return drawn

@@ -26,7 +26,14 @@ def watch(steps: Iterable[Phase | Result], total: int) -> tuple[Result, ...]:
         TimeElapsedColumn(),
     )
     results = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        disable=not console.is_terminal,
+    ) as progress:
         task = progress.add_task("starting", total=total)
         for step in steps:
             if isinstance(step, Phase):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bench.records import Measurement, Parity, Report, Result, Skipped, Workload
+from bench.stopping import LEAST_SAMPLES
 
 EMPTY = "-"
 TOO_FEW = "too few"
@@ -75,7 +76,7 @@ def _latency(load: Workload, results: list[Result], report: Report) -> Table:
         "torch dB",
         "prepare s",
     )
-    remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r))]
+    remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r, report))]
     title = f"{_workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
     return Table(title, header, tuple(_row(r, report) for r in results), tuple(remarks))
 
@@ -93,7 +94,8 @@ def _row(result: Result, report: Report) -> tuple[str, ...]:
         low, high = measurement.interval
         middle = measurement.median
         half = max(high - middle, middle - low) / middle
-        times = (_milliseconds(middle), f"{100 * half:.1f}")
+        enough = measurement.count >= LEAST_SAMPLES
+        times = (_milliseconds(middle), f"{100 * half:.1f}" if enough else EMPTY)
     return (
         result.backend,
         *times,
@@ -138,10 +140,14 @@ def _parity(name: str, found: Parity) -> Table:
     return Table(title, header, tuple(rows))
 
 
-def _remark(result: Result) -> str:
+def _remark(result: Result, report: Report) -> str:
     if isinstance(result.measurement, Skipped):
         return result.measurement.reason
-    return ", ".join(result.measurement.states)
+    states = list(result.measurement.states)
+    speed = result.gflop_per_second
+    if isinstance(speed, float) and speed > report.ceiling.gflop_per_second:
+        states.append("above the peak: the machine was slower when that was measured")
+    return ", ".join(states)
 
 
 def _row_name(result: Result) -> str:
