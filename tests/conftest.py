@@ -1,11 +1,16 @@
 """Networks that many tests need, built once."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench.records import Result
+from bench.stopping import Limits
+from bench.suite import Plan, sweep
+from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
@@ -42,3 +47,40 @@ def mpd_11() -> Trained:
 def msd_0() -> Trained:
     """The scale with spectral norm, from seed 0. Do not change it."""
     return Seeded(0).build(Variant("msd", "0"))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Weights that are there already."""
+
+    trained: Trained
+
+    @property
+    def identity(self) -> str:
+        return self.trained.origin
+
+    def build(self, variant: Variant) -> Trained:
+        assert variant == self.trained.variant
+        return self.trained
+
+
+@pytest.fixture
+def row_of(mpd_11: Trained) -> Callable[[str], Result]:
+    """The row of a backend, as typed, on one period: parity, proof and a moment of sampling."""
+
+    def run(spec: str) -> Result:
+        plan = Plan(
+            backends=(spec,),
+            variants=(mpd_11.variant,),
+            batches=(2,),
+            samples=1024,
+            outputs="all",
+            pair=False,
+            threads=1,
+            recording=audio.clip(),
+            limits=Limits(0.01, 0.01, 0.01),
+        )
+        (row,) = (step for step in sweep(plan, Given(mpd_11)) if isinstance(step, Result))
+        return row
+
+    return run
