@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import Result
+from bench.backend import Case, find
+from bench.records import Result, Workload
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
+from export.cache import cached_export
+from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained
@@ -84,3 +87,28 @@ def row_of(mpd_11: Trained) -> Callable[[str], Result]:
         return row
 
     return run
+
+
+@pytest.fixture
+def case_of(mpd_11: Trained) -> Callable[..., Case]:
+    """What a backend, as typed, is given to run: speech, batch 2, one thread."""
+
+    def make(
+        spec: str,
+        trained: Trained = mpd_11,
+        pair: bool = False,
+        samples: int = 1024,
+        first: int = 0,
+    ) -> Case:
+        _, options = find(spec)
+        name, origin = str(trained.variant), trained.origin
+        request = ExportRequest(trained.variant, pair=pair)
+        artifact = cached_export(request, origin, lambda _: trained)
+        load = Workload(name, 2, samples, "all", pair, "fp32", "clip", origin, threads=1)
+        inputs = {
+            name: audio.clip().batch(2, samples, first + 2 * i)
+            for i, name in enumerate(request.inputs)
+        }
+        return Case(load, request, trained, artifact, inputs, 1, options)
+
+    return make

@@ -1,7 +1,7 @@
 """OpenVINO: what it was asked is what it compiled, and its tensors are ours."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import openvino as ov
@@ -10,10 +10,7 @@ import pytest
 from bench import parity
 from bench.backend import Case, backends
 from bench.backends.openvino_cpu import OpenVino, OpenVinoSession, claims
-from bench.records import Parity, Result, Skipped, Workload
-from export.cache import cached_export
-from export.request import ExportRequest
-from hifigan_ref import audio
+from bench.records import Parity, Result, Skipped
 from hifigan_ref.trained import Trained
 
 CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -48,16 +45,6 @@ class FakeCompiled:
         return [FakeNode({"layerType": k, "runtimePrecision": p}) for k, p in kinds]
 
 
-def case(trained: Trained, samples: int = 1024, precision: str = "f32") -> Case:
-    request = ExportRequest(trained.variant)
-    artifact = cached_export(request, trained.origin, lambda _: trained)
-    load = Workload(
-        str(trained.variant), 2, samples, "all", False, "fp32", "clip", trained.origin, 2
-    )
-    inputs = {"y": audio.clip().batch(2, samples, 0)}
-    return Case(load, request, trained, artifact, inputs, 1, {"precision": precision})
-
-
 def test_what_was_asked_holds() -> None:
     assert all(claim.holds for claim in claims(FakeCompiled(), "f32"))
 
@@ -77,9 +64,11 @@ def test_each_claim_can_fail(compiled: FakeCompiled, broken: str, found: str) ->
 
 
 @pytest.mark.parametrize("network", ["mpd", "msd"])
-def test_every_output_is_within_the_budget(network: str, request: pytest.FixtureRequest) -> None:
+def test_every_output_is_within_the_budget(
+    network: str, request: pytest.FixtureRequest, case_of: Callable[..., Case]
+) -> None:
     trained: Trained = request.getfixturevalue(network)
-    chosen = case(trained)
+    chosen = case_of("openvino", trained)
     session = OpenVino().prepare(chosen)
     session.run()
     session.wait()
@@ -90,13 +79,13 @@ def test_every_output_is_within_the_budget(network: str, request: pytest.Fixture
     assert found.passed, found.worst
 
 
-def test_settings_are_those_of_the_compiled_network(mpd_11: Trained) -> None:
-    session = OpenVino().prepare(case(mpd_11))
+def test_settings_are_those_of_the_compiled_network(case_of: Callable[..., Case]) -> None:
+    session = OpenVino().prepare(case_of("openvino"))
     found = session.settings()
     session.close()
     kernels = found.pop("convolutions")
     assert found == {
-        "threads": "2",
+        "threads": "1",
         "precision": "f32",
         "performance_hint": "LATENCY",
         "streams": "1",
@@ -105,16 +94,16 @@ def test_settings_are_those_of_the_compiled_network(mpd_11: Trained) -> None:
     assert kernels.endswith("_f32") and sum(int(k.split()[0]) for k in kernels.split(", ")) == 6
 
 
-def test_outputs_outlive_the_session(mpd_11: Trained) -> None:
+def test_outputs_outlive_the_session(case_of: Callable[..., Case]) -> None:
     """A view of the request's own memory would not."""
-    session = OpenVino().prepare(case(mpd_11))
+    session = OpenVino().prepare(case_of("openvino"))
     session.run()
     session.wait()
     outputs = session.outputs()
     copies = {name: array.copy() for name, array in outputs.items()}
     session.close()
     del session
-    again = OpenVino().prepare(case(mpd_11))
+    again = OpenVino().prepare(case_of("openvino"))
     again.run()
     again.wait()
     again.close()
@@ -122,8 +111,8 @@ def test_outputs_outlive_the_session(mpd_11: Trained) -> None:
         np.testing.assert_array_equal(outputs[name], array)
 
 
-def test_the_pass_writes_into_the_arrays_that_are_handed_out(mpd_11: Trained) -> None:
-    session = OpenVino().prepare(case(mpd_11))
+def test_the_pass_writes_into_the_arrays_that_are_handed_out(case_of: Callable[..., Case]) -> None:
+    session = OpenVino().prepare(case_of("openvino"))
     assert isinstance(session, OpenVinoSession)
     for array in session.outputs().values():
         array.fill(np.nan)
@@ -170,13 +159,13 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert reason is not None and reason.endswith("pip install openvino")
 
 
-def test_another_length_is_another_network(mpd_11: Trained) -> None:
-    chosen = case(mpd_11, samples=1025)
+def test_another_length_is_another_network(case_of: Callable[..., Case]) -> None:
+    chosen = case_of("openvino", samples=1025)
     session = OpenVino().prepare(chosen)
     session.run()
     session.wait()
-    expected = parity.reference(mpd_11, chosen.request, chosen.inputs)
+    expected = parity.reference(chosen.trained, chosen.request, chosen.inputs)
     assert parity.compare(expected, session.outputs(), 100.0).passed
     with pytest.raises(ValueError, match="broadcast"):
-        session.load(replace(chosen, inputs=case(mpd_11).inputs).inputs)
+        session.load(case_of("openvino").inputs)
     session.close()
