@@ -110,10 +110,14 @@ class Backend(Protocol):
 
 @cache
 def backends() -> dict[str, Backend]:
-    """Every backend: each file of ``bench/backends/`` that defines ``BACKENDS``, by name."""
+    """Every backend: each file of ``bench/backends/`` that defines ``BACKENDS``, by name.
+
+    Files that end in ``_session`` import a runtime, which may not be here, and are not looked into.
+    """
     package = importlib.import_module("bench.backends")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"bench.backends.{name}") for name in names]
+    backends = [name for name in names if not name.endswith("_session")]
+    modules = [importlib.import_module(f"bench.backends.{name}") for name in backends]
     found: list[Backend] = [b for module in modules for b in getattr(module, "BACKENDS", ())]
     return {backend.name: backend for backend in sorted(found, key=_peers_first)}
 

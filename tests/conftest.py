@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import gpu
 from bench.backend import Case, find
 from bench.records import Result, Workload
 from bench.stopping import Limits
@@ -112,3 +113,47 @@ def case_of(mpd_11: Trained) -> Callable[..., Case]:
         return Case(load, request, trained, artifact, inputs, 1, options)
 
     return make
+
+
+@dataclass
+class FakeStream:
+    """A stream on which everything is done at once."""
+
+    cuda_stream: int = 77
+    waits: int = 0
+
+    def synchronize(self) -> None:
+        self.waits += 1
+
+
+@dataclass
+class HostGpu:
+    """The host's memory in place of a GPU's.
+
+    Attributes:
+        stream: that every session gets.
+        held: bytes that the driver would tell.
+        released: how often memory was given back.
+    """
+
+    stream: FakeStream
+    held: int = 2**20
+    released: int = 0
+
+    def release(self) -> None:
+        self.released += 1
+
+
+@pytest.fixture
+def host_gpu(monkeypatch: pytest.MonkeyPatch) -> HostGpu:
+    """PyTorch takes any stream where it has no GPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("PyTorch has a GPU here, on which the tests that need one run")
+    host = HostGpu(FakeStream())
+    monkeypatch.setattr(gpu, "DEVICE", "cpu")
+    monkeypatch.setattr(gpu, "held_bytes", lambda: host.held)
+    monkeypatch.setattr(gpu, "release", host.release)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: host.stream)
+    return host

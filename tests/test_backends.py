@@ -1,9 +1,12 @@
 """What every backend promises, asked of each one that is found in ``bench/backends/``."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 
 BUDGET = parity.BUDGETS_DB["fp32"]
+ROOT = Path(__file__).parent.parent
 SAMPLES = 1024
 THREADS = 2
 MUST_RUN = ("torch", "ort-cpu", "openvino")
-COMPILES_FOR_LONG = ("torch-compile",)  # half a minute for each new case: one is enough
+# half a minute for each new case: one is enough
+COMPILES_FOR_LONG = ("torch-compile", "torch-cuda-compile")
 
 everyone = pytest.mark.parametrize("backend", backends().values(), ids=backends().keys())
 quick = pytest.mark.parametrize(
@@ -117,6 +122,17 @@ def modules() -> list[object]:
 
     found = pkgutil.iter_modules(package.__path__)
     return [importlib.import_module(f"bench.backends.{info.name}") for info in found]
+
+
+def test_backends_are_found_where_no_runtime_is_installed() -> None:
+    blocked = ("onnxruntime", "openvino", "tensorrt", "torch")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
+        "from bench.backend import backends; print(*backends())"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.split() == list(backends())
 
 
 def test_pytorch_comes_first() -> None:

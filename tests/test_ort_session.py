@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from bench import gpu, parity
+from bench import parity
 from bench.backend import Case
 from bench.backends.ort_cpu import OrtCpu
 from bench.backends.ort_session import HAS_STREAM, STREAM, Asked, OrtSession, open_session
@@ -116,49 +115,17 @@ def test_a_pass_writes_every_output(case_of: Callable[..., Case]) -> None:
 # A session as on a GPU, its tensors on the host
 
 
-@dataclass
-class FakeStream:
-    cuda_stream: int = 77
-    waits: int = 0
-
-    def synchronize(self) -> None:
-        self.waits += 1
-
-
-@dataclass
-class Released:
-    count: int = 0
-
-    def __call__(self) -> None:
-        self.count += 1
-
-
-@pytest.fixture
-def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> Released:
-    """The device is the host's memory; PyTorch takes any stream where it has no GPU."""
-    if torch.cuda.is_available():
-        pytest.skip("PyTorch has a GPU: the tests that need one run")
-    released = Released()
-    monkeypatch.setattr(gpu, "DEVICE", "cpu")
-    monkeypatch.setattr(gpu, "held_bytes", lambda: 2**20)
-    monkeypatch.setattr(gpu, "release", released)
-    return released
-
-
-def test_a_session_with_a_stream_waits_for_it(
-    case_of: Callable[..., Case], as_on_gpu: Released
-) -> None:
+def test_a_session_with_a_stream_waits_for_it(case_of: Callable[..., Case], host_gpu: Any) -> None:
     chosen = case_of("ort-cpu")
     asked = Asked({CPU: {}})
-    stream: Any = FakeStream()
-    session = OrtSession(open_session(chosen, asked), asked, chosen, stream)
+    session = OrtSession(open_session(chosen, asked), asked, chosen, host_gpu.stream)
     assert session.stream == 77
-    assert stream.waits == 1, "the first pass has ended"
+    assert host_gpu.stream.waits == 1, "the first pass has ended"
     other = case_of("ort-cpu", first=20)
     session.load(other.inputs)
     session.run()
     session.wait()
-    assert stream.waits == 2
+    assert host_gpu.stream.waits == 2
     expected = parity.reference(other.trained, other.request, other.inputs)
     assert parity.compare(expected, session.outputs(), 100.0).passed
     assert [claim.what for claim in session.proof()] == [
@@ -168,17 +135,13 @@ def test_a_session_with_a_stream_waits_for_it(
     ]
     assert broken(session.proof()) == {}
     session.close()
-    assert as_on_gpu.count == 1
+    assert host_gpu.released == 1
 
 
-def test_no_memory_of_a_gpu_is_found(
-    case_of: Callable[..., Case], as_on_gpu: Released, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del as_on_gpu
-    monkeypatch.setattr(gpu, "held_bytes", lambda: 0)
+def test_no_memory_of_a_gpu_is_found(case_of: Callable[..., Case], host_gpu: Any) -> None:
+    host_gpu.held = 0
     chosen = case_of("ort-cpu")
     asked = Asked({CPU: {}})
-    stream: Any = FakeStream()
-    session = OrtSession(open_session(chosen, asked), asked, chosen, stream)
+    session = OrtSession(open_session(chosen, asked), asked, chosen, host_gpu.stream)
     assert broken(session.proof()) == {"device memory": "0.0 MiB"}
     session.close()
