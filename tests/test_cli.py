@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, measure, roofline, suite
+from bench import backend, measure, roofline
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
 from bench.parity import reference
@@ -195,8 +195,7 @@ def test_by_default_every_backend_that_can_run_here_is_measured(
         "here": FakeBackend("here", make),
         "absent": FakeBackend("absent", make, reason="pip install absent[gpu]"),
     }
-    for module in (backend, suite):
-        monkeypatch.setattr(module, "backends", lambda: fakes)
+    monkeypatch.setattr(backend, "backends", lambda: fakes)
     ran = bench(*SMALL, "--limit", 0.001)
     assert ran.code == 0, ran
     assert [r["backend"] for r in report(folder / "reports")["results"]] == ["here"]
