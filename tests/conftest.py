@@ -9,6 +9,7 @@ import pytest
 
 from bench import gpu
 from bench.backend import Case, find
+from bench.parity import precision_of
 from bench.records import Result, Workload
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
@@ -105,7 +106,7 @@ def case_of(mpd_11: Trained) -> Callable[..., Case]:
         name, origin = str(trained.variant), trained.origin
         request = ExportRequest(trained.variant, pair=pair)
         artifact = cached_export(request, origin, lambda _: trained)
-        load = Workload(name, 2, samples, "all", pair, "fp32", "clip", origin, threads=1)
+        load = Workload(name, 2, samples, "all", pair, precision_of(options), "clip", origin, 1)
         inputs = {
             name: audio.clip().batch(2, samples, first + 2 * i)
             for i, name in enumerate(request.inputs)

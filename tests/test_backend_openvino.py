@@ -128,12 +128,12 @@ def test_a_precision_is_computed_in_or_the_row_is_invalid(
 ) -> None:
     """OpenVINO computes in float32 without a word on a CPU that has not the precision."""
     row = row_of(f"openvino:precision={precision}")
-    assert isinstance(row.measurement, Skipped)
     if capability in CAPABILITIES:
-        assert isinstance(row.parity, Parity) and not row.parity.passed
+        assert isinstance(row.parity, Parity) and row.parity.worst.snr_db < 100
         assert not row.broken
     else:
         told = f"INVALID: precision: asked for {precision}, found f32"
+        assert isinstance(row.measurement, Skipped)
         assert row.measurement.reason.startswith(told)
         assert row.parity == row.measurement
         assert row.broken
