@@ -283,10 +283,10 @@ def list_backends() -> None:
     for name, backend in backends().items():
         missing = backend.missing()
         typer.echo(
-            f"{name:<16}{'runs here' if missing is None else 'missing':<12}{backend.purpose}"
+            f"{name:<20}{'runs here' if missing is None else 'missing':<12}{backend.purpose}"
         )
         if missing is not None:
-            typer.echo(f"{'':<28}{missing}")
+            typer.echo(f"{'':<32}{missing}")
 
 
 @bench_app.command("doctor")

@@ -18,6 +18,8 @@ from hifigan_ref.errors import HifiError
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
 
+NOT_LOOKED_INTO = ("_session", "_context")
+
 
 @dataclass(frozen=True)
 class Option:
@@ -110,10 +112,14 @@ class Backend(Protocol):
 
 @cache
 def backends() -> dict[str, Backend]:
-    """Every backend: each file of ``bench/backends/`` that defines ``BACKENDS``, by name."""
+    """Every backend: each file of ``bench/backends/`` that defines ``BACKENDS``, by name.
+
+    Files that end as one of ``NOT_LOOKED_INTO`` import a runtime, which may not be here.
+    """
     package = importlib.import_module("bench.backends")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"bench.backends.{name}") for name in names]
+    backends = [name for name in names if not name.endswith(NOT_LOOKED_INTO)]
+    modules = [importlib.import_module(f"bench.backends.{name}") for name in backends]
     found: list[Backend] = [b for module in modules for b in getattr(module, "BACKENDS", ())]
     return {backend.name: backend for backend in sorted(found, key=_peers_first)}
 

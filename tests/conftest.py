@@ -1,11 +1,21 @@
 """Networks that many tests need, built once."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench import gpu
+from bench.backend import Case, find
+from bench.parity import precision_of
+from bench.records import Result, Workload
+from bench.stopping import Limits
+from bench.suite import Plan, sweep
+from export.cache import cached_export
+from export.request import ExportRequest
+from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
@@ -42,3 +52,109 @@ def mpd_11() -> Trained:
 def msd_0() -> Trained:
     """The scale with spectral norm, from seed 0. Do not change it."""
     return Seeded(0).build(Variant("msd", "0"))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Weights that are there already."""
+
+    trained: Trained
+
+    @property
+    def identity(self) -> str:
+        return self.trained.origin
+
+    def build(self, variant: Variant) -> Trained:
+        assert variant == self.trained.variant
+        return self.trained
+
+
+@pytest.fixture
+def row_of(mpd_11: Trained) -> Callable[[str], Result]:
+    """The row of a backend, as typed, on one period: parity, proof and a moment of sampling."""
+
+    def run(spec: str) -> Result:
+        plan = Plan(
+            backends=(spec,),
+            variants=(mpd_11.variant,),
+            batches=(2,),
+            samples=1024,
+            outputs="all",
+            pair=False,
+            threads=1,
+            recording=audio.clip(),
+            limits=Limits(0.01, 0.01, 0.01),
+        )
+        (row,) = (step for step in sweep(plan, Given(mpd_11)) if isinstance(step, Result))
+        return row
+
+    return run
+
+
+@pytest.fixture
+def case_of(mpd_11: Trained) -> Callable[..., Case]:
+    """What a backend, as typed, is given to run: speech, batch 2, one thread."""
+
+    def make(
+        spec: str,
+        trained: Trained = mpd_11,
+        pair: bool = False,
+        samples: int = 1024,
+        first: int = 0,
+    ) -> Case:
+        _, options = find(spec)
+        name, origin = str(trained.variant), trained.origin
+        request = ExportRequest(trained.variant, pair=pair)
+        artifact = cached_export(request, origin, lambda _: trained)
+        load = Workload(name, 2, samples, "all", pair, precision_of(options), "clip", origin, 1)
+        inputs = {
+            name: audio.clip().batch(2, samples, first + 2 * i)
+            for i, name in enumerate(request.inputs)
+        }
+        return Case(load, request, trained, artifact, inputs, 1, options)
+
+    return make
+
+
+@dataclass
+class FakeStream:
+    """A stream on which everything is done at once."""
+
+    cuda_stream: int = 77
+    waits: int = 0
+
+    def synchronize(self) -> None:
+        self.waits += 1
+
+
+@dataclass
+class HostGpu:
+    """The host's memory in place of a GPU's.
+
+    Attributes:
+        stream: that every session gets.
+        held: bytes that the driver would tell.
+        released: how often memory was given back.
+    """
+
+    stream: FakeStream
+    held: int = 2**20
+    released: int = 0
+
+    def release(self) -> None:
+        self.released += 1
+
+
+@pytest.fixture
+def host_gpu(monkeypatch: pytest.MonkeyPatch) -> HostGpu:
+    """PyTorch takes any stream where it has no GPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("PyTorch has a GPU here, on which the tests that need one run")
+    host = HostGpu(FakeStream())
+    monkeypatch.setattr(gpu, "DEVICE", "cpu")
+    monkeypatch.setattr(gpu, "held_bytes", lambda: host.held)
+    monkeypatch.setattr(gpu, "release", host.release)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: host.stream)
+    return host

@@ -1,9 +1,12 @@
 """What every backend promises, asked of each one that is found in ``bench/backends/``."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 import torch
 
 from bench import parity
-from bench.backend import Backend, Case, Session, backends
+from bench.backend import Backend, Case, Session, backends, find
 from bench.backends.torch_compile import TorchCompile
 from bench.records import Workload
 from export.cache import cached_export
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 
 BUDGET = parity.BUDGETS_DB["fp32"]
+ROOT = Path(__file__).parent.parent
 SAMPLES = 1024
 THREADS = 2
-MUST_RUN = ("torch", "ort-cpu")
-COMPILES_FOR_LONG = ("torch-compile",)  # half a minute for each new case: one is enough
+MUST_RUN = ("torch", "ort-cpu", "openvino")
+# half a minute for each new case: one is enough
+COMPILES_FOR_LONG = ("torch-compile", "torch-cuda-compile")
 
 everyone = pytest.mark.parametrize("backend", backends().values(), ids=backends().keys())
 quick = pytest.mark.parametrize(
@@ -76,6 +81,12 @@ def skip_if_missing(backend: Backend) -> None:
         pytest.skip(reason)
 
 
+def prepare(backend: Backend, case: Case) -> Session:
+    """With the default of each option."""
+    _, options = find(backend.name)
+    return backend.prepare(replace(case, options=options))
+
+
 def check(session: Session, case: Case) -> dict[str, np.ndarray]:
     """Run once; the outputs are the reference's in name, order, shape, type and value."""
     session.run()
@@ -97,7 +108,7 @@ def check(session: Session, case: Case) -> dict[str, np.ndarray]:
 
 def test_names_are_unique_and_stay() -> None:
     """Names stand in reports and command lines: none may change, more may come."""
-    assert {"torch", "torch-folded", "torch-compile", "ort-cpu"} <= set(backends())
+    assert {"torch", "torch-folded", "torch-compile", "ort-cpu", "openvino"} <= set(backends())
     assert list(backends()) == [backend.name for backend in backends().values()]
     declared = [b.name for m in modules() for b in getattr(m, "BACKENDS", ())]
     assert sorted(declared) == sorted(backends()), "two backends share a name"
@@ -113,6 +124,17 @@ def modules() -> list[object]:
     return [importlib.import_module(f"bench.backends.{info.name}") for info in found]
 
 
+def test_backends_are_found_where_no_runtime_is_installed() -> None:
+    blocked = ("onnxruntime", "openvino", "tensorrt", "torch")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
+        "from bench.backend import backends; print(*backends())"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.split() == list(backends())
+
+
 def test_pytorch_comes_first() -> None:
     assert next(iter(backends())) == "torch"
 
@@ -121,8 +143,22 @@ def test_pytorch_comes_first() -> None:
 def test_a_name_can_be_typed_and_a_purpose_is_a_line(backend: Backend) -> None:
     assert backend.name == backend.name.lower().strip()
     assert not set(backend.name) & set(" |,[]'\"\n")
-    assert len(backend.name) < 16, "the column of hifi-bench list"
+    assert len(backend.name) < 20, "the column of hifi-bench list"
     assert backend.purpose.strip() and "\n" not in backend.purpose
+
+
+@everyone
+def test_options_can_be_typed_and_have_a_default(backend: Backend) -> None:
+    names = [option.name for option in backend.options]
+    assert len(set(names)) == len(names)
+    for option in backend.options:
+        assert option.meaning.strip() and "\n" not in option.meaning
+        assert len(set(option.allowed)) == len(option.allowed) > 1, "one value is no option"
+        for text in (option.name, *option.allowed):
+            assert text and not set(text) & set(" |,[]=:'\"\n")
+        for value in option.allowed:
+            _, found = find(f"{backend.name}:{option.name}={value}")
+            assert found == {o.name: o.allowed[0] for o in backend.options} | {option.name: value}
 
 
 @everyone
@@ -195,7 +231,7 @@ def prepared(backend: Backend, mpd_11: Trained, sessions: dict[str, Prepared]) -
     skip_if_missing(backend)
     if backend.name not in sessions:
         chosen = case(mpd_11)
-        session = backend.prepare(chosen)
+        session = prepare(backend, chosen)
         session.run()
         session.wait()
         sessions[backend.name] = Prepared(chosen, session, session.settings())
@@ -216,6 +252,29 @@ def test_a_second_run_says_the_same(prepared: Prepared) -> None:
 
 
 @everyone
+def test_new_inputs_are_run_once_they_are_loaded(prepared: Prepared, mpd_11: Trained) -> None:
+    session, before = prepared.session, prepared.case
+    other = case(mpd_11, first=20)
+    once = check(session, before)
+    session.load(other.inputs)
+    for name, array in check(session, other).items():
+        assert not np.array_equal(array, once[name]), name
+    session.load(before.inputs)
+    for name, array in check(session, before).items():
+        np.testing.assert_array_equal(array, once[name])
+
+
+@everyone
+def test_what_was_asked_is_what_ran(prepared: Prepared) -> None:
+    check(prepared.session, prepared.case)
+    claims = prepared.session.proof()
+    assert len({claim.what for claim in claims}) == len(claims)
+    for claim in claims:
+        assert claim.holds, claim
+        assert claim.what.strip() and claim.asked.strip() and claim.found.strip()
+
+
+@everyone
 def test_the_stream_picks_the_clock(prepared: Prepared) -> None:
     assert prepared.session.stream is None or prepared.session.stream >= 0
 
@@ -232,7 +291,7 @@ def test_settings_are_read_back(prepared: Prepared) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_those_asked_for(backend: Backend, mpd_11: Trained, threads: int) -> None:
     skip_if_missing(backend)
-    session = backend.prepare(case(mpd_11, threads=threads))
+    session = prepare(backend, case(mpd_11, threads=threads))
     session.run()
     session.wait()
     assert session.settings()["threads"] == str(threads)
@@ -243,7 +302,7 @@ def test_threads_are_those_asked_for(backend: Backend, mpd_11: Trained, threads:
 def test_two_sessions_have_inputs_of_their_own(backend: Backend, mpd_11: Trained) -> None:
     skip_if_missing(backend)
     cases = [case(mpd_11, first=first) for first in (0, 20)]
-    sessions = [backend.prepare(each) for each in cases]
+    sessions = [prepare(backend, each) for each in cases]
     outputs = [check(s, c) for s, c in zip(sessions, cases, strict=True)]
     for name in outputs[0]:
         assert not np.array_equal(outputs[0][name], outputs[1][name]), name
@@ -260,7 +319,7 @@ def test_every_kind_of_workload(
 ) -> None:
     skip_if_missing(backend)
     chosen = case(mpd_11, outputs, pair, batch=1)
-    session = backend.prepare(chosen)
+    session = prepare(backend, chosen)
     found = check(session, chosen)
     assert len(found) == (7 if outputs == "all" else 1) * (2 if pair else 1)
     if pair:
@@ -274,7 +333,7 @@ def test_a_closed_session_keeps_nothing_alive(backend: Backend, mpd_11: Trained)
     skip_if_missing(backend)
     chosen = case(mpd_11)
     wave = weakref.ref(chosen.inputs["y"])
-    session = backend.prepare(chosen)
+    session = prepare(backend, chosen)
     check(session, chosen)
     session.close()
     del chosen
@@ -291,7 +350,7 @@ def test_a_session_does_not_change_the_network(backend: Backend, mpd_11: Trained
     from hifigan_ref.trained import state_digest
 
     skip_if_missing(backend)
-    session = backend.prepare(case(mpd_11))
+    session = prepare(backend, case(mpd_11))
     session.run()
     session.wait()
     session.close()

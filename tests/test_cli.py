@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import cli
 from bench import backend, measure, roofline
 from bench.backend import Backend, Case, Session
-from bench.backends.ort_cpu import OrtSession
+from bench.backends.ort_session import OrtSession
 from bench.parity import reference
 from bench.testing import FakeBackend, FakeSession, Ran, run_main
 from hifigan_ref.trained import Trained

@@ -1,4 +1,4 @@
-"""A PyTorch function with its inputs in place, on the CPU."""
+"""A PyTorch function with its inputs in place."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,14 +20,19 @@ class TorchSession:
         function: eager or compiled.
         case: inputs and threads.
         extra: more settings to report.
+        device: of the inputs.
     """
 
-    stream = None
+    stream: int | None = None
 
-    def __init__(self, function: Function, case: Case, extra: Mapping[str, str]) -> None:
+    def __init__(
+        self, function: Function, case: Case, extra: Mapping[str, str], device: str = "cpu"
+    ) -> None:
         torch.set_num_threads(case.workload.threads)
         self._function = function
-        self._inputs = {name: torch.tensor(array) for name, array in case.inputs.items()}
+        self._inputs = {
+            name: torch.tensor(array, device=device) for name, array in case.inputs.items()
+        }
         self._extra = dict(extra)
         self._outputs: dict[str, Tensor] = {}
 

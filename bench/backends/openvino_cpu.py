@@ -1,0 +1,148 @@
+"""OpenVINO on the CPU."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backend import Case, Option, Session
+from bench.proof import demand, equal
+from bench.records import Claim
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel, Node
+
+DEVICE = "CPU"
+
+
+class OpenVino:
+    """The exported file, compiled for the shapes of the workload."""
+
+    name = "openvino"
+    purpose = "OpenVINO on the CPU, the exported file, static shapes"
+    options = (
+        Option("precision", ("f32", "bf16", "f16"), "of the arithmetic; OpenVINO's own is bf16"),
+    )
+
+    def missing(self) -> str | None:
+        """Why OpenVINO cannot be imported, or None."""
+        from export.optional import why_missing
+
+        return why_missing("openvino", "pip install openvino")
+
+    def prepare(self, case: Case) -> Session:
+        """Compile the file.
+
+        Raises:
+            NotAsAskedError: a CPU without the precision would compute in another one.
+        """
+        import openvino as ov
+
+        core = ov.Core()
+        model = core.read_model(case.artifact.path)
+        model.reshape({name: list(array.shape) for name, array in case.inputs.items()})
+        hints = {
+            "INFERENCE_PRECISION_HINT": case.options["precision"],
+            "INFERENCE_NUM_THREADS": case.workload.threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
+        compiled = core.compile_model(model, DEVICE, hints)
+        demand(*claims(compiled, case.options["precision"]))
+        return OpenVinoSession(compiled, case)
+
+
+class OpenVinoSession:
+    """One infer request; its tensors are numpy arrays of ours.
+
+    The request's own outputs would have to be copied: a view of them outlives them.
+    """
+
+    stream = None
+
+    def __init__(self, compiled: "CompiledModel", case: Case) -> None:
+        import openvino as ov
+
+        self._compiled = compiled
+        self._asked = case.options["precision"]
+        self._inputs = {name: array.copy() for name, array in case.inputs.items()}
+        self._outputs: dict[str, NDArray[np.floating]] = {
+            port.get_any_name(): np.empty(tuple(port.shape), np.float32)
+            for port in compiled.outputs
+        }
+        self._request = compiled.create_infer_request()
+        for name, array in (self._inputs | self._outputs).items():
+            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms into the request's inputs."""
+        for name, array in inputs.items():
+            np.copyto(self._inputs[name], array)
+
+    def run(self) -> None:
+        """Start a pass on OpenVINO's threads."""
+        self._request.start_async()
+
+    def wait(self) -> None:
+        """Return when it has finished."""
+        self._request.wait()
+
+    def outputs(self) -> dict[str, NDArray[np.floating]]:
+        """What the last pass computed, by name; the next pass writes over it."""
+        return dict(self._outputs)
+
+    def settings(self) -> dict[str, str]:
+        """What may change the arithmetic or the speed, as read back."""
+        told = {
+            "threads": "INFERENCE_NUM_THREADS",
+            "precision": "INFERENCE_PRECISION_HINT",
+            "performance_hint": "PERFORMANCE_HINT",
+            "streams": "NUM_STREAMS",
+            "execution_devices": "EXECUTION_DEVICES",
+        }
+        convolutions = Counter(
+            str(layer["primitiveType"]) for layer in _convolutions(self._compiled)
+        )
+        kernels = ", ".join(f"{count} {kernel}" for kernel, count in sorted(convolutions.items()))
+        found = {name: _property(self._compiled, key) for name, key in told.items()}
+        return found | {"convolutions": kernels}
+
+    def proof(self) -> tuple[Claim, ...]:
+        """Precision and device."""
+        return claims(self._compiled, self._asked)
+
+    def close(self) -> None:
+        """Drop the request, the network and the buffers."""
+        del self._request, self._compiled, self._inputs, self._outputs
+
+
+def claims(compiled: "CompiledModel", precision: str) -> tuple[Claim, ...]:
+    """What OpenVINO was asked beside what it says it compiled."""
+    found = sorted({str(layer["runtimePrecision"]) for layer in _convolutions(compiled)})
+    return (
+        equal("execution device", DEVICE, _property(compiled, "EXECUTION_DEVICES")),
+        equal("precision", precision, _property(compiled, "INFERENCE_PRECISION_HINT")),
+        equal("precision of the convolutions", precision, ", ".join(found)),
+    )
+
+
+def _property(compiled: "CompiledModel", name: str) -> str:
+    value = compiled.get_property(name)
+    if hasattr(value, "to_string"):  # a type of numbers
+        return str(value.to_string())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _convolutions(compiled: "CompiledModel") -> list[dict[str, object]]:
+    """What is known of each convolution that will run: kernel, precision..."""
+    layers = map(_details, compiled.get_runtime_model().get_ops())
+    return [layer for layer in layers if layer["layerType"] == "Convolution"]
+
+
+def _details(node: "Node") -> dict[str, object]:
+    return {key: getattr(value, "value", value) for key, value in node.get_rt_info().items()}
+
+
+BACKENDS = (OpenVino(),)

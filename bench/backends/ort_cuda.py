@@ -1,0 +1,125 @@
+"""onnxruntime on an NVIDIA GPU through CUDA and cuDNN."""
+
+import io
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+from bench import gpu
+from bench.backend import Case, Option, Session
+from bench.records import Claim
+from hifigan_ref.errors import HifiError
+
+if TYPE_CHECKING:
+    import torch
+
+PROVIDER = "CUDAExecutionProvider"
+HOST = "CPUExecutionProvider"
+SWITCH = {"off": "0", "on": "1"}
+
+
+class OrtCuda:
+    """The exported file; inputs and outputs stay on the GPU, on a stream of their own."""
+
+    name = "ort-cuda"
+    purpose = "onnxruntime on a GPU with cuDNN, the exported file, static shapes"
+    options = (
+        Option("tf32", ("off", "on"), "convolutions in TF32"),
+        Option(
+            "cudnn_conv_algo_search",
+            ("EXHAUSTIVE", "HEURISTIC", "DEFAULT"),
+            "how cuDNN's algorithm is chosen",
+        ),
+        Option("prefer_nhwc", ("off", "on"), "channels last"),
+        Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
+        Option("cudnn_conv1d_pad_to_nc1d", ("off", "on"), "1-D layers as (1, T), not as (T, 1)"),
+    )
+
+    def missing(self) -> str | None:
+        """Why onnxruntime or a GPU is not there, or None."""
+        return why_no_provider(PROVIDER) or gpu.why_no_gpu()
+
+    def prepare(self, case: Case) -> Session:
+        """Load and optimise the file; the first pass searches algorithms and may capture."""
+        with gpu.freed_on_failure():
+            stream = own_stream()
+            providers = {PROVIDER: provider_options(case, stream), HOST: {}}
+            return open_on(stream, providers, gpu.tf32_claim(case.options["tf32"]), case)
+
+
+def why_no_provider(provider: str) -> str | None:
+    """Why this onnxruntime has no such provider and what to install, or None."""
+    from export.optional import why_missing
+
+    reason = why_missing("onnxruntime", "pip install onnxruntime-gpu")
+    if reason is not None:
+        return reason
+    import onnxruntime as ort
+
+    if provider in ort.get_available_providers():
+        return None
+    return (
+        f"onnxruntime {ort.__version__} has no {provider}: pip uninstall onnxruntime, then "
+        "pip install onnxruntime-gpu"
+    )
+
+
+def own_stream() -> "torch.cuda.Stream | None":
+    """A stream that nothing else runs on; None where PyTorch has no GPU to make one on."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+
+def on_stream(stream: "torch.cuda.Stream | None") -> dict[str, str]:
+    """What tells a provider to run on it."""
+    from bench.backends.ort_session import STREAM
+
+    return {} if stream is None else {STREAM: str(stream.cuda_stream)}
+
+
+def open_on(
+    stream: "torch.cuda.Stream | None",
+    providers: dict[str, dict[str, str]],
+    tf32: Claim,
+    case: Case,
+) -> Session:
+    """A session of these providers on a GPU.
+
+    Args:
+        stream: of its own.
+        providers: the options of each.
+        tf32: what the process allows.
+        case: what to run.
+
+    Raises:
+        NotAsAskedError: onnxruntime fell back to another provider.
+        HifiError: it did not, but PyTorch has no GPU to hold the inputs.
+    """
+    import onnxruntime as ort
+
+    from bench.backends.ort_session import Asked, OrtSession, open_session
+
+    with redirect_stdout(io.StringIO()):  # it prints what it does not find; the session tells
+        ort.preload_dlls()
+    asked = Asked(providers, (tf32,))
+    session = open_session(case, asked)
+    if stream is None:
+        raise HifiError(gpu.why_no_gpu() or "PyTorch made no stream: install it anew")
+    return OrtSession(session, asked, case, stream)
+
+
+def provider_options(case: Case, stream: "torch.cuda.Stream | None") -> dict[str, str]:
+    """What is set for CUDA: every option of ours, whatever onnxruntime's default."""
+    return {
+        "use_tf32": SWITCH[case.options["tf32"]],
+        "cudnn_conv_algo_search": case.options["cudnn_conv_algo_search"],
+        "prefer_nhwc": SWITCH[case.options["prefer_nhwc"]],
+        "enable_cuda_graph": SWITCH[case.options["cuda_graph"]],
+        "cudnn_conv1d_pad_to_nc1d": SWITCH[case.options["cudnn_conv1d_pad_to_nc1d"]],
+        **on_stream(stream),
+    }
+
+
+BACKENDS = (OrtCuda(),)

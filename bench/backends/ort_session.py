@@ -1,0 +1,194 @@
+"""An onnxruntime session with its inputs and outputs in place, on the host or on a GPU."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench import gpu
+from bench.backend import Case
+from bench.backends.ort_placement import claim, placement, remember
+from bench.proof import demand, equal
+from bench.records import Claim
+
+STREAM = "user_compute_stream"
+HAS_STREAM = "has_user_compute_stream"  # told of it: its address is of no use in a report
+SWITCHES = {"true": "1", "false": "0"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The providers of a session.
+
+    Attributes:
+        options: what is set for each, by its name; the first is to run every node.
+        beside: claims about what no provider tells.
+    """
+
+    options: Mapping[str, Mapping[str, str]]
+    beside: tuple[Claim, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The one that is meant."""
+        return next(iter(self.options))
+
+    def claims(self, session: ort.InferenceSession) -> tuple[Claim, ...]:
+        """The providers, then each of their options as read back."""
+        found = self.read_back(session)
+        return (
+            equal("providers", ", ".join(self.options), ", ".join(session.get_providers())),
+            *(equal(key, value, found[key]) for key, value in self.values().items()),
+            *self.beside,
+        )
+
+    def values(self) -> dict[str, str]:
+        """``provider option: value`` of all that is set, as the provider will tell it."""
+        told = {
+            provider: {k: _switch(v) for k, v in options.items() if k != STREAM}
+            | ({HAS_STREAM: "1"} if STREAM in options else {})
+            for provider, options in self.options.items()
+        }
+        return _flat(told)
+
+    def read_back(self, session: ort.InferenceSession) -> dict[str, str]:
+        """The same of a session, ``not told`` where it does not say."""
+        found = _flat(session.get_provider_options())
+        return {key: _switch(found.get(key, "not told")) for key in self.values()}
+
+
+def open_session(case: Case, asked: Asked) -> ort.InferenceSession:
+    """Load and optimise the file for the shapes of the workload.
+
+    Raises:
+        NotAsAskedError: onnxruntime fell back to another provider, as it does with a warning.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = case.workload.threads
+    options.inter_op_num_threads = 1
+    options.add_free_dimension_override_by_name("batch", case.workload.batch)
+    options.add_free_dimension_override_by_name("samples", case.workload.samples)
+    remember(options, ort.InferenceSession)
+    providers = [(name, dict(values)) for name, values in asked.options.items()]
+    # a provider that fails to start is an error, not another attempt with another provider
+    session = ort.InferenceSession(case.artifact.path, options, providers, enable_fallback=0)
+    claims = asked.claims(session)
+    demand(claims[0])  # what is not there tells nothing of its options
+    demand(*claims)
+    return session
+
+
+class OrtSession:
+    """Bound to tensors at fixed addresses.
+
+    Args:
+        session: of static shapes.
+        asked: its providers.
+        case: inputs.
+        stream: that it was told to run on, or None on the host.
+    """
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        asked: Asked,
+        case: Case,
+        stream: torch.cuda.Stream | None = None,
+    ) -> None:
+        self._session = session
+        self._asked = asked
+        self._stream = stream
+        self._device = "cpu" if stream is None else gpu.DEVICE
+        self._run_options = ort.RunOptions()
+        if stream is not None:
+            self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        with torch.cuda.stream(stream):  # which does nothing for None
+            self._inputs = {
+                name: torch.tensor(array, device=self._device)
+                for name, array in case.inputs.items()
+            }
+            self._outputs = {
+                output.name: torch.full(_fixed(output), torch.nan, device=self._device)
+                for output in session.get_outputs()
+            }
+        self._binding = session.io_binding()
+        for name, tensor in self._inputs.items():
+            self._binding.bind_input(name, *self._place(tensor))
+        for name, tensor in self._outputs.items():
+            self._binding.bind_output(name, *self._place(tensor))
+        self.run()
+        self.wait()
+        self._placement = placement(session)
+
+    @property
+    def stream(self) -> int | None:
+        """Raw ``cudaStream_t``, None on the host."""
+        return None if self._stream is None else int(self._stream.cuda_stream)
+
+    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy waveforms into the bound inputs."""
+        with torch.cuda.stream(self._stream):
+            for name, array in inputs.items():
+                self._inputs[name].copy_(torch.from_numpy(array))
+
+    def run(self) -> None:
+        """Compute on the host, or enqueue on the stream."""
+        self._session.run_with_iobinding(self._binding, self._run_options)
+
+    def wait(self) -> None:
+        """Return when the stream is empty; on a CPU nothing is left to wait for."""
+        if self._stream is not None:
+            self._stream.synchronize()
+
+    def outputs(self) -> dict[str, NDArray[np.floating]]:
+        """What the last pass computed, by name; on the host the next pass writes over it."""
+        with torch.cuda.stream(self._stream):
+            return {name: tensor.cpu().numpy() for name, tensor in self._outputs.items()}
+
+    def settings(self) -> dict[str, str]:
+        """Threads, optimisation level, providers and their options, as read back."""
+        options = self._session.get_session_options()
+        shapes = [f"{x.name} {'x'.join(map(str, x.shape))}" for x in self._session.get_inputs()]
+        return {
+            "threads": str(options.intra_op_num_threads),
+            "inter_op_threads": str(options.inter_op_num_threads),
+            "execution_mode": options.execution_mode.name,
+            "graph_optimization_level": options.graph_optimization_level.name,
+            "providers": ", ".join(self._session.get_providers()),
+            "shapes": ", ".join(shapes),
+            **self._asked.read_back(self._session),
+        }
+
+    def proof(self) -> tuple[Claim, ...]:
+        """Providers, their options, who runs each node, and that a GPU's memory is used."""
+        memory = () if self._stream is None else (gpu.memory_claim(),)
+        placed = claim(self._asked.first, self._placement)
+        return (*self._asked.claims(self._session), placed, *memory)
+
+    def close(self) -> None:
+        """Drop the session, then the buffers that it is bound to."""
+        del self._binding, self._session
+        self._inputs, self._outputs = {}, {}
+        if self._stream is not None:
+            gpu.release()
+
+    def _place(self, tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
+        return self._device, 0, np.float32, tuple(tensor.shape), tensor.data_ptr()
+
+
+def _flat(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {f"{p} {key}": value for p, values in options.items() for key, value in values.items()}
+
+
+def _switch(value: str) -> str:
+    """One spelling of on and off: providers take ``True`` and tell ``1``."""
+    return SWITCHES.get(value.lower(), value)
+
+
+def _fixed(output: ort.NodeArg) -> tuple[int, ...]:
+    assert all(isinstance(size, int) for size in output.shape), f"{output.name} has no fixed shape"
+    return tuple(output.shape)

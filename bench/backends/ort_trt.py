@@ -1,0 +1,81 @@
+"""onnxruntime on an NVIDIA GPU through TensorRT."""
+
+import ctypes
+import importlib
+import os
+import sys
+from contextlib import suppress
+
+from bench import gpu
+from bench.backend import Case, Option, Session
+from bench.backends import ort_cuda
+from bench.proof import demand, equal
+
+PROVIDER = "TensorrtExecutionProvider"
+# onnxruntime's provider is linked to TensorRT 10; the registry's newest is another
+LIBRARY = "nvinfer_10.dll" if sys.platform == "win32" else "libnvinfer.so.10"
+SWITCH = {"off": "False", "on": "True"}
+
+
+class OrtTrt:
+    """The exported file, built into an engine by each session anew."""
+
+    name = "ort-trt"
+    purpose = "onnxruntime on a GPU with TensorRT, the exported file, static shapes, float32"
+    options = (
+        Option("tf32", ("off", "on"), "convolutions in TF32; for all of the process"),
+        Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
+    )
+
+    def missing(self) -> str | None:
+        """Why onnxruntime, a GPU or TensorRT is not there, or None."""
+        return ort_cuda.why_no_provider(PROVIDER) or gpu.why_no_gpu() or why_no_tensorrt()
+
+    def prepare(self, case: Case) -> Session:
+        """Build the engine.
+
+        The provider has no option for TF32 and NVIDIA's variable is read once in a process, so it
+        stays set.
+
+        Raises:
+            NotAsAskedError: TF32 was asked for after a session without it.
+        """
+        wanted = "unset" if case.options["tf32"] == "on" else "0"
+        if wanted == "0":
+            os.environ[gpu.OVERRIDE] = wanted
+        (tf32,) = demand(equal(gpu.OVERRIDE, wanted, os.environ.get(gpu.OVERRIDE, "unset")))
+        with gpu.freed_on_failure():
+            why_no_tensorrt()  # its package loads the library that the provider needs
+            stream = ort_cuda.own_stream()
+            own = ort_cuda.on_stream(stream)
+            providers = {
+                PROVIDER: engine_options(case) | own,
+                ort_cuda.PROVIDER: {"use_tf32": ort_cuda.SWITCH[case.options["tf32"]]} | own,
+                ort_cuda.HOST: {},
+            }
+            return ort_cuda.open_on(stream, providers, tf32, case)
+
+
+def engine_options(case: Case) -> dict[str, str]:
+    """What is set for TensorRT: float32 only, nothing taken from an earlier build."""
+    return {
+        "trt_fp16_enable": "False",
+        "trt_int8_enable": "False",
+        "trt_engine_cache_enable": "False",
+        "trt_timing_cache_enable": "False",
+        "trt_cuda_graph_enable": SWITCH[case.options["cuda_graph"]],
+    }
+
+
+def why_no_tensorrt() -> str | None:
+    """Load TensorRT's library: why it cannot be and what to install, or None."""
+    with suppress(ImportError, OSError):
+        importlib.import_module("tensorrt")
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError as error:
+        return f"TensorRT 10 cannot be loaded ({error}): pip install 'tensorrt-cu13<11'"
+    return None
+
+
+BACKENDS = (OrtTrt(),)

@@ -1,0 +1,171 @@
+"""OpenVINO: what it was asked is what it compiled, and its tensors are ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from bench import parity
+from bench.backend import Case, backends
+from bench.backends.openvino_cpu import OpenVino, OpenVinoSession, claims
+from bench.records import Parity, Result, Skipped
+from hifigan_ref.trained import Trained
+
+CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@dataclass
+class FakeNode:
+    details: dict[str, str]
+
+    def get_rt_info(self) -> dict[str, str]:
+        return self.details
+
+
+@dataclass
+class FakeCompiled:
+    """What OpenVINO would say of itself."""
+
+    device: str = "CPU"
+    hint: str = "f32"
+    layers: tuple[str, ...] = ("f32", "f32")
+    others: tuple[str, ...] = field(default=("i32",))
+
+    def get_property(self, name: str) -> object:
+        found = {"EXECUTION_DEVICES": [self.device], "INFERENCE_PRECISION_HINT": self.hint}
+        return found[name]
+
+    def get_runtime_model(self) -> "FakeCompiled":
+        return self
+
+    def get_ops(self) -> list[FakeNode]:
+        kinds = [("Convolution", p) for p in self.layers] + [("Const", p) for p in self.others]
+        return [FakeNode({"layerType": k, "runtimePrecision": p}) for k, p in kinds]
+
+
+def test_what_was_asked_holds() -> None:
+    assert all(claim.holds for claim in claims(FakeCompiled(), "f32"))
+
+
+@pytest.mark.parametrize(
+    ("compiled", "broken", "found"),
+    [
+        (FakeCompiled(device="GPU.0"), "execution device", "GPU.0"),
+        (FakeCompiled(hint="bf16"), "precision", "bf16"),
+        (FakeCompiled(layers=("f32", "bf16")), "precision of the convolutions", "bf16, f32"),
+        (FakeCompiled(layers=()), "precision of the convolutions", ""),
+    ],
+)
+def test_each_claim_can_fail(compiled: FakeCompiled, broken: str, found: str) -> None:
+    failed = [claim for claim in claims(compiled, "f32") if not claim.holds]
+    assert [(claim.what, claim.found) for claim in failed] == [(broken, found)]
+
+
+@pytest.mark.parametrize("network", ["mpd", "msd"])
+def test_every_output_is_within_the_budget(
+    network: str, request: pytest.FixtureRequest, case_of: Callable[..., Case]
+) -> None:
+    trained: Trained = request.getfixturevalue(network)
+    chosen = case_of("openvino", trained)
+    session = OpenVino().prepare(chosen)
+    session.run()
+    session.wait()
+    expected = parity.reference(trained, chosen.request, chosen.inputs)
+    found = parity.compare(expected, session.outputs(), parity.BUDGETS_DB["fp32"])
+    session.close()
+    assert len(found.outputs) == len(expected.exact) > 20
+    assert found.passed, found.worst
+
+
+def test_settings_are_those_of_the_compiled_network(case_of: Callable[..., Case]) -> None:
+    session = OpenVino().prepare(case_of("openvino"))
+    found = session.settings()
+    session.close()
+    kernels = found.pop("convolutions")
+    assert found == {
+        "threads": "1",
+        "precision": "f32",
+        "performance_hint": "LATENCY",
+        "streams": "1",
+        "execution_devices": "CPU",
+    }
+    assert kernels.endswith("_f32") and sum(int(k.split()[0]) for k in kernels.split(", ")) == 6
+
+
+def test_outputs_outlive_the_session(case_of: Callable[..., Case]) -> None:
+    """A view of the request's own memory would not."""
+    session = OpenVino().prepare(case_of("openvino"))
+    session.run()
+    session.wait()
+    outputs = session.outputs()
+    copies = {name: array.copy() for name, array in outputs.items()}
+    session.close()
+    del session
+    again = OpenVino().prepare(case_of("openvino"))
+    again.run()
+    again.wait()
+    again.close()
+    for name, array in copies.items():
+        np.testing.assert_array_equal(outputs[name], array)
+
+
+def test_the_pass_writes_into_the_arrays_that_are_handed_out(case_of: Callable[..., Case]) -> None:
+    session = OpenVino().prepare(case_of("openvino"))
+    assert isinstance(session, OpenVinoSession)
+    for array in session.outputs().values():
+        array.fill(np.nan)
+    session.run()
+    session.wait()
+    assert all(np.isfinite(array).all() for array in session.outputs().values())
+    session.close()
+
+
+@pytest.mark.parametrize(("precision", "capability"), [("bf16", "BF16"), ("f16", "FP16")])
+def test_a_precision_is_computed_in_or_the_row_is_invalid(
+    row_of: Callable[[str], Result], precision: str, capability: str
+) -> None:
+    """OpenVINO computes in float32 without a word on a CPU that has not the precision."""
+    row = row_of(f"openvino:precision={precision}")
+    if capability in CAPABILITIES:
+        assert isinstance(row.parity, Parity) and row.parity.worst.snr_db < 100
+        assert not row.broken
+    else:
+        told = f"INVALID: precision: asked for {precision}, found f32"
+        assert isinstance(row.measurement, Skipped)
+        assert row.measurement.reason.startswith(told)
+        assert row.parity == row.measurement
+        assert row.broken
+
+
+def test_the_row_of_float32_has_a_speed(row_of: Callable[[str], Result]) -> None:
+    row = row_of("openvino")
+    assert not isinstance(row.measurement, Skipped), row.measurement
+    assert row.proof and not row.broken
+
+
+def test_it_is_found_and_has_a_default() -> None:
+    backend = backends()["openvino"]
+    assert backend.options[0].allowed[0] == "f32"
+
+
+def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    reason = OpenVino().missing()
+    assert reason is not None and reason.endswith("pip install openvino")
+
+
+def test_another_length_is_another_network(case_of: Callable[..., Case]) -> None:
+    chosen = case_of("openvino", samples=1025)
+    session = OpenVino().prepare(chosen)
+    session.run()
+    session.wait()
+    expected = parity.reference(chosen.trained, chosen.request, chosen.inputs)
+    assert parity.compare(expected, session.outputs(), 100.0).passed
+    with pytest.raises(ValueError, match="broadcast"):
+        session.load(case_of("openvino").inputs)
+    session.close()
