@@ -1,7 +1,7 @@
 """The command lines ``hifi-export`` and ``hifi-bench``: parse, one call, render, exit code.
 
-Exit codes: 0 fine; 1 an error that the message explains; 2 wrong usage; 3 parity failed; 5 nothing
-could be measured.
+Exit codes: 0 fine; 1 an error that the message explains; 2 wrong usage; 3 a row failed parity or
+ran something else than asked; 5 nothing could be measured.
 """
 
 import errno
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.records import Report, Result
     from bench.suite import Plan
 
-PARITY_FAILED = 3
+WRONG_ROW = 3
 NOTHING_MEASURED = 5
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -331,12 +331,14 @@ def _select(
 def _measure(plan: "Plan", source: Source) -> "Report":
     from bench.machine import this_machine
     from bench.render.live import watch
-    from bench.roofline import measure_ceiling
+    from bench.roofline import measure_ceiling, measure_gpu_ceiling
     from bench.suite import report_of, sweep
 
     machine = this_machine()
     ceiling = measure_ceiling(plan.threads)
-    return report_of(plan, machine, ceiling, watch(sweep(plan, source), plan.cells))
+    gpu_ceiling = measure_gpu_ceiling()
+    results = watch(sweep(plan, source), plan.cells)
+    return report_of(plan, machine, ceiling, results, gpu_ceiling)
 
 
 def _save(report: "Report", folder: Path) -> None:
@@ -357,8 +359,9 @@ def _show(report: "Report", folder: Path) -> None:
 def _exit_code(results: "tuple[Result, ...]") -> int:
     from bench.records import Parity, Skipped
 
-    if any(isinstance(r.parity, Parity) and not r.parity.passed for r in results):
-        return PARITY_FAILED
+    wrong = (isinstance(r.parity, Parity) and not r.parity.passed for r in results)
+    if any(wrong) or any(result.broken for result in results):
+        return WRONG_ROW
     if all(isinstance(result.measurement, Skipped) for result in results):
         return NOTHING_MEASURED
     return 0

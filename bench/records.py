@@ -276,12 +276,12 @@ class Machine:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The fastest matrix product seen at the start.
+    """The fastest matrix product seen at the start, on the CPU or on a GPU.
 
     Attributes:
         gflop_per_second: of square float32 matrices.
         size: their side.
-        threads: that computed it.
+        threads: that computed it; 0 on a GPU.
     """
 
     gflop_per_second: float
@@ -301,10 +301,11 @@ class Report:
         created: UTC, ISO 8601.
         tool: name and version of what wrote it.
         machine: what ran it.
-        ceiling: the speed that 100 % stands for.
+        ceiling: the speed that 100 % stands for on the CPU.
         sample_rate: of the waveforms, Hz.
         notes: what a reader must know about the inputs.
         results: in the order they were measured.
+        gpu_ceiling: the speed that 100 % stands for on a GPU.
     """
 
     schema: int
@@ -315,9 +316,14 @@ class Report:
     sample_rate: int
     notes: tuple[str, ...]
     results: tuple[Result, ...]
+    gpu_ceiling: Ceiling | Skipped = NOT_TAKEN
 
     def __post_init__(self) -> None:
         _require(self.sample_rate > 0, "a sample rate is above 0 Hz")
+
+    def ceiling_of(self, result: Result) -> Ceiling | Skipped:
+        """That of the device which ran a row."""
+        return self.gpu_ceiling if isinstance(result.device, Measurement) else self.ceiling
 
 
 def _require(holds: bool, rule: str) -> None:

@@ -2,9 +2,10 @@
 
 from time import perf_counter
 
-from bench.records import Ceiling
+from bench.records import Ceiling, Skipped
 
 SIZE = 2048
+GPU_SIZE = 8192
 SECONDS = 1.0
 CALLS = 5
 
@@ -22,3 +23,23 @@ def measure_ceiling(threads: int) -> Ceiling:
         torch.mm(left, right, out=product)
         times.append(perf_counter() - start)
     return Ceiling(2 * SIZE**3 / min(times) / 1e9, SIZE, threads)
+
+
+def measure_gpu_ceiling() -> Ceiling | Skipped:
+    """The same on the first GPU, TF32 off, by its own clock; or why it was not measured."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return Skipped("PyTorch has no GPU here")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    left, right = torch.randn(2, GPU_SIZE, GPU_SIZE, device="cuda")
+    product = torch.empty_like(left)
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    times: list[float] = []
+    while len(times) < CALLS or sum(times) < SECONDS:
+        start.record()
+        torch.mm(left, right, out=product)
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / 1e3)
+    return Ceiling(2 * GPU_SIZE**3 / min(times) / 1e9, GPU_SIZE, threads=0)

@@ -125,7 +125,11 @@ def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
 
 
 def report_of(
-    plan: Plan, machine: Machine, ceiling: Ceiling, results: tuple[Result, ...]
+    plan: Plan,
+    machine: Machine,
+    ceiling: Ceiling,
+    results: tuple[Result, ...],
+    gpu_ceiling: Ceiling | Skipped = NOT_TAKEN,
 ) -> Report:
     """The record of a finished sweep."""
     recording = plan.recording
@@ -138,6 +142,7 @@ def report_of(
         sample_rate=recording.rate,
         notes=(recording.note,) if recording.note else (),
         results=results,
+        gpu_ceiling=gpu_ceiling,
     )
 
 

@@ -179,7 +179,7 @@ def test_a_wrong_backend_has_exit_code_3_and_no_speed(
 
     monkeypatch.setattr(OrtSession, "outputs", wrong)
     ran = bench(*SMALL, "--backend", "ort-cpu", *others)
-    assert ran.code == cli.PARITY_FAILED == 3
+    assert ran.code == cli.WRONG_ROW == 3
     assert "ort-cpu: parity failed: " in " ".join(ran.out.split())
     result = report(folder / "reports")["results"][0]
     assert "60.0 dB" in result["measurement"]["reason"]

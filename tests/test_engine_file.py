@@ -74,7 +74,9 @@ def test_layers_may_be_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda c: c[:-1], lambda c: b"b" + c[1:], lambda _: b""], ids=str
+    "damage",
+    [lambda c: c[:-1], lambda c: b"b" + c[1:], lambda _: b""],
+    ids=["cut", "changed", "empty"],
 )
 def test_a_changed_engine_is_refused_with_the_command(
     saved: EngineFile, damage: Callable[[bytes], bytes]

@@ -9,6 +9,7 @@ def context(report: Report) -> tuple[str, ...]:
         _machine(report.machine),
         ", ".join(f"{name} {version}" for name, version in sorted(report.machine.versions.items())),
         _ceiling(report.ceiling),
+        *([_ceiling(report.gpu_ceiling)] if isinstance(report.gpu_ceiling, Ceiling) else []),
         _workload(report),
         "median ms: latency by the host clock, one call after the other; ± %: its 95 % interval",
         "SNR dB: of the worst output against PyTorch in float64; torch dB: float32 PyTorch's own",
@@ -25,7 +26,8 @@ def _machine(machine: Machine) -> str:
 def _ceiling(ceiling: Ceiling) -> str:
     product = f"float32 product of {ceiling.size} x {ceiling.size} matrices"
     speed = f"{ceiling.gflop_per_second:.0f} GFLOP/s"
-    return f"peak: {speed}, {product} on {ceiling.threads} threads"
+    place = f"{ceiling.threads} threads" if ceiling.threads else "the GPU"
+    return f"peak: {speed}, {product} on {place}"
 
 
 def _workload(report: Report) -> str:

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from bench.records import Measurement, Parity, Report, Result, Skipped, Workload
+from bench.records import (
+    NOT_TAKEN,
+    Ceiling,
+    Measurement,
+    Parity,
+    Report,
+    Result,
+    Skipped,
+    Workload,
+)
 from bench.stopping import LEAST_SAMPLES
 
 EMPTY = "-"
@@ -34,9 +43,14 @@ def latency(report: Report) -> tuple[Table, ...]:
 
 
 def samples(report: Report) -> Table:
-    """Every statistic of every measurement, in milliseconds."""
-    measured = [(_row_name(r), r.measurement) for r in report.results]
-    rows = [(name, *_statistics(m)) for name, m in measured if isinstance(m, Measurement)]
+    """Every statistic of every measurement by every clock, in milliseconds."""
+    measured = [
+        (f"{_row_name(r)}, {m.clock}", m)
+        for r in report.results
+        for m in (r.measurement, r.device, r.end_to_end)
+        if isinstance(m, Measurement)
+    ]
+    rows = [(name, *_statistics(m)) for name, m in measured]
     header = ("row", "n", "min", "median", "MAD", "p90", "p95", "p99", "max", "CV %")
     more = ("warm-up calls", "warm-up s")
     return Table("Samples, ms", header + more, tuple(rows))
@@ -65,10 +79,12 @@ def _by_workload(report: Report) -> Iterable[tuple[Workload, list[Result]]]:
 
 
 def _latency(load: Workload, results: list[Result], report: Report) -> Table:
+    on_gpu = any(isinstance(result.device, Measurement) for result in results)
     header = (
         "backend",
         "median ms",
         "± %",
+        *(("device ms", "end-to-end ms") if on_gpu else ()),
         "GFLOP/s",
         "% peak",
         "x real time",
@@ -78,13 +94,16 @@ def _latency(load: Workload, results: list[Result], report: Report) -> Table:
     )
     remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r, report))]
     title = f"{_workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
-    return Table(title, header, tuple(_row(r, report) for r in results), tuple(remarks))
+    return Table(title, header, tuple(_row(r, report, on_gpu) for r in results), tuple(remarks))
 
 
-def _row(result: Result, report: Report) -> tuple[str, ...]:
+def _row(result: Result, report: Report, on_gpu: bool) -> tuple[str, ...]:
     measurement = result.measurement
     speed = result.gflop_per_second
-    share = speed if isinstance(speed, Skipped) else 100 * speed / report.ceiling.gflop_per_second
+    ceiling = report.ceiling_of(result)
+    share: float | Skipped = NOT_TAKEN
+    if isinstance(speed, float) and isinstance(ceiling, Ceiling):
+        share = 100 * speed / ceiling.gflop_per_second
     errors = (EMPTY, EMPTY)
     if isinstance(result.parity, Parity):
         worst = result.parity.worst
@@ -99,12 +118,17 @@ def _row(result: Result, report: Report) -> tuple[str, ...]:
     return (
         result.backend,
         *times,
+        *((_median(result.device), _median(result.end_to_end)) if on_gpu else ()),
         _number(speed, ".1f"),
         _number(share, ".0f"),
         _number(result.audio_seconds_per_second(report.sample_rate), ".1f"),
         *errors,
         _number(result.prepare_seconds, ".1f"),
     )
+
+
+def _median(measurement: Measurement | Skipped) -> str:
+    return EMPTY if isinstance(measurement, Skipped) else _milliseconds(measurement.median)
 
 
 def _statistics(measurement: Measurement) -> tuple[str, ...]:
@@ -145,7 +169,10 @@ def _remark(result: Result, report: Report) -> str:
         return result.measurement.reason
     states = list(result.measurement.states)
     speed = result.gflop_per_second
-    if isinstance(speed, float) and speed > report.ceiling.gflop_per_second:
+    ceiling = report.ceiling_of(result)
+    if not isinstance(speed, float) or isinstance(ceiling, Skipped):
+        return ", ".join(states)
+    if speed > ceiling.gflop_per_second:
         states.append("above the peak: the machine was slower when that was measured")
     return ", ".join(states)
 
