@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format results clean
+.PHONY: demo test lint format results gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -25,6 +25,10 @@ results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
 		--backend ort-cpu --batch 2 --out docs/results/cpu
 	$(BIN)/python -m bench.readme README.md
+
+# On a machine with a GPU, with whatever python3 has: it installs nothing.
+gpu-results:  ## run the GPU tests and the full matrix, into docs/results/
+	$(PYTHON) -m bench.gpu_results docs/results
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -1,0 +1,179 @@
+"""Everything that only a GPU can answer, in one command that needs no network.
+
+Run as ``python -m bench.gpu_results FOLDER``; ``--minutes`` ends it in time, with what there is by
+then. Runs the tests that need a GPU, measures the matrix, and tries which engines load here; writes
+``FOLDER/<gpu>-<date>.json`` and ``.md`` after every part.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from bench.gpu_questions import findings
+from bench.machine import this_machine, usable_cores
+from bench.records import Report, Result
+from bench.render import as_json, as_markdown
+from bench.roofline import measure_ceiling, measure_gpu_ceiling
+from bench.stopping import Limits
+from bench.suite import Phase, Plan, report_of, sweep
+from export import atomic
+from export.gpu import Gpu, find_gpu
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+BOTH = (Variant("mpd"), Variant("msd"))
+PEERS = ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt")
+GRAPHS = tuple(f"{name}:cuda_graph=on" for name in ("torch-cuda", "ort-cuda", "trt"))
+SEARCHES = tuple(
+    f"ort-cuda:cudnn_conv_algo_search={mode}" for mode in ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")
+)
+REBUILDS = tuple(f"trt:build={number}" for number in range(1, 6))
+OTHERS = (
+    "torch-cuda:norms=folded",
+    "torch-cuda:tf32=on",
+    "torch-cuda-compile:mode=max-autotune-no-cudagraphs",
+    "ort-cuda:tf32=on",
+    "ort-cuda:prefer_nhwc=on",
+    "ort-cuda:cudnn_conv1d_pad_to_nc1d=on",
+    "ort-trt",
+    "trt:tf32=on",
+    "trt:profile=range",
+)
+LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that belong together.
+
+    Attributes:
+        backends: with their options.
+        variants: networks.
+        batches: N.
+        samples: T.
+        pair: real and generated in one pass.
+    """
+
+    backends: tuple[str, ...]
+    variants: tuple[Variant, ...] = BOTH
+    batches: tuple[int, ...] = (16,)
+    samples: int = 8192
+    pair: bool = False
+
+
+# What matters most comes first: time may end.
+PARTS = (
+    Part((*PEERS, *GRAPHS)),
+    Part(PEERS, pair=True),
+    Part((*PEERS, *GRAPHS), batches=(1, 32)),
+    Part(OTHERS),
+    Part(SEARCHES[:2]),
+    Part(REBUILDS, variants=(Variant("mpd", "11"), Variant("msd", "0"))),
+    *(Part(SEARCHES, variants=(Variant("msd", "0"),), samples=length) for length in LENGTHS),
+)
+
+
+def results_of(part: Part, limit: float) -> Iterator[Phase | Result]:
+    """Measure one part."""
+    plan = plan_of(part, limit)
+    return sweep(plan, Source())
+
+
+def plan_of(part: Part, limit: float) -> Plan:
+    """The part on the shipped clip."""
+    return Plan(
+        backends=part.backends,
+        variants=part.variants,
+        batches=part.batches,
+        samples=part.samples,
+        outputs="all",
+        pair=part.pair,
+        threads=usable_cores(),
+        recording=audio.clip(),
+        limits=Limits(limit, min(Limits.least, limit), limit),
+    )
+
+
+def run_gpu_tests() -> str:
+    """The last line that pytest prints for the tests that need a GPU."""
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    told = [line for line in ran.stdout.splitlines() if line.strip()]
+    failed = [line for line in told if line.startswith("FAILED")]
+    last = told[-1].strip("= ") if told else ran.stderr.strip()[-200:]
+    return "; ".join([f"tests that need a GPU: {last}", *failed])
+
+
+def file_stem(gpu: Gpu, day: datetime) -> str:
+    """``nvidia-h200-2026-01-02``."""
+    name = re.sub(r"[^a-z0-9]+", "-", gpu.name.lower()).strip("-")
+    return f"{name}-{day:%Y-%m-%d}"
+
+
+def save(report: Report, stem: Path) -> None:
+    """The record and its page."""
+    files = {
+        stem.with_name(f"{stem.name}.json"): as_json.dump(report),
+        stem.with_name(f"{stem.name}.md"): as_markdown.dump(report),
+    }
+    atomic.write_all(files)
+
+
+def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
+    """Measure part after part until all are done or the time is over, saving after each row."""
+    deadline = monotonic() + 60 * minutes
+    empty = report_of(plan_of(PARTS[0], limit), this_machine(), measure_ceiling(usable_cores()), ())
+    report = replace(empty, gpu_ceiling=measure_gpu_ceiling(), notes=(str(gpu), *notes))
+    for number, part in enumerate(PARTS, 1):
+        for step in results_of(part, limit):
+            typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
+            if isinstance(step, Result):
+                report = replace(report, results=(*report.results, step))
+                save(report, stem)
+            if monotonic() > deadline:
+                note = f"ended after {minutes:g} minutes in part {number} of {len(PARTS)}"
+                report = replace(report, notes=(*report.notes, note))
+                save(report, stem)
+                return report
+    return report
+
+
+def _told(result: Result) -> str:
+    from bench.records import Skipped
+
+    found = result.measurement
+    told = found.reason if isinstance(found, Skipped) else f"{1e3 * found.median:.3f} ms"
+    return f"{result.backend}: {told}"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the results go.")],
+    minutes: Annotated[float, typer.Option(help="When to end.")] = 60,
+    limit: Annotated[float, typer.Option(help="Seconds of sampling per row.")] = 3,
+    tests: Annotated[bool, typer.Option(help="Run the tests that need a GPU first.")] = True,
+) -> None:
+    """Run the GPU tests, measure the matrix and answer the open questions."""
+    try:
+        gpu = find_gpu()
+    except HifiError as error:
+        typer.echo(f"error: {error}: run this on a machine with a GPU", err=True)
+        raise typer.Exit(1) from None
+    stem = folder / file_stem(gpu, datetime.now(UTC))
+    notes = [*findings(gpu), *([run_gpu_tests()] if tests else [])]
+    save(measure_all(stem, gpu, limit, minutes, notes), stem)
+    typer.echo(f"{stem}.md and {stem}.json")
+
+
+if __name__ == "__main__":
+    typer.run(main)
