@@ -7,23 +7,17 @@ from typing import Literal
 
 import numpy as np
 
+from bench.hardware import Ceiling, GpuState, Layer, Machine
+from bench.hole import NOT_TAKEN, Skipped, require
 from export.request import Outputs
+
+__all__ = ["NOT_TAKEN", "Ceiling", "GpuState", "Layer", "Machine", "Skipped"]
 
 SCHEMA = 1
 
 # Smallest number of samples at which a percentile is reported: one sample may lie above it and it
 # is still an upper bound with 99 % confidence (rule 6 of docs/measurement.md).
 PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A hole and its reason."""
-
-    reason: str
-
-
-NOT_TAKEN = Skipped("not taken")
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ class Parity:
     outputs: tuple[OutputParity, ...]
 
     def __post_init__(self) -> None:
-        _require(bool(self.outputs), "a comparison has outputs")
+        require(bool(self.outputs), "a comparison has outputs")
 
     @property
     def worst(self) -> OutputParity:
@@ -119,7 +113,7 @@ class Claim:
     holds: bool
 
 
-Clock = Literal["call", "device", "end-to-end"]
+Clock = Literal["call", "device", "end-to-end", "throughput"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
@@ -135,7 +129,9 @@ class Measurement:
         converged: whether sampling ended because the interval was narrow, not because of its limit.
         clock: ``call`` is the host's, from the start of ``run`` to the end of ``wait``;
             ``device`` is a GPU's, by events around the pass; ``end-to-end`` is the host's from a
-            waveform in its memory to outputs in its memory.
+            waveform in its memory to outputs in its memory; ``throughput`` is the host's over many
+            passes enqueued ahead, for one of them.
+        rounds: how many of the samples each round gave, in order; one round where it is empty.
     """
 
     seconds: tuple[float, ...]
@@ -144,10 +140,13 @@ class Measurement:
     warm: bool
     converged: bool
     clock: Clock = "call"
+    rounds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         positive = all(0 < sample < np.inf for sample in self.seconds)
-        _require(bool(self.seconds) and positive, "a measurement has samples above 0 seconds")
+        require(bool(self.seconds) and positive, "a measurement has samples above 0 seconds")
+        whole = not self.rounds or sum(self.rounds) == len(self.seconds)
+        require(whole, "the rounds hold every sample")
 
     @property
     def count(self) -> int:
@@ -165,6 +164,13 @@ class Measurement:
         from bench.stopping import median_interval
 
         return median_interval(self.seconds)
+
+    @property
+    def round_medians(self) -> tuple[float, ...]:
+        """Seconds, of each round that has samples."""
+        ends = np.cumsum(self.rounds or (self.count,))
+        parts = np.split(np.asarray(self.seconds), ends[:-1])
+        return tuple(float(np.median(part)) for part in parts if part.size)
 
     @property
     def mad(self) -> float:
@@ -201,6 +207,21 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class ColdStart:
+    """What passes before a runtime is steady, seconds.
+
+    Attributes:
+        imported: loading its libraries in a fresh process.
+        prepared: loading, building or compiling the network.
+        first_call: the first pass.
+    """
+
+    imported: float
+    prepared: float
+    first_call: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One backend on one workload.
 
@@ -215,6 +236,15 @@ class Result:
         device: by the device clock; a GPU's only.
         end_to_end: with the copies from and to the host.
         proof: what was asked and what ran.
+        cold_start: of its process.
+        throughput: passes enqueued ahead.
+        checked: timed passes whose outputs were compared.
+        repeat_gain: median with rotating inputs over the median with one input again and again.
+        layers: of the graph, with the runtime's own times where it was asked for them.
+        bytes_moved: by one call at least: weights, inputs and outputs of every layer, each once.
+        peak_memory_bytes: of the process.
+        device_memory_bytes: of the process on a GPU.
+        joules_per_item: of a batch, from the GPU's energy counter.
     """
 
     backend: str
@@ -227,10 +257,19 @@ class Result:
     device: Measurement | Skipped = NOT_TAKEN
     end_to_end: Measurement | Skipped = NOT_TAKEN
     proof: tuple[Claim, ...] = ()
+    cold_start: ColdStart | Skipped = NOT_TAKEN
+    throughput: Measurement | Skipped = NOT_TAKEN
+    checked: int = 0
+    repeat_gain: float | Skipped = NOT_TAKEN
+    layers: tuple[Layer, ...] = ()
+    bytes_moved: int = 0
+    peak_memory_bytes: int | Skipped = NOT_TAKEN
+    device_memory_bytes: int | Skipped = NOT_TAKEN
+    joules_per_item: float | Skipped = NOT_TAKEN
 
     def __post_init__(self) -> None:
         timed = isinstance(self.measurement, Measurement)
-        _require(not (timed and self.broken), "what ran otherwise than asked has no speed")
+        require(not (timed and self.broken), "what ran otherwise than asked has no speed")
 
     @property
     def broken(self) -> tuple[Claim, ...]:
@@ -254,45 +293,6 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What ran it.
-
-    Attributes:
-        cpu: model name.
-        cores: physical cores that the process may use, its quota included.
-        memory_bytes: of the machine.
-        load: average over the last minute at the start.
-        system: operating system and release.
-        versions: of Python and of every library that takes part.
-    """
-
-    cpu: str
-    cores: int
-    memory_bytes: int
-    load: float
-    system: str
-    versions: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """The fastest matrix product seen at the start, on the CPU or on a GPU.
-
-    Attributes:
-        gflop_per_second: of square float32 matrices.
-        size: their side.
-        threads: that computed it; 0 on a GPU.
-    """
-
-    gflop_per_second: float
-    size: int
-    threads: int
-
-    def __post_init__(self) -> None:
-        _require(0 < self.gflop_per_second < np.inf, "a ceiling is above 0 GFLOP/s")
-
-
-@dataclass(frozen=True)
 class Report:
     """A whole run.
 
@@ -305,7 +305,8 @@ class Report:
         sample_rate: of the waveforms, Hz.
         notes: what a reader must know about the inputs.
         results: in the order they were measured.
-        gpu_ceiling: the speed that 100 % stands for on a GPU.
+        gpu_ceiling: the speed that 100 % stands for on a GPU, in float32.
+        ceilings: of every precision on every device that was measured.
     """
 
     schema: int
@@ -317,15 +318,11 @@ class Report:
     notes: tuple[str, ...]
     results: tuple[Result, ...]
     gpu_ceiling: Ceiling | Skipped = NOT_TAKEN
+    ceilings: tuple[Ceiling, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(self.sample_rate > 0, "a sample rate is above 0 Hz")
+        require(self.sample_rate > 0, "a sample rate is above 0 Hz")
 
     def ceiling_of(self, result: Result) -> Ceiling | Skipped:
         """That of the device which ran a row."""
         return self.gpu_ceiling if isinstance(result.device, Measurement) else self.ceiling
-
-
-def _require(holds: bool, rule: str) -> None:
-    if not holds:
-        raise ValueError(rule)
