@@ -103,7 +103,7 @@ def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
         for batch in plan.batches:
             yield Phase(f"{variant} x {batch}: reference in float64")
             inputs = {
-                name: plan.recording.batch(batch, plan.samples, first=i * batch)
+                name: plan.recording.sounding(batch, plan.samples, first=i * batch)
                 for i, name in enumerate(request.inputs)
             }
             load = Workload(

@@ -39,13 +39,18 @@ class Recording:
 
         Returns:
             (N, 1, T).
+        """
+        start = first * samples
+        index = (start + np.arange(count * samples)) % self.samples.size
+        return self.samples[index].reshape(count, 1, samples)
+
+    def sounding(self, count: int, samples: int, first: int = 0) -> NDArray[np.float32]:
+        """The same, of which none is silent: parity on zeros says nothing.
 
         Raises:
             HifiError: a segment is silent.
         """
-        start = first * samples
-        index = (start + np.arange(count * samples)) % self.samples.size
-        segments = self.samples[index].reshape(count, 1, samples)
+        segments = self.batch(count, samples, first)
         if not segments.any(axis=2).all():
             raise HifiError(
                 f"a segment of {samples} samples of {self.source} is silent, and parity on zeros "

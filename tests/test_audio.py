@@ -161,6 +161,7 @@ def test_a_silent_segment_is_refused_although_the_file_is_not() -> None:
     samples = np.zeros(100, np.float32)
     samples[50] = 1
     recording = Recording(samples, CLIP_RATE, "late.wav")
-    assert recording.batch(1, 60).any()
+    assert recording.sounding(1, 60).any()
+    assert not recording.batch(1, 50).any()
     with pytest.raises(HifiError, match="a segment of 50 samples of late.wav is silent"):
-        recording.batch(2, 50)
+        recording.sounding(2, 50)

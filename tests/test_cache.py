@@ -31,9 +31,11 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[ExportRequest]:
     """What was really exported."""
     done: list[ExportRequest] = []
 
-    def remember(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
+    def remember(
+        request: ExportRequest, trained: Trained, path: Path, durable: bool = True
+    ) -> pipeline.Exported:
         done.append(request)
-        return export_onnx(request, trained, path)
+        return export_onnx(request, trained, path, durable)
 
     monkeypatch.setattr(pipeline, "export_onnx", remember)
     return done
@@ -101,8 +103,10 @@ def _place(request: ExportRequest, trained: Trained, monkeypatch: pytest.MonkeyP
     class Stop(Exception):  # noqa: N818
         pass
 
-    def stop(request: ExportRequest, trained: Trained, path: Path) -> pipeline.Exported:
-        del request, trained
+    def stop(
+        request: ExportRequest, trained: Trained, path: Path, durable: bool = True
+    ) -> pipeline.Exported:
+        del request, trained, durable
         places.append(path)
         raise Stop
 

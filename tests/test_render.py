@@ -146,7 +146,7 @@ def test_every_statistic_is_listed() -> None:
     found = samples(fake_report(measured(seconds=times), fake_result("gone", Skipped("gone"))))
     (row,) = found.rows
     told = dict(zip(found.header, row, strict=True))
-    assert told["row"] == "fake on mpd-11, 2 x 11025"
+    assert told["row"] == "fake on mpd-11, 2 x 11025, call"
     assert (told["n"], told["min"], told["median"], told["max"]) == (
         "130",
         "10.00",
