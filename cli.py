@@ -240,6 +240,15 @@ def bench(
     limit: Annotated[
         float, typer.Option("--limit", help="Seconds of sampling per row, at most.")
     ] = 10.0,
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="In which backends take turns, in random order.")
+    ] = 5,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
+    ] = 600.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
+    ] = False,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
@@ -265,11 +274,13 @@ def bench(
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.clip(),
         limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
+        rounds=rounds,
+        timeout=timeout,
     )
     atomic.check_writable(out)
     source = Source(checkpoint, seed)
     source.check(plan.variants)
-    report = _measure(plan, source)
+    report = _measure(plan, source, out, resume)
     _save(report, out)
     _show(report, out)
     raise typer.Exit(_exit_code(report.results))
@@ -328,17 +339,26 @@ def _select(
     return unique
 
 
-def _measure(plan: "Plan", source: Source) -> "Report":
+def _measure(plan: "Plan", source: Source, out: Path, resume: bool) -> "Report":
+    from bench.ledger import NAME, Ledger, alone_in
     from bench.machine import this_machine
     from bench.render.live import watch
     from bench.roofline import measure_ceiling, measure_gpu_ceiling
     from bench.suite import report_of, sweep
 
-    machine = this_machine()
-    ceiling = measure_ceiling(plan.threads)
-    gpu_ceiling = measure_gpu_ceiling()
-    results = watch(sweep(plan, source), plan.cells)
-    return report_of(plan, machine, ceiling, results, gpu_ceiling)
+    with alone_in(out):
+        ledger = Ledger(out / NAME)
+        if resume:
+            typer.echo(f"{ledger.resume()} rows were finished before", err=True)
+        else:
+            ledger.clear()
+        machine = this_machine()
+        ceiling = measure_ceiling(plan.threads)
+        gpu_ceiling = measure_gpu_ceiling()
+        watched = watch(sweep(plan, source, ledger), plan.cells)
+        # a machine that was busy at the start would make every row look fast
+        ceiling = max(ceiling, measure_ceiling(plan.threads), key=lambda c: c.gflop_per_second)
+    return report_of(plan, machine, ceiling, watched.results, gpu_ceiling, watched.interrupted)
 
 
 def _save(report: "Report", folder: Path) -> None:

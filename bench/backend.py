@@ -2,9 +2,9 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -43,7 +43,7 @@ class Case:
     Attributes:
         workload: what is run.
         request: the graph's.
-        trained: the PyTorch network, norms in place.
+        build: gives the PyTorch network, norms in place; asked by those that need it.
         artifact: the exported file.
         inputs: (N, 1, T) each, by name.
         flops: floating-point operations of one pass.
@@ -52,11 +52,16 @@ class Case:
 
     workload: Workload
     request: ExportRequest
-    trained: "Trained"
+    build: Callable[[], "Trained"]
     artifact: Artifact
     inputs: Mapping[str, NDArray[np.float32]]
     flops: int
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def trained(self) -> "Trained":
+        """The PyTorch network, norms in place."""
+        return self.build()
 
 
 class Session(Protocol):
@@ -68,6 +73,9 @@ class Session(Protocol):
 
     def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         """Copy waveforms of the same shapes from the host into the resident inputs."""
+
+    def poison(self) -> None:
+        """Fill the output buffers with NaN, so that an old pass cannot stand in for a new one."""
 
     def run(self) -> None:
         """Start one pass."""

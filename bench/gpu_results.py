@@ -18,18 +18,21 @@ from typing import Annotated
 import typer
 
 from bench.gpu_questions import findings
+from bench.group import Partial, Phase, Step
+from bench.ledger import Ledger
 from bench.machine import this_machine, usable_cores
-from bench.records import Report, Result
+from bench.records import SCHEMA, Report, Result, Skipped
 from bench.render import as_json, as_markdown
 from bench.roofline import measure_ceiling, measure_gpu_ceiling
 from bench.stopping import Limits
-from bench.suite import Phase, Plan, report_of, sweep
+from bench.suite import Plan, sweep
 from export import atomic
 from export.gpu import Gpu, find_gpu
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
 
 BOTH = (Variant("mpd"), Variant("msd"))
 PEERS = ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt")
@@ -83,10 +86,9 @@ PARTS = (
 )
 
 
-def results_of(part: Part, limit: float) -> Iterator[Phase | Result]:
+def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
     """Measure one part."""
-    plan = plan_of(part, limit)
-    return sweep(plan, Source())
+    return sweep(plan_of(part, limit), Source(), ledger)
 
 
 def plan_of(part: Part, limit: float) -> Plan:
@@ -101,6 +103,7 @@ def plan_of(part: Part, limit: float) -> Plan:
         threads=usable_cores(),
         recording=audio.clip(),
         limits=Limits(limit, min(Limits.least, limit), limit),
+        timeout=180,
     )
 
 
@@ -130,13 +133,31 @@ def save(report: Report, stem: Path) -> None:
     atomic.write_all(files)
 
 
+def empty_report(notes: tuple[str, ...]) -> Report:
+    """This machine and its ceilings, without a row."""
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=this_machine(),
+        ceiling=measure_ceiling(usable_cores()),
+        sample_rate=audio.clip().rate,
+        notes=notes,
+        results=(),
+        gpu_ceiling=measure_gpu_ceiling(),
+    )
+
+
 def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
     """Measure part after part until all are done or the time is over, saving after each row."""
     deadline = monotonic() + 60 * minutes
-    empty = report_of(plan_of(PARTS[0], limit), this_machine(), measure_ceiling(usable_cores()), ())
-    report = replace(empty, gpu_ceiling=measure_gpu_ceiling(), notes=(str(gpu), *notes))
+    report = empty_report((str(gpu), *notes))
+    ledger = Ledger(stem.with_name(f"{stem.name}.jsonl"))
+    ledger.resume()
     for number, part in enumerate(PARTS, 1):
-        for step in results_of(part, limit):
+        for step in results_of(part, limit, ledger):
+            if isinstance(step, Partial):
+                continue
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
             if isinstance(step, Result):
                 report = replace(report, results=(*report.results, step))
@@ -150,8 +171,6 @@ def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[
 
 
 def _told(result: Result) -> str:
-    from bench.records import Skipped
-
     found = result.measurement
     told = found.reason if isinstance(found, Skipped) else f"{1e3 * found.median:.3f} ms"
     return f"{result.backend}: {told}"

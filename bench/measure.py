@@ -1,107 +1,119 @@
-"""Warm up, then sample, one call after the other, by each clock in turn."""
+"""The timing core: one call after the other on a session, by each clock in turn."""
 
 import gc
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bench.backend import Session
 from bench.device_clock import DeviceClock
-from bench.records import Clock, Measurement, Skipped
-from bench.stopping import Limits, is_settled, is_warm
+from bench.pool import Inputs
+from bench.stopping import Limits, is_warm
 
 HostClock = Callable[[], float]
 Take = Callable[[], float]
 
-CHECK_GROWTH = 1.15  # the interval is computed each time sampling has lasted this much longer
-BESIDE = 3  # the other clocks get this fraction of the time
-NO_DEVICE = Skipped("runs on the host: the call clock is its clock")
+BLOCK_SECONDS = 0.05  # of passes that are enqueued ahead, for throughput
 
 
-@dataclass(frozen=True)
-class Clocks:
-    """The same session by three clocks, never mixed (rule 1 of docs/measurement.md)."""
-
-    call: Measurement
-    device: Measurement | Skipped
-    end_to_end: Measurement
-
-
-def measure(
-    session: Session,
-    inputs: Mapping[str, NDArray[np.float32]],
-    limits: Limits,
-    clock: HostClock = perf_counter,
-) -> Clocks:
-    """Latency by every clock that the session has.
+class Timer:
+    """Times the passes of a session, each on the next input of a pool.
 
     Args:
         session: ready to run.
-        inputs: waveforms in the host's memory, which the end-to-end clock copies.
-        limits: of the two phases of the call clock.
+        pool: inputs that rotate; copied outside of the clock.
         clock: seconds, monotonic.
     """
 
-    def call() -> float:
-        start = clock()
-        session.run()
-        session.wait()
-        return clock() - start
+    def __init__(
+        self, session: Session, pool: Sequence[Inputs], clock: HostClock = perf_counter
+    ) -> None:
+        self._session = session
+        self._pool = pool
+        self._clock = clock
+        self._turn = 0
+        self._device = None if session.stream is None else DeviceClock(session.stream)
 
-    def end_to_end() -> float:
-        start = clock()
-        session.load(inputs)
-        session.run()
-        session.wait()
-        session.outputs()
-        return clock() - start
+    def rotate(self) -> int:
+        """Put the next input in place; which it is."""
+        turn = self._turn
+        self._session.load(self._pool[turn])
+        self._session.wait()
+        self._turn = (turn + 1) % len(self._pool)
+        return turn
 
-    beside = replace(limits, least=limits.least / BESIDE, most=limits.most / BESIDE)
-    gc.collect()
+    def again(self) -> float:
+        """Seconds of a call on whatever input is in place."""
+        start = self._clock()
+        self._session.run()
+        self._session.wait()
+        return self._clock() - start
+
+    def call(self) -> float:
+        """Seconds of a call on the next input."""
+        self.rotate()
+        return self.again()
+
+    def device(self) -> float:
+        """Seconds of a pass on the next input, by the device's clock."""
+        assert self._device is not None, "a session on the host has no device clock"
+        self.rotate()
+        return self._device(self._session)
+
+    def end_to_end(self) -> float:
+        """Seconds from a waveform in the host's memory to outputs in the host's memory."""
+        inputs = self._pool[self._turn]
+        self._turn = (self._turn + 1) % len(self._pool)
+        start = self._clock()
+        self._session.load(inputs)
+        self._session.run()
+        self._session.wait()
+        self._session.outputs()
+        return self._clock() - start
+
+    def throughput(self, passes: int) -> float:
+        """Seconds of a pass when so many are enqueued on a stream before they are waited for."""
+        self.rotate()
+        start = self._clock()
+        for _ in range(passes):
+            self._session.run()
+        self._session.wait()
+        return (self._clock() - start) / passes
+
+    def warm_up(self, limits: Limits) -> tuple[list[float], bool]:
+        """Calls until they are stable or the limit passes; and whether they became stable."""
+        seconds: list[float] = []
+        start = self._clock()
+        while True:
+            seconds.append(self.call())
+            if is_warm(seconds):
+                return seconds, True
+            if self._clock() - start >= limits.warmup:
+                return seconds, False
+
+    def sample(self, take: Take, seconds: float) -> list[float]:
+        """Takes for so long, at least one."""
+        taken: list[float] = []
+        start = self._clock()
+        while True:
+            taken.append(take())
+            if self._clock() - start >= seconds:
+                return taken
+
+
+def passes_ahead(seconds: float) -> int:
+    """How many passes of so many seconds are enqueued together."""
+    return max(1, math.ceil(BLOCK_SECONDS / seconds))
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """The garbage collector stays off within."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        by_call = _measure("call", call, limits, clock)
-        device: Measurement | Skipped = NO_DEVICE
-        if session.stream is not None:
-            events = DeviceClock(session.stream)
-            device = _measure("device", lambda: events(session), beside, clock)
-        return Clocks(by_call, device, _measure("end-to-end", end_to_end, beside, clock))
+        yield
     finally:
         if collecting:
             gc.enable()
-
-
-def _measure(name: Clock, take: Take, limits: Limits, clock: HostClock) -> Measurement:
-    warmup, warm = _warm_up(take, limits, clock)
-    seconds, converged = _sample(take, limits, clock)
-    return Measurement(tuple(seconds), sum(warmup), len(warmup), warm, converged, name)
-
-
-def _warm_up(take: Take, limits: Limits, clock: HostClock) -> tuple[list[float], bool]:
-    seconds: list[float] = []
-    start = clock()
-    while True:
-        seconds.append(take())
-        if is_warm(seconds):
-            return seconds, True
-        if clock() - start >= limits.warmup:
-            return seconds, False
-
-
-def _sample(take: Take, limits: Limits, clock: HostClock) -> tuple[list[float], bool]:
-    seconds: list[float] = []
-    start = clock()
-    check_at = limits.least
-    while True:
-        seconds.append(take())
-        elapsed = clock() - start
-        if elapsed >= min(check_at, limits.most):
-            if is_settled(seconds):
-                return seconds, True
-            if elapsed >= limits.most:
-                return seconds, False
-            check_at = elapsed * CHECK_GROWTH

@@ -1,28 +1,23 @@
-"""The loop: export, reference, and for each backend skip or prepare, compare, measure, close."""
+"""The loop: export, reference, and each workload's cells in processes of their own."""
 
+import itertools
+import random
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property
+from math import inf
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench import parity
-from bench.backend import Backend, Case, Session, find
-from bench.measure import measure
-from bench.proof import NotAsAskedError, verdict
-from bench.records import (
-    NOT_TAKEN,
-    SCHEMA,
-    Ceiling,
-    Machine,
-    Parity,
-    Report,
-    Result,
-    Skipped,
-    Workload,
-)
+from bench import parity, pool, rows
+from bench.backend import find
+from bench.group import Phase, Step, measure_group
+from bench.job import Job
+from bench.lane import Apart, Lane, Open
+from bench.ledger import Ledger, key_of
+from bench.records import NOT_TAKEN, SCHEMA, Ceiling, Machine, Report, Result, Skipped, Workload
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
@@ -37,8 +32,10 @@ from hifigan_ref.version import VERSION
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
 
-
 MOST_THREADS = 1024
+MOST_ROUNDS = 100
+SHUFFLE_SEED = 0
+INTERRUPTED = "interrupted: rows are missing or unfinished; --resume goes on"
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,9 @@ class Plan:
         threads: that a CPU runtime may use.
         recording: where the waveforms come from.
         limits: of each measurement.
+        rounds: in which the backends of a workload take turns.
+        timeout: seconds that a cell may take for one answer.
+        layers: ask runtimes for the time of each layer too.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -69,10 +69,17 @@ class Plan:
     threads: int
     recording: Recording
     limits: Limits
+    rounds: int = 5
+    timeout: float = 600.0
+    layers: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= MOST_THREADS:
             raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise HifiError(f"{self.rounds} rounds: choose 1 to {MOST_ROUNDS}")
+        if not 0 < self.timeout < inf:
+            raise HifiError(f"a timeout of {self.timeout} seconds: choose more than 0")
         for variant in self.variants:
             for batch in self.batches:
                 # one fixed shape each, for the checks of its values
@@ -80,158 +87,141 @@ class Plan:
                 memory.demand(batch, self.samples)
 
     @property
+    def keys(self) -> list[tuple[str, int, str]]:
+        """Variant, batch and backend of every result to come."""
+        return list(itertools.product(map(str, self.variants), self.batches, self.backends))
+
+    @property
     def cells(self) -> int:
         """Number of results to come."""
-        return len(self.backends) * len(self.variants) * len(self.batches)
+        return len(self.keys)
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What is being done now, for whoever watches."""
+def sweep(
+    plan: Plan, weights: Weights, ledger: Ledger, open_lane: Open | None = None
+) -> Iterator[Step]:
+    """Measure every cell that the ledger does not hold, telling each phase before it begins.
 
-    label: str
+    Args:
+        plan: what to measure.
+        weights: of every network.
+        ledger: takes each finished row.
+        open_lane: where a cell runs: in a process of its own unless told otherwise.
 
-
-def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
-    """Measure every cell, telling each phase before it begins."""
+    Raises:
+        KeyboardInterrupt: after the unfinished rows were told.
+        HifiError: the weights, the export or the inputs are refused.
+    """
+    shuffle = random.Random(SHUFFLE_SEED)  # noqa: S311 - an order, not a secret
     for variant in plan.variants:
-        yield Phase(f"{variant}: weights")
-        trained = weights.build(variant)
-        request = ExportRequest(variant, outputs=plan.outputs, pair=plan.pair)
-        yield Phase(f"{variant}: export")
-        artifact = cached_export(request, weights.identity, partial(_built, trained))
+        network = _Network(weights, variant)
         for batch in plan.batches:
-            yield Phase(f"{variant} x {batch}: reference in float64")
-            inputs = {
-                name: plan.recording.sounding(batch, plan.samples, first=i * batch)
-                for i, name in enumerate(request.inputs)
-            }
-            load = Workload(
-                str(variant),
-                batch,
-                plan.samples,
-                plan.outputs,
-                plan.pair,
-                "fp32",
-                plan.recording.source,
-                trained.origin,
-                plan.threads,
-            )
-            expected = parity.reference(trained, request, inputs)
-            flops = _flops(artifact.path, load)
-            case = Case(load, request, trained, artifact, inputs, flops)
-            for name in plan.backends:
-                yield from _cell(name, case, expected, plan.limits)
+            start = open_lane or Apart
+            yield from _measure_workload(plan, network, batch, ledger, start, shuffle)
 
 
-def report_of(
+class _Network:
+    """A variant's weights, drawn or read when they are first needed."""
+
+    def __init__(self, weights: Weights, variant: Variant) -> None:
+        self.weights = weights
+        self.variant = variant
+
+    @cached_property
+    def trained(self) -> "Trained":
+        return self.weights.build(self.variant)
+
+
+def _measure_workload(
     plan: Plan,
-    machine: Machine,
-    ceiling: Ceiling,
-    results: tuple[Result, ...],
-    gpu_ceiling: Ceiling | Skipped = NOT_TAKEN,
-) -> Report:
-    """The record of a finished sweep."""
-    recording = plan.recording
-    return Report(
-        schema=SCHEMA,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        tool=f"hifi-export {VERSION}",
-        machine=machine,
-        ceiling=ceiling,
-        sample_rate=recording.rate,
-        notes=(recording.note,) if recording.note else (),
-        results=results,
-        gpu_ceiling=gpu_ceiling,
+    network: _Network,
+    batch: int,
+    ledger: Ledger,
+    open_lane: Open,
+    shuffle: random.Random,
+) -> Iterator[Step]:
+    name = f"{network.variant} x {batch}"
+    request = ExportRequest(network.variant, outputs=plan.outputs, pair=plan.pair)
+    yield Phase(f"{network.variant}: export")
+    artifact = cached_export(request, network.weights.identity, lambda _: network.trained)
+    with tempfile.TemporaryDirectory(prefix="hifi-bench-") as folder:
+        jobs = _jobs(plan, network, batch, request, artifact.path, Path(folder))
+        due: dict[str, tuple[str, Job]] = {}
+        for job in jobs:
+            key = key_of(job, network.weights.identity, plan.rounds)
+            known = ledger.find(key)
+            reason = None if known else _why_not(job.backend)
+            if known is not None:
+                yield known
+            elif reason is not None:
+                yield rows.skipped(job, reason)
+            else:
+                due[job.backend] = (key, job)
+        if not due:
+            return
+        yield Phase(f"{name}: reference in float64")
+        _save_pool(plan, network, batch, request, Path(folder))
+
+        def start(job: Job) -> Lane:
+            return open_lane(job, lambda: network.trained, plan.timeout)
+
+        ready = [job for _, job in due.values()]
+        for step in measure_group(ready, start, plan.rounds, shuffle):
+            if isinstance(step, Result):
+                ledger.append(due[step.backend][0], step)
+            yield step
+
+
+def _jobs(
+    plan: Plan, network: _Network, batch: int, request: ExportRequest, path: Path, folder: Path
+) -> list[Job]:
+    load = Workload(
+        str(network.variant),
+        batch,
+        plan.samples,
+        plan.outputs,
+        plan.pair,
+        "fp32",
+        plan.recording.source,
+        network.weights.origin,
+        plan.threads,
     )
+    flops = _flops(path, load)
+    return [
+        Job(
+            name,
+            load,
+            request,
+            path,
+            folder,
+            network.weights.checkpoint,
+            network.weights.seed,
+            flops,
+            plan.limits,
+            plan.layers,
+        )
+        for name in plan.backends
+    ]
 
 
-def _cell(
-    name: str, case: Case, expected: parity.Reference, limits: Limits
-) -> Iterator[Phase | Result]:
+def _key_of(result: Result) -> tuple[str, int, str]:
+    return (result.workload.variant, result.workload.batch, result.backend)
+
+
+def _why_not(spec: str) -> str | None:
+    """Why a backend cannot be measured here: unknown, an option it lacks, something missing."""
     try:
-        backend, options = find(name)
+        backend, _ = find(spec)
     except HifiError as error:
-        yield _skipped(name, case, str(error))
-        return
-    missing = backend.missing()
-    if missing is not None:
-        yield _skipped(name, case, missing)
-        return
-    yield Phase(f"{case.workload.variant} x {case.workload.batch} on {name}: prepare and measure")
-    load = replace(case.workload, precision=parity.precision_of(options))
-    yield _run(name, backend, replace(case, workload=load, options=options), expected, limits)
+        return str(error)
+    return backend.missing()
 
 
-def _run(
-    name: str, backend: Backend, case: Case, expected: parity.Reference, limits: Limits
-) -> Result:
-    start = perf_counter()
-    try:
-        session = backend.prepare(case)
-        try:
-            session.run()
-            session.wait()
-            prepare_seconds = perf_counter() - start
-            return _judge(name, session, case, expected, limits, prepare_seconds)
-        finally:
-            session.close()
-    except NotAsAskedError as error:
-        return replace(_skipped(name, case, str(error)), proof=error.claims)
-    except HifiError as error:
-        return _skipped(name, case, str(error))
-    # A runtime fails in types of its own; whatever it says becomes its row.
-    except Exception as error:  # noqa: BLE001
-        told = (str(error).strip().splitlines() or [""])[0]
-        return _skipped(name, case, f"failed: {type(error).__name__}: {told}")
-
-
-def _judge(
-    name: str,
-    session: Session,
-    case: Case,
-    expected: parity.Reference,
-    limits: Limits,
-    prepare_seconds: float,
-) -> Result:
-    """Proof, then parity, and only then times."""
-    claims = session.proof()
-    found = parity.compare(expected, session.outputs(), parity.BUDGETS_DB[case.workload.precision])
-    wrong = None
-    if not all(claim.holds for claim in claims):
-        wrong = Skipped(verdict(claims))
-    elif not found.passed:
-        wrong = Skipped(_verdict(found))
-    settings = session.settings()
-    result = Result(
-        backend=name,
-        workload=case.workload,
-        prepare_seconds=prepare_seconds,
-        parity=found,
-        measurement=wrong or NOT_TAKEN,
-        settings=settings,
-        flops=case.flops,
-        proof=claims,
-    )
-    if wrong:
-        return result
-    clocks = measure(session, case.inputs, limits)
-    return replace(
-        result, measurement=clocks.call, device=clocks.device, end_to_end=clocks.end_to_end
-    )
-
-
-def _verdict(found: Parity) -> str:
-    worst = found.worst
-    return (
-        f"parity failed: {worst.name} has an SNR of {worst.snr_db:.1f} dB, "
-        f"the budget is {found.budget_db:.0f} dB"
-    )
-
-
-def _built(trained: "Trained", variant: Variant) -> "Trained":
-    assert trained.variant == variant
-    return trained
+def _save_pool(
+    plan: Plan, network: _Network, batch: int, request: ExportRequest, folder: Path
+) -> None:
+    inputs = pool.draw(plan.recording, request.inputs, batch, plan.samples)
+    pool.save(folder, inputs, parity.reference(network.trained, request, inputs[0]))
 
 
 def _flops(path: Path, load: Workload) -> int:
@@ -241,6 +231,26 @@ def _flops(path: Path, load: Workload) -> int:
     return sum(layer.flops for layer in layers)
 
 
-def _skipped(name: str, case: Case, reason: str) -> Result:
-    hole = Skipped(reason)
-    return Result(name, case.workload, hole, hole, hole, {}, case.flops)
+def report_of(
+    plan: Plan,
+    machine: Machine,
+    ceiling: Ceiling,
+    results: tuple[Result, ...],
+    gpu_ceiling: Ceiling | Skipped = NOT_TAKEN,
+    interrupted: bool = False,
+) -> Report:
+    """The record of a sweep, its rows in the order of the plan."""
+    recording = plan.recording
+    order = {key: place for place, key in enumerate(plan.keys)}
+    results = tuple(sorted(results, key=lambda r: order.get(_key_of(r), len(order))))
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=machine,
+        ceiling=ceiling,
+        sample_rate=recording.rate,
+        notes=tuple(filter(None, (recording.note, INTERRUPTED if interrupted else ""))),
+        results=results,
+        gpu_ceiling=gpu_ceiling,
+    )

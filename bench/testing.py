@@ -72,6 +72,10 @@ class FakeSession:
         del inputs
         self._enter("load")
 
+    def poison(self) -> None:
+        """Only remembered."""
+        self._enter("poison")
+
     def run(self) -> None:
         """A quarter of the next pass."""
         self._enter("run")
@@ -83,6 +87,7 @@ class FakeSession:
         """The rest of the pass."""
         self._enter("wait")
         self.clock.tick(self._rest)
+        self._rest = 0.0
 
     def outputs(self) -> dict[str, NDArray[np.floating]]:
         """What it was given."""

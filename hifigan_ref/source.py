@@ -20,6 +20,18 @@ class Weights(Protocol):
     """Weights for any variant."""
 
     @property
+    def checkpoint(self) -> Path | None:
+        """File that they are read from."""
+
+    @property
+    def seed(self) -> int:
+        """That they are drawn from without a file."""
+
+    @property
+    def origin(self) -> str:
+        """What they are called in reports."""
+
+    @property
     def identity(self) -> str:
         """The same for the same weights."""
 
@@ -38,6 +50,11 @@ class Source:
 
     checkpoint: Path | None = None
     seed: int = 0
+
+    @property
+    def origin(self) -> str:
+        """``seed 0``, or the file's name."""
+        return f"seed {self.seed}" if self.checkpoint is None else self.checkpoint.name
 
     @cached_property
     def identity(self) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from bench import gpu
 from bench.backend import Case, find
+from bench.lane import Here
+from bench.ledger import Ledger
 from bench.parity import precision_of
 from bench.records import Result, Workload
 from bench.stopping import Limits
@@ -59,6 +61,12 @@ class Given:
     """Weights that are there already."""
 
     trained: Trained
+    checkpoint: Path | None = None
+    seed: int = 0
+
+    @property
+    def origin(self) -> str:
+        return self.trained.origin
 
     @property
     def identity(self) -> str:
@@ -70,7 +78,7 @@ class Given:
 
 
 @pytest.fixture
-def row_of(mpd_11: Trained) -> Callable[[str], Result]:
+def row_of(mpd_11: Trained, tmp_path: Path) -> Callable[[str], Result]:
     """The row of a backend, as typed, on one period: parity, proof and a moment of sampling."""
 
     def run(spec: str) -> Result:
@@ -84,8 +92,10 @@ def row_of(mpd_11: Trained) -> Callable[[str], Result]:
             threads=1,
             recording=audio.clip(),
             limits=Limits(0.01, 0.01, 0.01),
+            rounds=1,
         )
-        (row,) = (step for step in sweep(plan, Given(mpd_11)) if isinstance(step, Result))
+        steps = sweep(plan, Given(mpd_11), Ledger(tmp_path / "ledger"), Here)
+        (row,) = (step for step in steps if isinstance(step, Result))
         return row
 
     return run
@@ -111,7 +121,7 @@ def case_of(mpd_11: Trained) -> Callable[..., Case]:
             name: audio.clip().batch(2, samples, first + 2 * i)
             for i, name in enumerate(request.inputs)
         }
-        return Case(load, request, trained, artifact, inputs, 1, options)
+        return Case(load, request, lambda: trained, artifact, inputs, 1, options)
 
     return make
 

@@ -71,7 +71,7 @@ def case(
         for i, name in enumerate(request.inputs)
     }
     artifact = cached_export(request, trained.origin, lambda _: trained)
-    return Case(load, request, trained, artifact, inputs, flops=1)
+    return Case(load, request, lambda: trained, artifact, inputs, flops=1)
 
 
 def skip_if_missing(backend: Backend) -> None:

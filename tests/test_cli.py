@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, measure, roofline
+from bench import backend, measure, roofline, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
+from bench.lane import Here
 from bench.parity import reference
 from bench.testing import FakeBackend, FakeSession, Ran, run_main
 from hifigan_ref.trained import Trained
@@ -45,7 +46,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Warming up takes three calls and the ceiling a small product; threads stay as they were."""
+    """Cells run here, warm after three calls; the ceiling is that of a small product."""
+    monkeypatch.setattr(suite, "Apart", Here)
     monkeypatch.setattr(measure, "is_warm", lambda seconds: len(seconds) >= 3)
     monkeypatch.setattr(roofline, "SIZE", 64)
     monkeypatch.setattr(roofline, "SECONDS", 0.0)
@@ -139,7 +141,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bench_measures_and_reports(folder: Path) -> None:
     ran = bench(*SMALL, "--backend", "torch", "--backend", "ort-cpu", "--batch", 1, "--batch", 2)
     assert ran.code == 0
-    assert files(folder) == {"reports/report.json", "reports/report.md"}
+    assert files(folder) == {"reports/ledger.jsonl", "reports/report.json", "reports/report.md"}
     results = report(folder / "reports")["results"]
     cells = [(r["backend"], r["workload"]["batch"]) for r in results]
     assert cells == [("torch", 1), ("ort-cpu", 1), ("torch", 2), ("ort-cpu", 2)]

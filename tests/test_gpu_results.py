@@ -11,9 +11,10 @@ from bench import gpu_questions, gpu_results
 from bench.backend import find
 from bench.gpu_questions import findings, other_libraries
 from bench.gpu_results import PARTS, Part, file_stem, measure_all, plan_of
-from bench.records import Ceiling, Result, Skipped
+from bench.group import Phase, Step
+from bench.ledger import Ledger
+from bench.records import Ceiling, Skipped
 from bench.render import as_json
-from bench.suite import Phase
 from bench.testing import fake_result
 from export.gpu import Gpu
 from hifigan_ref.errors import HifiError
@@ -50,8 +51,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
     """Parts that were measured; each has two rows at once."""
     done: list[Part] = []
 
-    def results_of(part: Part, limit: float) -> Iterator[Phase | Result]:
-        assert limit == 0.5
+    def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+        assert limit == 0.5 and ledger
         done.append(part)
         yield Phase("weights")
         yield fake_result("trt")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench.group import Partial, Phase, Step
 from bench.records import Measurement, OutputParity, Parity, Report, Result, Skipped
 from bench.render import as_json
 from bench.render.as_markdown import brief, markdown
 from bench.render.as_table import print_table
 from bench.render.context import context
-from bench.render.live import watch
+from bench.render.live import Watched, watch
 from bench.render.tables import latency, parity, samples, settings
-from bench.suite import Phase
 from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
 
 WIDTH = 80
@@ -280,13 +280,23 @@ def test_an_old_report_is_rendered_the_same(tmp_path: Path) -> None:
 
 def test_watching_returns_the_results_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     results = [fake_result(name) for name in ("a", "b", "c")]
-    steps: list[Phase | Result] = [Phase("[/] one [x]"), results[0], Phase("two"), *results[1:]]
-    assert watch(iter(steps), 3) == tuple(results)
+    steps: list[Step] = [Phase("[/] one [x]"), results[0], Phase("two"), *results[1:]]
+    assert watch(iter(steps), 3) == Watched(tuple(results), interrupted=False)
     assert capsys.readouterr().out == "", "standard output is for the table"
 
 
+def test_ctrl_c_leaves_what_there_is() -> None:
+    def interrupted() -> Iterator[Step]:
+        yield fake_result("done")
+        yield Partial(fake_result("half"))
+        raise KeyboardInterrupt
+
+    expected = (fake_result("done"), fake_result("half"))
+    assert watch(interrupted(), 9) == Watched(expected, interrupted=True)
+
+
 def test_watching_passes_errors_on() -> None:
-    def breaking() -> Iterator[Phase | Result]:
+    def breaking() -> Iterator[Step]:
         yield Phase("one")
         raise ValueError("a bug keeps its traceback")
 

@@ -1,15 +1,17 @@
 """The loop, with runtimes that do as they are told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from bench import backend, suite
 from bench.backend import Backend, Case, Option, Session
-from bench.measure import Clocks
+from bench.group import Phase, Step
+from bench.lane import Here
+from bench.ledger import Ledger
 from bench.parity import reference
 from bench.proof import NotAsAskedError
 from bench.records import (
@@ -23,7 +25,7 @@ from bench.records import (
     Skipped,
 )
 from bench.stopping import Limits
-from bench.suite import Phase, Plan, report_of, sweep
+from bench.suite import Plan, report_of, sweep
 from bench.testing import FakeBackend, FakeSession
 from export.artifact import Artifact
 from export.cache import cached_export
@@ -35,7 +37,7 @@ from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 MPD_11 = Variant("mpd", "11")
-LIMITS = Limits(1.0, 2.0, 3.0)
+LIMITS = Limits(0.01, 0.02, 0.03)
 PLAN = Plan(
     backends=("right",),
     variants=(MPD_11,),
@@ -46,15 +48,11 @@ PLAN = Plan(
     threads=1,
     recording=audio.clip(),
     limits=LIMITS,
+    rounds=2,
 )
-MEASURED = Measurement((0.5,) * 4, 1.0, 10, warm=True, converged=True)
-BY_DEVICE = replace(MEASURED, clock="device")
-END_TO_END = replace(MEASURED, clock="end-to-end")
-CLOCKS = Clocks(MEASURED, BY_DEVICE, END_TO_END)
+MACHINE = Machine("A CPU", 2, 2**30, 0.0, "Linux", {})
 GPU = Claim("provider", "a GPU", "a GPU", holds=True)
 FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
-
-Inputs = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass
@@ -66,28 +64,24 @@ class Bench:
         built: variants that were asked for.
         sessions: every session of a fake runtime, in order.
         cases: what they were prepared for.
-        limits: of every measurement.
+        ledger: file of finished rows.
         exported: requests for a file.
     """
 
     trained: Trained
+    ledger: Path
+    checkpoint: Path | None = None
+    seed: int = 0
+    origin: str = "seed 0"
     identity: str = "seed 0"
     built: list[Variant] = field(default_factory=list)
     sessions: list[FakeSession] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
-    limits: list[Limits] = field(default_factory=list)
     exported: list[ExportRequest] = field(default_factory=list)
 
     def build(self, variant: Variant) -> Trained:
         self.built.append(variant)
         return self.trained
-
-    def measure(self, session: Session, inputs: Inputs, limits: Limits) -> Clocks:
-        assert isinstance(session, FakeSession)
-        assert inputs == self.cases[-1].inputs
-        session.log.append("measure")
-        self.limits.append(limits)
-        return CLOCKS
 
     def export(
         self, request: ExportRequest, identity: str, build: Callable[[Variant], Trained]
@@ -112,8 +106,13 @@ class Bench:
         return make
 
     def results(self, *names: str) -> list[Result]:
-        steps = sweep(replace(PLAN, backends=names), self)
-        return [step for step in steps if isinstance(step, Result)]
+        plan = replace(PLAN, backends=names)
+        rows = tuple(step for step in self.steps(plan) if isinstance(step, Result))
+        ceiling = Ceiling(100.0, 2048, 1)
+        return list(report_of(plan, MACHINE, ceiling, rows).results)
+
+    def steps(self, plan: Plan) -> Iterator[Step]:
+        return sweep(plan, self, Ledger(self.ledger), Here)
 
 
 def refuse(case: Case) -> Session:
@@ -130,8 +129,8 @@ def explain(case: Case) -> Session:
 
 
 @pytest.fixture
-def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    made = Bench(mpd_11)
+def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+    made = Bench(mpd_11, tmp_path / "ledger.jsonl")
     fakes: list[Backend] = [
         FakeBackend("right", made.runtime()),
         FakeBackend("wrong", made.runtime(error=1e-3)),
@@ -145,7 +144,6 @@ def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch) -> Bench:
         *(FakeBackend(f"no-{m}", made.runtime(fails_in=m)) for m in FAILING),
     ]
     monkeypatch.setattr(backend, "backends", lambda: {fake.name: fake for fake in fakes})
-    monkeypatch.setattr(suite, "measure", made.measure)
     monkeypatch.setattr(suite, "cached_export", made.export)
     return made
 
@@ -157,16 +155,26 @@ def test_a_right_backend_has_a_measurement(bench: Bench) -> None:
     (result,) = bench.results("right")
     assert result.backend == "right"
     assert isinstance(result.parity, Parity) and result.parity.passed
-    assert result.measurement == MEASURED
+    assert isinstance(result.measurement, Measurement)
     assert result.settings == {"threads": "1"}
     assert isinstance(result.prepare_seconds, float) and result.prepare_seconds > 0
-    assert bench.limits == [LIMITS]
 
 
 def test_outputs_are_compared_before_anything_is_timed(bench: Bench) -> None:
     bench.results("right")
     (session,) = bench.sessions
-    assert session.log == ["run", "wait", "proof", "outputs", "settings", "measure", "close"]
+    assert session.log[:5] == ["run", "wait", "proof", "outputs", "settings"]
+    assert session.log[-1] == "close" and session.log.count("close") == 1
+
+
+def test_timed_passes_are_checked_passes(bench: Bench) -> None:
+    """The outputs come from poisoned buffers and from the run that was timed just before."""
+    (result,) = bench.results("right")
+    log = bench.sessions[0].log
+    checks = [i for i, name in enumerate(log) if name == "poison"]
+    assert len(checks) == result.checked == 2 * PLAN.rounds
+    for check in checks:
+        assert log[check : check + 5] == ["poison", "wait", "run", "wait", "outputs"]
 
 
 def test_the_row_says_what_was_run(bench: Bench) -> None:
@@ -191,7 +199,7 @@ def test_the_backend_gets_what_the_row_says(bench: Bench) -> None:
 
 def test_the_waveforms_of_a_pair_differ(bench: Bench) -> None:
     plan = replace(PLAN, pair=True, batches=(2,), outputs="scores")
-    list(sweep(plan, bench))
+    list(bench.steps(plan))
     (case,) = bench.cases
     waves = np.concatenate([case.inputs["y"], case.inputs["y_hat"]])
     assert waves.shape == (4, 1, 1024)
@@ -217,29 +225,16 @@ def test_a_backend_that_refuses_is_a_row_and_the_sweep_goes_on(bench: Bench) -> 
     refused, after = bench.results("refusing", "right")
     assert refused.measurement == Skipped("failed: ValueError: no kernel for mpd-11")
     assert refused.parity == refused.prepare_seconds == refused.measurement
-    assert after.measurement == MEASURED
+    assert isinstance(after.measurement, Measurement)
 
 
 @pytest.mark.parametrize("method", FAILING)
 def test_a_session_that_fails_is_closed_and_the_sweep_goes_on(bench: Bench, method: str) -> None:
     failed, after = bench.results(f"no-{method}", "right")
     assert failed.measurement == Skipped(f"failed: RuntimeError: {method} fails")
-    assert after.measurement == MEASURED
+    assert isinstance(after.measurement, Measurement)
     assert bench.sessions[0].log[-1] == "close"
     assert bench.sessions[0].log.count("close") == 1
-
-
-def test_a_measurement_that_fails_closes_the_session(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(session: Session, inputs: Inputs, limits: Limits) -> Clocks:
-        raise MemoryError(f"out of memory after {limits.least} s of {session} {inputs}")
-
-    monkeypatch.setattr(suite, "measure", fail)
-    (result,) = bench.results("right")
-    assert isinstance(result.measurement, Skipped)
-    assert result.measurement.reason.startswith("failed: MemoryError: out of memory")
-    assert bench.sessions[0].log[-1] == "close"
 
 
 def test_an_error_without_words_is_a_row_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,13 +249,33 @@ def test_an_error_without_words_is_a_row_too(bench: Bench, monkeypatch: pytest.M
 
 
 def test_an_interruption_ends_the_sweep(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(session: Session, inputs: Inputs, limits: Limits) -> Clocks:
-        raise KeyboardInterrupt(session, inputs, limits)
+    def interrupt(self: FakeSession) -> None:
+        raise KeyboardInterrupt(self)
 
-    monkeypatch.setattr(suite, "measure", interrupt)
+    monkeypatch.setattr(FakeSession, "poison", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        bench.results("right", "right")
-    assert [session.log[-1] for session in bench.sessions] == ["close"]
+        bench.results("right", "chosen")
+    assert [session.log[-1] for session in bench.sessions] == ["close", "close"]
+
+
+def test_what_was_finished_is_not_measured_again(bench: Bench) -> None:
+    first = bench.results("right", "wrong")
+    again = Ledger(bench.ledger)
+    assert again.resume() == 2
+    plan = replace(PLAN, backends=("right", "wrong", "chosen"))
+    steps = list(sweep(plan, bench, again, Here))
+    rows = [step for step in steps if isinstance(step, Result)]
+    assert rows[:2] == first
+    assert [row.backend for row in rows] == ["right", "wrong", "chosen"]
+    assert len(bench.sessions) == 3, "only the new one ran"
+
+
+def test_nothing_to_run_computes_no_reference(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.parity.reference", None)
+    absent, unknown = bench.results("absent", "nope")
+    assert isinstance(absent.measurement, Skipped) and isinstance(unknown.measurement, Skipped)
 
 
 def test_a_wrong_backend_has_no_speed(bench: Bench) -> None:
@@ -271,18 +286,16 @@ def test_a_wrong_backend_has_no_speed(bench: Bench) -> None:
     assert wrong.parity.worst.name in wrong.measurement.reason
     assert "60.0 dB" in wrong.measurement.reason and "100 dB" in wrong.measurement.reason
     assert isinstance(wrong.gflop_per_second, Skipped)
-    assert "measure" not in bench.sessions[0].log
+    assert "poison" not in bench.sessions[0].log
     assert bench.sessions[0].log[-1] == "close"
-    assert right.measurement == MEASURED
+    assert isinstance(right.measurement, Measurement)
 
 
 def test_every_clock_and_the_proof_are_in_the_row(bench: Bench) -> None:
     (result,) = bench.results("proved")
-    assert (result.measurement, result.device, result.end_to_end) == (
-        MEASURED,
-        BY_DEVICE,
-        END_TO_END,
-    )
+    assert isinstance(result.measurement, Measurement) and result.measurement.clock == "call"
+    assert isinstance(result.end_to_end, Measurement) and result.end_to_end.clock == "end-to-end"
+    assert isinstance(result.device, Skipped)
     assert result.proof == (GPU,)
     assert result.broken == ()
 
@@ -295,8 +308,8 @@ def test_what_ran_elsewhere_is_invalid_and_has_no_speed(bench: Bench, name: str)
     assert fallen.proof == (GPU, FALLEN_BACK)
     assert fallen.broken == (FALLEN_BACK,)
     for session in bench.sessions[:-1]:
-        assert "measure" not in session.log and session.log[-1] == "close"
-    assert after.measurement == MEASURED
+        assert "poison" not in session.log and session.log[-1] == "close"
+    assert isinstance(after.measurement, Measurement)
 
 
 def test_an_explained_refusal_is_told_as_it_is(bench: Bench) -> None:
@@ -334,39 +347,36 @@ def test_an_option_that_is_unknown_is_a_row_with_the_known_ones(
 
 
 def test_each_phase_is_told_before_it_begins(bench: Bench) -> None:
-    plan = replace(PLAN, backends=("right", "nope"), batches=(1, 2))
+    plan = replace(PLAN, backends=("right", "nope"), batches=(1, 2), rounds=1)
     told = []
-    for step in sweep(plan, bench):
+    for step in bench.steps(plan):
         if isinstance(step, Phase):
             told.append(step.label)
-            if step.label.endswith("weights"):
-                assert not bench.built
             if step.label.endswith("export"):
-                assert bench.built and not bench.exported
-            if "prepare" in step.label:
-                assert len(bench.sessions) == sum("prepare" in each for each in told) - 1
-        else:
+                assert len(bench.exported) == sum("export" in each for each in told) - 1
+        elif isinstance(step, Result):
             told.append(f"{step.backend} {step.workload.batch}")
-    assert told == [
-        "mpd-11: weights",
-        "mpd-11: export",
-        "mpd-11 x 1: reference in float64",
-        "mpd-11 x 1 on right: prepare and measure",
-        "right 1",
-        "nope 1",
-        "mpd-11 x 2: reference in float64",
-        "mpd-11 x 2 on right: prepare and measure",
-        "right 2",
-        "nope 2",
-    ]
+    for batch in (1, 2):
+        expected = [
+            "mpd-11: export",
+            f"nope {batch}",
+            f"mpd-11 x {batch}: reference in float64",
+            f"mpd-11 x {batch} on right: prepare and warm up",
+            f"mpd-11 x {batch} on right: round 1 of 1",
+        ]
+        assert told[: len(expected)] == expected
+        told = told[told.index(f"right {batch}") + 1 :]
     assert bench.built == [MPD_11], "a network is built once for all its batches"
-    assert len(bench.exported) == 1, "one file with a dynamic batch"
 
 
-def test_one_session_is_open_at_a_time(bench: Bench) -> None:
-    for _ in sweep(replace(PLAN, backends=("right", "wrong", "right")), bench):
-        assert all(session.log[-1] == "close" for session in bench.sessions)
-    assert len(bench.sessions) == 3
+def test_every_session_is_closed(bench: Bench) -> None:
+    bench.results("right", "wrong", "chosen")
+    assert [session.log[-1] for session in bench.sessions] == ["close"] * 3
+
+
+def test_rows_stand_in_the_order_of_the_plan(bench: Bench) -> None:
+    names = ("chosen", "nope", "right", "wrong")
+    assert [row.backend for row in bench.results(*names)] == list(names)
 
 
 def test_a_plan_counts_its_cells() -> None:
@@ -378,6 +388,8 @@ def test_a_plan_counts_its_cells() -> None:
     ("change", "told"),
     [
         ({"threads": 0}, "0 threads"),
+        ({"rounds": 0}, "0 rounds: choose 1 to 100"),
+        ({"timeout": 0}, "a timeout of 0 seconds"),
         ({"threads": 10**6}, "choose 1 to 1024"),
         ({"batches": (2**16,), "samples": 2**28}, "this machine has"),
         ({"samples": 5}, "choose 6 or more"),

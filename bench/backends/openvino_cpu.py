@@ -81,6 +81,11 @@ class OpenVinoSession:
         for name, array in inputs.items():
             np.copyto(self._inputs[name], array)
 
+    def poison(self) -> None:
+        """Fill the outputs with NaN."""
+        for array in self._outputs.values():
+            array.fill(np.nan)
+
     def run(self) -> None:
         """Start a pass on OpenVINO's threads."""
         self._request.start_async()

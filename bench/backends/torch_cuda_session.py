@@ -58,6 +58,15 @@ class TorchCudaSession(TorchSession):
         with torch.cuda.stream(self._own):
             super().load(inputs)
 
+    def poison(self) -> None:
+        """A replay writes into the same outputs: fill them with NaN."""
+        if self._graph is None:
+            super().poison()
+            return
+        with torch.inference_mode(), torch.cuda.stream(self._own):
+            for tensor in self._outputs.values():
+                tensor.fill_(torch.nan)
+
     def run(self) -> None:
         """Enqueue a pass."""
         with torch.cuda.stream(self._own):

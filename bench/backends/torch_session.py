@@ -41,6 +41,10 @@ class TorchSession:
         for name, array in inputs.items():
             self._inputs[name].copy_(torch.from_numpy(array))
 
+    def poison(self) -> None:
+        """Every pass makes outputs of its own: drop the old ones."""
+        self._outputs = {}
+
     def run(self) -> None:
         """Compute; on a CPU the call returns when it is done."""
         with torch.inference_mode():

@@ -72,6 +72,12 @@ class TrtSession:
             for name, array in inputs.items():
                 self._inputs[name].copy_(torch.from_numpy(array))
 
+    def poison(self) -> None:
+        """Fill the outputs with NaN."""
+        with torch.cuda.stream(self._stream):
+            for tensor in self._outputs.values():
+                tensor.fill_(torch.nan)
+
     def run(self) -> None:
         """Enqueue one pass."""
         self._context.enqueue(self._stream)

@@ -1,6 +1,7 @@
 """A progress bar on standard error while a sweep runs."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -12,12 +13,25 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from bench.group import Partial, Phase, Step
 from bench.records import Result
-from bench.suite import Phase
 
 
-def watch(steps: Iterable[Phase | Result], total: int) -> tuple[Result, ...]:
-    """Follow a sweep of ``total`` results to its end and return them."""
+@dataclass(frozen=True)
+class Watched:
+    """What a sweep came to.
+
+    Attributes:
+        results: rows, an interrupted one's last.
+        interrupted: whether Ctrl-C ended it.
+    """
+
+    results: tuple[Result, ...]
+    interrupted: bool
+
+
+def watch(steps: Iterable[Step], total: int) -> Watched:
+    """Follow a sweep of ``total`` results to its end, or to Ctrl-C."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -35,10 +49,13 @@ def watch(steps: Iterable[Phase | Result], total: int) -> tuple[Result, ...]:
         disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("starting", total=total)
-        for step in steps:
-            if isinstance(step, Phase):
-                progress.update(task, description=step.label)
-            else:
-                results.append(step)
-                progress.advance(task)
-    return tuple(results)
+        try:
+            for step in steps:
+                if isinstance(step, Phase):
+                    progress.update(task, description=step.label)
+                else:
+                    results.append(step.result if isinstance(step, Partial) else step)
+                    progress.advance(task)
+        except KeyboardInterrupt:
+            return Watched(tuple(results), interrupted=True)
+    return Watched(tuple(results), interrupted=False)

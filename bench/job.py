@@ -1,0 +1,133 @@
+"""What a cell's process is told, and what it answers: records that travel as JSON lines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.records import Claim, ColdStart, Layer, Parity, Skipped, Workload
+from bench.stopping import Limits
+from export.request import ExportRequest
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell: a backend on a workload.
+
+    Attributes:
+        backend: its name and options as given.
+        workload: what is run.
+        request: the graph's.
+        artifact: the exported file.
+        folder: where inputs and references lie.
+        checkpoint: of the weights, or None for seeded ones.
+        seed: without a checkpoint.
+        flops: of one call.
+        limits: of the measurement.
+        layers: whether the runtime's own profiler is asked too.
+    """
+
+    backend: str
+    workload: Workload
+    request: ExportRequest
+    artifact: Path
+    folder: Path
+    checkpoint: Path | None
+    seed: int
+    flops: int
+    limits: Limits
+    layers: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A session is ready.
+
+    Attributes:
+        cold_start: of its process.
+        settings: as read back.
+        proof: what was asked and what ran.
+        parity: of the first pass.
+    """
+
+    cold_start: ColdStart
+    settings: Mapping[str, str]
+    proof: tuple[Claim, ...]
+    parity: Parity
+
+
+@dataclass(frozen=True)
+class WarmedUp:
+    """Calls are stable, or the limit passed.
+
+    Attributes:
+        seconds: of all calls together.
+        calls: how many.
+        warm: whether they became stable.
+    """
+
+    seconds: float
+    calls: int
+    warm: bool
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One round, seconds of each call."""
+
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Everything that is measured once.
+
+    Attributes:
+        parity: the worst of every checked pass.
+        checked: how many timed passes were compared.
+        device: seconds by the device clock, none on a CPU.
+        end_to_end: seconds with the copies.
+        throughput: seconds of a pass, many enqueued ahead, none on a CPU.
+        repeated: seconds of calls on one input again and again.
+        peak_memory_bytes: of the process.
+        device_memory_bytes: of the process on a GPU.
+        layers: with the runtime's own times, if they were asked for.
+    """
+
+    parity: Parity
+    checked: int
+    device: tuple[float, ...]
+    end_to_end: tuple[float, ...]
+    throughput: tuple[float, ...]
+    repeated: tuple[float, ...]
+    peak_memory_bytes: int
+    device_memory_bytes: int | Skipped
+    layers: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A cell ends here.
+
+    Attributes:
+        reason: its row's.
+        proof: claims, if one of them is why.
+    """
+
+    reason: str
+    proof: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a process is asked to do.
+
+    Attributes:
+        name: ``prepare``, ``warm_up``, ``sample`` or ``finish``.
+        seconds: of a round.
+    """
+
+    name: str
+    seconds: float = 0.0
+
+
+Reply = Prepared | WarmedUp | Sampled | Finished | Failed

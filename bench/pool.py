@@ -1,0 +1,63 @@
+"""Inputs that rotate, so that no runtime is timed on one that it has just seen, and references.
+
+They lie in files, so that every cell's process reads the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.parity import Reference
+from hifigan_ref.audio import Recording
+
+SIZE = 8
+Inputs = Mapping[str, NDArray[np.float32]]
+
+
+def draw(recording: Recording, names: Sequence[str], batch: int, samples: int) -> list[Inputs]:
+    """Stretches of a recording, (N, 1, T) for each input; the first is the one that is checked.
+
+    Raises:
+        HifiError: the one that is checked is silent.
+    """
+    step = batch * len(names)
+    return [
+        {
+            name: (recording.batch if turn else recording.sounding)(
+                batch, samples, first=turn * step + place * batch
+            )
+            for place, name in enumerate(names)
+        }
+        for turn in range(SIZE)
+    ]
+
+
+def save(folder: Path, inputs: Sequence[Inputs], expected: Reference) -> None:
+    """Write the inputs and what PyTorch says of the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for turn, named in enumerate(inputs):
+        _save(folder / f"inputs-{turn}.npz", named)
+    _save(folder / "exact.npz", expected.exact)
+    _save(folder / "torch.npz", expected.torch)
+
+
+def load_inputs(folder: Path) -> list[Inputs]:
+    """The inputs, in order."""
+    paths = sorted(folder.glob("inputs-*.npz"), key=lambda path: int(path.stem.partition("-")[2]))
+    return [_load(path) for path in paths]
+
+
+def load_reference(folder: Path) -> Reference:
+    """What PyTorch says of the first input."""
+    return Reference(_load(folder / "exact.npz"), _load(folder / "torch.npz"))
+
+
+def _save(path: Path, arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def _load(path: Path) -> dict[str, NDArray[np.float32]]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
