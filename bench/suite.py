@@ -26,7 +26,7 @@ from bench.records import (
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
-from export.flops import count_flops
+from export.layers import count_layers
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
@@ -237,7 +237,7 @@ def _built(trained: "Trained", variant: Variant) -> "Trained":
 def _flops(path: Path, load: Workload) -> int:
     import onnx_ir as ir
 
-    layers = count_flops(ir.load(path), load.batch, load.samples)
+    layers = count_layers(ir.load(path), load.batch, load.samples)
     return sum(layer.flops for layer in layers)
 
 
