@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -240,6 +240,9 @@ def bench(
     limit: Annotated[
         float, typer.Option("--limit", help="Seconds of sampling per row, at most.")
     ] = 10.0,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Time each layer too, where the runtime can.")
+    ] = False,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
@@ -265,6 +268,7 @@ def bench(
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.clip(),
         limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
+        layers=layers,
     )
     atomic.check_writable(out)
     source = Source(checkpoint, seed)
@@ -331,14 +335,14 @@ def _select(
 def _measure(plan: "Plan", source: Source) -> "Report":
     from bench.machine import this_machine
     from bench.render.live import watch
-    from bench.roofline import measure_ceiling, measure_gpu_ceiling
+    from bench.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
     from bench.suite import report_of, sweep
 
     machine = this_machine()
-    ceiling = measure_ceiling(plan.threads)
-    gpu_ceiling = measure_gpu_ceiling()
+    ceilings, of_gpu = measure_ceilings(plan.threads), measure_gpu_ceilings()
     results = watch(sweep(plan, source), plan.cells)
-    return report_of(plan, machine, ceiling, results, gpu_ceiling)
+    report = report_of(plan, machine, ceilings[0], results, of_gpu[0] if of_gpu else NO_GPU)
+    return replace(report, ceilings=ceilings + of_gpu)
 
 
 def _save(report: "Report", folder: Path) -> None:

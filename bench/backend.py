@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import Claim, Workload
+from bench.records import Claim, Layer, Workload
 from export.artifact import Artifact
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
@@ -48,6 +48,7 @@ class Case:
         inputs: (N, 1, T) each, by name.
         flops: floating-point operations of one pass.
         options: a value for each option of the backend.
+        layers: of the graph, untimed.
     """
 
     workload: Workload
@@ -57,6 +58,7 @@ class Case:
     inputs: Mapping[str, NDArray[np.float32]]
     flops: int
     options: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Layer, ...] = ()
 
 
 class Session(Protocol):

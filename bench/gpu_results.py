@@ -21,7 +21,7 @@ from bench.gpu_questions import findings
 from bench.machine import this_machine, usable_cores
 from bench.records import Report, Result
 from bench.render import as_json, as_markdown
-from bench.roofline import measure_ceiling, measure_gpu_ceiling
+from bench.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
 from bench.stopping import Limits
 from bench.suite import Phase, Plan, report_of, sweep
 from export import atomic
@@ -133,8 +133,10 @@ def save(report: Report, stem: Path) -> None:
 def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
     """Measure part after part until all are done or the time is over, saving after each row."""
     deadline = monotonic() + 60 * minutes
-    empty = report_of(plan_of(PARTS[0], limit), this_machine(), measure_ceiling(usable_cores()), ())
-    report = replace(empty, gpu_ceiling=measure_gpu_ceiling(), notes=(str(gpu), *notes))
+    ceilings, of_gpu = measure_ceilings(usable_cores()), measure_gpu_ceilings()
+    of_gpu_first = of_gpu[0] if of_gpu else NO_GPU
+    empty = report_of(plan_of(PARTS[0], limit), this_machine(), ceilings[0], (), of_gpu_first)
+    report = replace(empty, ceilings=ceilings + of_gpu, notes=(str(gpu), *notes))
     for number, part in enumerate(PARTS, 1):
         for step in results_of(part, limit):
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)

@@ -63,7 +63,7 @@ def told(ask: Callable[[], Value], empty: Value) -> Value:
 
 
 def _state(gpu: Gpu, nvml: Any, handle: Any) -> GpuState:
-    processes = told(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), [])
+    processes: list[Any] = told(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), [])
     return GpuState(
         name=gpu.name,
         compute_capability=gpu.compute_capability,

@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bench import parity
 from bench.backend import Backend, Case, Session, find
 from bench.measure import measure
+from bench.profiler import graph_layers, profile, untimed, with_times
 from bench.proof import NotAsAskedError, verdict
 from bench.records import (
     NOT_TAKEN,
     SCHEMA,
     Ceiling,
     Machine,
+    Measurement,
     Parity,
     Report,
     Result,
@@ -26,7 +27,6 @@ from bench.records import (
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
-from export.layers import count_layers
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
@@ -55,6 +55,7 @@ class Plan:
         threads: that a CPU runtime may use.
         recording: where the waveforms come from.
         limits: of each measurement.
+        layers: whether runtimes that can are asked for the time of each layer.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -69,6 +70,7 @@ class Plan:
     threads: int
     recording: Recording
     limits: Limits
+    layers: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= MOST_THREADS:
@@ -118,10 +120,11 @@ def sweep(plan: Plan, weights: Weights) -> Iterator[Phase | Result]:
                 plan.threads,
             )
             expected = parity.reference(trained, request, inputs)
-            flops = _flops(artifact.path, load)
-            case = Case(load, request, trained, artifact, inputs, flops)
+            case = Case(load, request, trained, artifact, inputs, flops=0)
+            layers = untimed(graph_layers(case))
+            case = replace(case, layers=layers, flops=sum(layer.flops for layer in layers))
             for name in plan.backends:
-                yield from _cell(name, case, expected, plan.limits)
+                yield from _cell(name, case, expected, plan)
 
 
 def report_of(
@@ -147,7 +150,7 @@ def report_of(
 
 
 def _cell(
-    name: str, case: Case, expected: parity.Reference, limits: Limits
+    name: str, case: Case, expected: parity.Reference, plan: Plan
 ) -> Iterator[Phase | Result]:
     try:
         backend, options = find(name)
@@ -160,7 +163,11 @@ def _cell(
         return
     yield Phase(f"{case.workload.variant} x {case.workload.batch} on {name}: prepare and measure")
     load = replace(case.workload, precision=parity.precision_of(options))
-    yield _run(name, backend, replace(case, workload=load, options=options), expected, limits)
+    case = replace(case, workload=load, options=options)
+    result = _run(name, backend, case, expected, plan.limits)
+    if plan.layers and isinstance(result.measurement, Measurement):
+        result = replace(result, layers=with_times(case.layers, profile(backend, case)))
+    yield result
 
 
 def _run(
@@ -212,6 +219,8 @@ def _judge(
         settings=settings,
         flops=case.flops,
         proof=claims,
+        layers=case.layers,
+        bytes_moved=sum(layer.bytes for layer in case.layers),
     )
     if wrong:
         return result
@@ -234,13 +243,8 @@ def _built(trained: "Trained", variant: Variant) -> "Trained":
     return trained
 
 
-def _flops(path: Path, load: Workload) -> int:
-    import onnx_ir as ir
-
-    layers = count_layers(ir.load(path), load.batch, load.samples)
-    return sum(layer.flops for layer in layers)
-
-
 def _skipped(name: str, case: Case, reason: str) -> Result:
     hole = Skipped(reason)
-    return Result(name, case.workload, hole, hole, hole, {}, case.flops)
+    moved = sum(layer.bytes for layer in case.layers)
+    result = Result(name, case.workload, hole, hole, hole, {}, case.flops)
+    return replace(result, layers=case.layers, bytes_moved=moved)

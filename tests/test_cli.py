@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, measure, roofline
+from bench import backend, bandwidth, measure, roofline
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
 from bench.parity import reference
@@ -49,6 +49,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(measure, "is_warm", lambda seconds: len(seconds) >= 3)
     monkeypatch.setattr(roofline, "SIZE", 64)
     monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    monkeypatch.setattr(bandwidth, "SECONDS", 0.0)
+    monkeypatch.setattr(bandwidth, "LEAST_BYTES", 2**20)
+    monkeypatch.setattr(bandwidth, "CACHES", 0)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

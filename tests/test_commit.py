@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bench import commit
 from bench.commit import commit_of
 
 
@@ -62,5 +61,5 @@ def test_a_git_that_hangs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("git", 10)
 
-    monkeypatch.setattr(commit.subprocess, "run", hang)
+    monkeypatch.setattr(subprocess, "run", hang)
     assert commit_of(file) == ""
