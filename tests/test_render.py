@@ -209,7 +209,7 @@ def test_the_context_says_all_of_a_machine() -> None:
         features=("avx2", "fma"),
         quota=1.5,
         governor="powersave",
-        commit="abc-dirty",
+        commit="0123456789abcdef-dirty",
         gpu=gpu,
     )
     ceilings = (
@@ -223,7 +223,7 @@ def test_the_context_says_all_of_a_machine() -> None:
         "NVIDIA H200 (9.0), driver 580.1, 1.0 of 128 GiB used, 1980 MHz, memory 3201 MHz, 122 W, "
         "41 °C, ECC on, MIG off, 2 other processes, slowed by software power cap, hardware slowdown"
     )
-    assert lines[2] == "python 3.11, commit abc-dirty"
+    assert lines[2] == "python 3.11, commit 0123456789ab-dirty"
     assert lines[3:6] == (
         "peak: 100 GFLOP/s, float32 product of 2048 x 2048 matrices on 1 threads; copy 11.0 GB/s",
         "peak: 200 GFLOP/s, bfloat16 product of 2048 x 2048 matrices on 1 threads; copy 11.0 GB/s",

@@ -13,9 +13,11 @@ from bench.measure import Clocks
 from bench.parity import reference
 from bench.proof import NotAsAskedError
 from bench.records import (
+    NOT_TAKEN,
     SCHEMA,
     Ceiling,
     Claim,
+    Layer,
     Machine,
     Measurement,
     Parity,
@@ -176,6 +178,43 @@ def test_the_row_says_what_was_run(bench: Bench) -> None:
     assert (load.outputs, load.pair, load.precision, load.threads) == ("all", False, "fp32", 1)
     assert (load.source, load.weights) == ("clip", "seed 0")
     assert 3e8 < result.flops < 4e8
+    assert result.flops == sum(layer.flops for layer in result.layers)
+    assert result.bytes_moved == sum(layer.bytes for layer in result.layers) > 33e6
+    assert {layer.seconds for layer in result.layers} == {NOT_TAKEN}
+
+
+def test_a_row_without_a_time_has_its_layers_too(bench: Bench) -> None:
+    (right, absent) = bench.results("right", "absent")
+    assert absent.layers == right.layers and absent.bytes_moved == right.bytes_moved
+
+
+def test_layers_are_timed_after_the_session_is_closed_and_only_of_what_has_a_speed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiled: list[str] = []
+
+    def profile(found: Backend, case: Case) -> tuple[Layer, ...]:
+        profiled.append(found.name)
+        assert all(session.log[-1] == "close" for session in bench.sessions)
+        assert case.options == ({"tf32": "on"} if found.name == "chosen" else {})
+        return tuple(replace(layer, seconds=0.5) for layer in case.layers)
+
+    monkeypatch.setattr(suite, "profile", profile)
+    names = ("right", "wrong", "fallen-back", "absent", "chosen:tf32=on")
+    plan = replace(PLAN, backends=names, layers=True)
+    rows = [step for step in sweep(plan, bench) if isinstance(step, Result)]
+    assert profiled == ["right", "chosen"]
+    assert {layer.seconds for layer in rows[0].layers} == {0.5}
+    assert {layer.seconds for layer in rows[1].layers} == {NOT_TAKEN}
+
+
+def test_a_runtime_that_cannot_time_layers_keeps_its_row_and_says_why(bench: Bench) -> None:
+    plan = replace(PLAN, layers=True)
+    (row,) = [step for step in sweep(plan, bench) if isinstance(step, Result)]
+    assert row.measurement == MEASURED
+    assert {layer.seconds for layer in row.layers} == {
+        Skipped("right has no profiler of its layers here")
+    }
 
 
 def test_the_backend_gets_what_the_row_says(bench: Bench) -> None:

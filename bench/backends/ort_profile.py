@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ def node_times(case: Case, asked: "Asked") -> tuple[LayerTime, ...]:
     return read(events)
 
 
-def read(events: list[Event]) -> tuple[LayerTime, ...]:
+def read(events: Sequence[Event]) -> tuple[LayerTime, ...]:
     """Median time of each node in a trace of warm-up passes and passes.
 
     Raises:
@@ -60,7 +60,7 @@ def read(events: list[Event]) -> tuple[LayerTime, ...]:
     return tuple(LayerTime(_names(name), kinds[name], seconds) for name, seconds in times.items())
 
 
-def _passes(events: list[Event]) -> Iterator[dict[str, tuple[str, float]]]:
+def _passes(events: Sequence[Event]) -> Iterator[dict[str, tuple[str, float]]]:
     """Kind and seconds of each node, pass by pass: a pass ends where a node is met again."""
     found: dict[str, tuple[str, float]] = {}
     for node, kernels in _nodes(events):
@@ -77,7 +77,7 @@ def _passes(events: list[Event]) -> Iterator[dict[str, tuple[str, float]]]:
         yield found
 
 
-def _nodes(events: list[Event]) -> Iterator[tuple[Event, list[Event]]]:
+def _nodes(events: Sequence[Event]) -> Iterator[tuple[Event, list[Event]]]:
     """Each node that ran, with the kernels that a GPU ran for it, which stand behind it."""
     node: Event | None = None
     kernels: list[Event] = []

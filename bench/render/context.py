@@ -50,7 +50,9 @@ def _gpu(machine: Machine) -> tuple[str, ...]:
 
 def _versions(machine: Machine) -> str:
     told = [f"{name} {version}" for name, version in sorted(machine.versions.items())]
-    return ", ".join([*told, f"commit {machine.commit}"] if machine.commit else told)
+    commit, dash, dirty = machine.commit.partition("-")
+    told += [f"commit {commit[:12]}{dash}{dirty}"] if commit else []
+    return ", ".join(told)
 
 
 def _ceilings(report: Report) -> tuple[Ceiling, ...]:
