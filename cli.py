@@ -249,6 +249,9 @@ def bench(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Time each layer too, where the runtime can.")
+    ] = False,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
@@ -276,6 +279,7 @@ def bench(
         limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
         rounds=rounds,
         timeout=timeout,
+        layers=layers,
     )
     atomic.check_writable(out)
     source = Source(checkpoint, seed)
@@ -343,7 +347,7 @@ def _measure(plan: "Plan", source: Source, out: Path, resume: bool) -> "Report":
     from bench.ledger import NAME, Ledger, alone_in
     from bench.machine import this_machine
     from bench.render.live import watch
-    from bench.roofline import measure_ceiling, measure_gpu_ceiling
+    from bench.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
     from bench.suite import report_of, sweep
 
     with alone_in(out):
@@ -353,12 +357,20 @@ def _measure(plan: "Plan", source: Source, out: Path, resume: bool) -> "Report":
         else:
             ledger.clear()
         machine = this_machine()
-        ceiling = measure_ceiling(plan.threads)
-        gpu_ceiling = measure_gpu_ceiling()
+        before = measure_ceilings(plan.threads)
+        of_gpu = measure_gpu_ceilings()
         watched = watch(sweep(plan, source, ledger), plan.cells)
         # a machine that was busy at the start would make every row look fast
-        ceiling = max(ceiling, measure_ceiling(plan.threads), key=lambda c: c.gflop_per_second)
-    return report_of(plan, machine, ceiling, watched.results, gpu_ceiling, watched.interrupted)
+        ceilings = tuple(map(highest, before, measure_ceilings(plan.threads)))
+    return report_of(
+        plan,
+        machine,
+        ceilings[0],
+        watched.results,
+        of_gpu[0] if of_gpu else NO_GPU,
+        watched.interrupted,
+        ceilings + of_gpu,
+    )
 
 
 def _save(report: "Report", folder: Path) -> None:

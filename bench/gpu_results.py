@@ -23,7 +23,7 @@ from bench.ledger import Ledger
 from bench.machine import this_machine, usable_cores
 from bench.records import SCHEMA, Report, Result, Skipped
 from bench.render import as_json, as_markdown
-from bench.roofline import measure_ceiling, measure_gpu_ceiling
+from bench.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
 from export import atomic
@@ -135,16 +135,18 @@ def save(report: Report, stem: Path) -> None:
 
 def empty_report(notes: tuple[str, ...]) -> Report:
     """This machine and its ceilings, without a row."""
+    ceilings, of_gpu = measure_ceilings(usable_cores()), measure_gpu_ceilings()
     return Report(
         schema=SCHEMA,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tool=f"hifi-export {VERSION}",
         machine=this_machine(),
-        ceiling=measure_ceiling(usable_cores()),
+        ceiling=ceilings[0],
         sample_rate=audio.clip().rate,
         notes=notes,
         results=(),
-        gpu_ceiling=measure_gpu_ceiling(),
+        gpu_ceiling=of_gpu[0] if of_gpu else NO_GPU,
+        ceilings=ceilings + of_gpu,
     )
 
 

@@ -22,6 +22,7 @@ class Job:
         checkpoint: of the weights, or None for seeded ones.
         seed: without a checkpoint.
         flops: of one call.
+        graph: its layers, not yet timed.
         limits: of the measurement.
         layers: whether the runtime's own profiler is asked too.
     """
@@ -34,6 +35,7 @@ class Job:
     checkpoint: Path | None
     seed: int
     flops: int
+    graph: tuple[Layer, ...]
     limits: Limits
     layers: bool = False
 
@@ -90,7 +92,8 @@ class Finished:
         repeated: seconds of calls on one input again and again.
         peak_memory_bytes: of the process.
         device_memory_bytes: of the process on a GPU.
-        layers: with the runtime's own times, if they were asked for.
+        joules_per_item: of a batch, from the GPU's counter.
+        layers: of the graph, with the runtime's own times if they were asked for.
     """
 
     parity: Parity
@@ -99,9 +102,10 @@ class Finished:
     end_to_end: tuple[float, ...]
     throughput: tuple[float, ...]
     repeated: tuple[float, ...]
-    peak_memory_bytes: int
+    peak_memory_bytes: int | Skipped
     device_memory_bytes: int | Skipped
-    layers: tuple[Layer, ...] = ()
+    joules_per_item: float | Skipped
+    layers: tuple[Layer, ...]
 
 
 @dataclass(frozen=True)

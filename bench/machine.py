@@ -5,6 +5,8 @@ import os
 import platform
 from pathlib import Path
 
+from bench.commit import commit_of
+from bench.gpu_state import gpu_state
 from bench.records import Machine
 
 LIBRARIES = (
@@ -31,9 +33,11 @@ FEATURES = (
     "amx_tile",
     "amx_int8",
     "amx_bf16",
+    "amx_fp16",
 )
 CPU_INFO = Path("/proc/cpuinfo")
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def usable_cores() -> int:
@@ -44,7 +48,8 @@ def usable_cores() -> int:
     physical = psutil.cpu_count(logical=False) or logical
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
     cores = min(physical, max(1, allowed * physical // logical))
-    return max(1, min(cores, _quota() or cores))
+    quota = cpu_quota()
+    return max(1, min(cores, int(quota))) if quota else cores
 
 
 def this_machine() -> Machine:
@@ -58,6 +63,11 @@ def this_machine() -> Machine:
         load=psutil.getloadavg()[0],
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions={"python": platform.python_version(), **_versions()},
+        features=cpu_features(),
+        quota=cpu_quota(),
+        governor=_governor(),
+        commit=commit_of(Path(__file__)),
+        gpu=gpu_state(),
     )
 
 
@@ -71,13 +81,20 @@ def cpu_features() -> tuple[str, ...]:
     return tuple(name for name in FEATURES if name in flags)
 
 
-def _quota() -> int | None:
-    """Whole cores of the control group's CPU time, or None where it is not limited."""
+def cpu_quota() -> float:
+    """Cores' worth of CPU time that the control group grants, 0 where it is not limited."""
     try:
         quota, period = CGROUP_QUOTA.read_text().split()[:2]
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else max(1, int(quota) // int(period))
+        return 0.0 if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _governor() -> str:
+    try:
+        return GOVERNOR.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _cpu_name() -> str:

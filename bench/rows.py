@@ -18,13 +18,13 @@ Rounds = list[tuple[float, ...]]
 def skipped(job: Job, reason: str) -> Result:
     """A cell that did not run."""
     hole = Skipped(reason)
-    return Result(job.backend, job.workload, hole, hole, hole, {}, job.flops)
+    result = Result(job.backend, job.workload, hole, hole, hole, {}, job.flops)
+    return replace(result, layers=job.graph, bytes_moved=_moved(job))
 
 
 def failed(job: Job, reply: Failed) -> Result:
     """A cell that ended early, with its last words."""
-    hole = Skipped(reply.reason)
-    return Result(job.backend, job.workload, hole, hole, hole, {}, job.flops, proof=reply.proof)
+    return replace(skipped(job, reply.reason), proof=reply.proof)
 
 
 def refused(job: Job, prepared: Prepared) -> Result | None:
@@ -76,6 +76,8 @@ def complete(
         checked=finished.checked,
         repeat_gain=call.median / float(np.median(finished.repeated)),
         layers=finished.layers,
+        bytes_moved=_moved(job),
+        joules_per_item=finished.joules_per_item,
         peak_memory_bytes=finished.peak_memory_bytes,
         device_memory_bytes=finished.device_memory_bytes,
     )
@@ -92,7 +94,13 @@ def _row(job: Job, prepared: Prepared, found: Parity, measured: Measurement | Sk
         flops=job.flops,
         proof=prepared.proof,
         cold_start=prepared.cold_start,
+        layers=job.graph,
+        bytes_moved=_moved(job),
     )
+
+
+def _moved(job: Job) -> int:
+    return sum(layer.bytes for layer in job.graph)
 
 
 def _workload(job: Job, prepared: Prepared) -> Workload:

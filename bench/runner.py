@@ -10,8 +10,9 @@ from bench import parity, pool
 from bench.backend import Case, Session, find
 from bench.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.measure import HostClock, Timer, no_collection, passes_ahead
+from bench.profiler import profile, with_times
 from bench.records import ColdStart, Layer, OutputParity, Parity, Skipped
-from bench.usage import peak_memory_bytes
+from bench.usage import device_memory_bytes, joules_per_item, peak_memory_bytes
 from export import artifact
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
@@ -108,7 +109,8 @@ class Runner:
             throughput=tuple(throughput),
             repeated=tuple(repeated),
             peak_memory_bytes=peak_memory_bytes(),
-            device_memory_bytes=self._device_memory(),
+            device_memory_bytes=device_memory_bytes(),
+            joules_per_item=self._energy(),
             layers=self._layers(),
         )
 
@@ -134,15 +136,21 @@ class Runner:
         self._checks.append(found)
         return found
 
-    def _device_memory(self) -> int | Skipped:
+    def _energy(self) -> float | Skipped:
         if self._session.stream is None:
-            return Skipped("runs on the host")
-        from bench.gpu import held_bytes
+            return Skipped("runs on the host, whose energy nothing counts")
+        load = self._job.workload
+        items = load.batch * (2 if load.pair else 1)
 
-        return held_bytes()
+        def call() -> None:
+            self._timer.again()
+
+        return joules_per_item(call, items)
 
     def _layers(self) -> tuple[Layer, ...]:
-        return ()
+        if not self._job.layers:
+            return self._job.graph
+        return with_times(self._job.graph, profile(self._backend, self._case))
 
 
 def worst_of(checks: list[Parity]) -> Parity:

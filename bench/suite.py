@@ -17,11 +17,11 @@ from bench.group import Phase, Step, measure_group
 from bench.job import Job
 from bench.lane import Apart, Lane, Open
 from bench.ledger import Ledger, key_of
+from bench.profiler import graph_layers, untimed
 from bench.records import NOT_TAKEN, SCHEMA, Ceiling, Machine, Report, Result, Skipped, Workload
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
-from export.flops import count_flops
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
@@ -186,7 +186,7 @@ def _jobs(
         network.weights.origin,
         plan.threads,
     )
-    flops = _flops(path, load)
+    graph = untimed(graph_layers(path, load))
     return [
         Job(
             name,
@@ -196,7 +196,8 @@ def _jobs(
             folder,
             network.weights.checkpoint,
             network.weights.seed,
-            flops,
+            sum(layer.flops for layer in graph),
+            graph,
             plan.limits,
             plan.layers,
         )
@@ -224,13 +225,6 @@ def _save_pool(
     pool.save(folder, inputs, parity.reference(network.trained, request, inputs[0]))
 
 
-def _flops(path: Path, load: Workload) -> int:
-    import onnx_ir as ir
-
-    layers = count_flops(ir.load(path), load.batch, load.samples)
-    return sum(layer.flops for layer in layers)
-
-
 def report_of(
     plan: Plan,
     machine: Machine,
@@ -238,6 +232,7 @@ def report_of(
     results: tuple[Result, ...],
     gpu_ceiling: Ceiling | Skipped = NOT_TAKEN,
     interrupted: bool = False,
+    ceilings: tuple[Ceiling, ...] = (),
 ) -> Report:
     """The record of a sweep, its rows in the order of the plan."""
     recording = plan.recording
@@ -253,4 +248,5 @@ def report_of(
         notes=tuple(filter(None, (recording.note, INTERRUPTED if interrupted else ""))),
         results=results,
         gpu_ceiling=gpu_ceiling,
+        ceilings=ceilings,
     )

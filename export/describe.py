@@ -187,10 +187,10 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
 
 
 def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:
-    from export.flops import count_flops
+    from export.layers import count_layers
 
     if manifest is None:
         return None
     batch, samples = manifest.batch or 1, manifest.samples or COUNTED_SAMPLES
-    total = sum(layer.flops for layer in count_flops(model, batch, samples))
+    total = sum(layer.flops for layer in count_layers(model, batch, samples))
     return total / (batch * samples * len(manifest.inputs))

@@ -41,9 +41,13 @@ def read_layers(library: Library, plan: bytes) -> dict[str, str] | str:
 
 def inspect_layers(library: Library, engine: Any) -> dict[str, str]:
     """Precision of each layer by name."""
+    return layer_precisions(inspect(library, engine))
+
+
+def inspect(library: Library, engine: Any) -> str:
+    """What the inspector tells of an engine, as JSON."""
     inspector = engine.create_engine_inspector()
-    information = inspector.get_engine_information(library.module.LayerInformationFormat.JSON)
-    return layer_precisions(information)
+    return str(inspector.get_engine_information(library.module.LayerInformationFormat.JSON))
 
 
 def _diagnosis(trt: Any, diagnostics: Any) -> str:

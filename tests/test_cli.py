@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, measure, roofline, suite
+from bench import backend, bandwidth, measure, roofline, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
 from bench.lane import Here
@@ -51,6 +51,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(measure, "is_warm", lambda seconds: len(seconds) >= 3)
     monkeypatch.setattr(roofline, "SIZE", 64)
     monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    monkeypatch.setattr(bandwidth, "SECONDS", 0.0)
+    monkeypatch.setattr(bandwidth, "LEAST_BYTES", 2**20)
+    monkeypatch.setattr(bandwidth, "CACHES", 0)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -224,6 +227,24 @@ def test_a_wav_of_another_rate_is_used_as_samples_and_says_so(folder: Path) -> N
     assert ran.code == 0
     assert "x.wav is at 16000 Hz" in ran.out and "not resampled" in " ".join(ran.out.split())
     assert report(folder / "reports")["sample_rate"] == 16000
+
+
+def test_layers_are_timed_where_the_runtime_can(folder: Path) -> None:
+    two = ("--backend", "torch", "--backend", "ort-cpu")
+    ran = bench(*two, *SMALL, "--layers")
+    assert ran.code == 0, ran
+    told = " ".join(ran.out.split())
+    assert "no times of its layers: torch has no profiler of its layers here" in told
+    assert "Layers of ort-cpu on mpd-11, 1 x 1024" in told
+    assert "Layers of torch" not in told
+    torch_row, ort_row = report(folder / "reports")["results"]
+    assert [each["name"] for each in torch_row["layers"]] == [
+        each["name"] for each in ort_row["layers"] if each["name"] != "other"
+    ]
+    assert all(isinstance(each["seconds"], float) for each in ort_row["layers"])
+    assert sum(each["flops"] for each in ort_row["layers"]) == ort_row["flops"]
+    ceilings = report(folder / "reports")["ceilings"]
+    assert ceilings[0]["precision"] == "fp32" and ceilings[0]["gb_per_second"] > 0
 
 
 # --help

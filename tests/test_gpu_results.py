@@ -59,8 +59,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
         yield fake_result("ort-trt", seconds=Skipped("no such library"))
 
     monkeypatch.setattr(gpu_results, "results_of", results_of)
-    monkeypatch.setattr(gpu_results, "measure_ceiling", lambda _: Ceiling(100.0, 64, 1))
-    monkeypatch.setattr(gpu_results, "measure_gpu_ceiling", lambda: Ceiling(50_000.0, 64, 0))
+    monkeypatch.setattr(gpu_results, "measure_ceilings", lambda _: (Ceiling(100.0, 64, 1),))
+    monkeypatch.setattr(gpu_results, "measure_gpu_ceilings", lambda: (Ceiling(50_000.0, 64, 0),))
     return done
 
 

@@ -12,6 +12,7 @@ from bench.job import Command, Failed, Finished, Job, Prepared, Reply, Sampled, 
 from bench.records import (
     Claim,
     ColdStart,
+    Layer,
     Measurement,
     OutputParity,
     Parity,
@@ -27,13 +28,15 @@ LIMITS = Limits(1.0, 3.0, 10.0)
 GPU = Claim("provider", "a GPU", "a GPU", holds=True)
 FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
 BAD = Parity(100.0, (OutputParity("score", 60.0, 1.0, 1.0, 1.0, 120.0, (1,)),))
+HOST = Skipped("runs on the host")
+LAYERS = (Layer("conv", "Conv", 4 * 10**9, 1000), Layer("pool", "AveragePool", 0, 500))
 PREPARED = Prepared(ColdStart(1.0, 2.0, 0.5), {"threads": "1"}, (GPU,), PARITY)
-FINISHED = Finished(PARITY, 10, (), (0.5,) * 8, (), (0.25,) * 8, 123, Skipped("host"))
+FINISHED = Finished(PARITY, 10, (), (0.5,) * 8, (), (0.25,) * 8, 123, HOST, HOST, LAYERS)
 
 
 def job(name: str) -> Job:
     request = ExportRequest(Variant("mpd", "11"))
-    return Job(name, WORKLOAD, request, Path("a"), Path("b"), None, 0, 4 * 10**9, LIMITS)
+    return Job(name, WORKLOAD, request, Path("a"), Path("b"), None, 0, 4 * 10**9, LAYERS, LIMITS)
 
 
 @dataclass
@@ -116,6 +119,7 @@ def test_a_cell_goes_all_the_way() -> None:
     assert row.measurement.converged and row.measurement.warm
     assert (row.cold_start, row.prepare_seconds) == (PREPARED.cold_start, 2.5)
     assert (row.checked, row.peak_memory_bytes, row.repeat_gain) == (10, 123, 2.0)
+    assert (row.layers, row.bytes_moved, row.flops) == (LAYERS, 1500, 4 * 10**9)
     assert isinstance(row.end_to_end, Measurement) and row.end_to_end.clock == "end-to-end"
     assert isinstance(row.device, Skipped) and isinstance(row.throughput, Skipped)
 

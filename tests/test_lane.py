@@ -33,7 +33,7 @@ def job(mpd_11: Trained, tmp_path_factory: pytest.TempPathFactory) -> Job:
     inputs = pool.draw(audio.clip(), REQUEST.inputs, 1, 1024)
     pool.save(folder, inputs, reference(mpd_11, REQUEST, inputs[0]))
     path = cached_export(REQUEST, "seed 0", lambda _: mpd_11).path
-    return Job("ort-cpu", LOAD, REQUEST, path, folder, None, 0, 1, LIMITS)
+    return Job("ort-cpu", LOAD, REQUEST, path, folder, None, 0, 1, (), LIMITS)
 
 
 def never() -> Trained:
@@ -52,6 +52,7 @@ def all_the_way(lane: Lane) -> None:
         finished = lane.ask(Command("finish"))
         assert isinstance(finished, Finished), finished
         assert finished.checked == 2 and finished.parity.passed
+        assert isinstance(finished.peak_memory_bytes, int)
         assert finished.peak_memory_bytes > 10**7
         assert finished.device == () and finished.throughput == ()
     finally:

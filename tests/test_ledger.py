@@ -15,7 +15,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
 REQUEST = ExportRequest(Variant("mpd", "11"))
-JOB = Job("ort-cpu", WORKLOAD, REQUEST, Path("a"), Path("b"), None, 0, 1, Limits())
+JOB = Job("ort-cpu", WORKLOAD, REQUEST, Path("a"), Path("b"), None, 0, 1, (), Limits())
 ROW = fake_result("ort-cpu")
 HOLE = fake_result("trt", seconds=Skipped("no\nGPU"))
 

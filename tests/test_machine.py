@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from bench import machine
-from bench.machine import this_machine, usable_cores
+from bench.machine import cpu_quota, this_machine, usable_cores
+from bench.records import Skipped
 
 
 def pretend(
@@ -71,6 +72,41 @@ def test_this_machine_is_described() -> None:
     assert found.cores == usable_cores() >= 1
     assert found.memory_bytes == psutil.virtual_memory().total
     assert found.load >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000", 0), ("200000 100000", 2), ("350000 100000", 3.5), ("", 0), ("1 0", 0)],
+)
+def test_the_quota_is_in_cores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, cores: float
+) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(f"{text}\n")
+    monkeypatch.setattr(machine, "CGROUP_QUOTA", file)
+    assert cpu_quota() == cores
+
+
+def test_the_record_has_all_that_changes_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    governor = tmp_path / "scaling_governor"
+    governor.write_text("performance\n")
+    quota = tmp_path / "cpu.max"
+    quota.write_text("150000 100000\n")
+    monkeypatch.setattr(machine, "GOVERNOR", governor)
+    monkeypatch.setattr(machine, "CGROUP_QUOTA", quota)
+    monkeypatch.setattr(machine, "commit_of", lambda file: f"of {file.name}")
+    monkeypatch.setattr(machine, "gpu_state", lambda: Skipped("no GPU"))
+    found = this_machine()
+    assert (found.governor, found.quota, found.commit) == ("performance", 1.5, "of machine.py")
+    assert found.features == machine.cpu_features()
+    assert found.gpu == Skipped("no GPU")
+
+
+def test_a_system_that_tells_no_governor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "none")
+    assert this_machine().governor == ""
 
 
 def test_versions_are_of_what_takes_part_and_is_installed() -> None:

@@ -10,7 +10,16 @@ import pytest
 from rich.console import Console
 
 from bench.group import Partial, Phase, Step
-from bench.records import Measurement, OutputParity, Parity, Report, Result, Skipped
+from bench.records import (
+    Ceiling,
+    GpuState,
+    Measurement,
+    OutputParity,
+    Parity,
+    Report,
+    Result,
+    Skipped,
+)
 from bench.render import as_json
 from bench.render.as_markdown import brief, markdown
 from bench.render.as_table import print_table
@@ -178,6 +187,48 @@ def test_the_context_says_machine_peak_and_notes() -> None:
     assert any("100 GFLOP/s" in line and "2048 x 2048" in line for line in lines)
     assert any("11025 samples at 22050 Hz from clip" in line for line in lines)
     assert lines[-1] == "x.wav is at 16000 Hz"
+
+
+def test_the_context_says_all_of_a_machine() -> None:
+    gpu = GpuState(
+        *("NVIDIA H200", "9.0", "580.1", "13.1"),
+        memory_bytes=2**37,
+        used_bytes=2**30,
+        sm_mhz=1980,
+        memory_mhz=3201,
+        throttle_reasons=("software power cap", "hardware slowdown"),
+        watts=121.5,
+        celsius=41,
+        ecc=True,
+        mig=False,
+        other_processes=2,
+    )
+    report = fake_report()
+    machine = replace(
+        report.machine,
+        features=("avx2", "fma"),
+        quota=1.5,
+        governor="powersave",
+        commit="0123456789abcdef-dirty",
+        gpu=gpu,
+    )
+    ceilings = (
+        Ceiling(100.0, 2048, 1, "fp32", 11.04),
+        Ceiling(200.0, 2048, 1, "bf16", 11.04),
+        Ceiling(50_000.0, 8192, 0, "tf32", 4000.0),
+    )
+    lines = context(replace(report, machine=machine, ceilings=ceilings))
+    assert lines[0].endswith("load 0.5, quota 1.5 cores, governor powersave, avx2 fma")
+    assert lines[1] == (
+        "NVIDIA H200 (9.0), driver 580.1, 1.0 of 128 GiB used, 1980 MHz, memory 3201 MHz, 122 W, "
+        "41 °C, ECC on, MIG off, 2 other processes, slowed by software power cap, hardware slowdown"
+    )
+    assert lines[2] == "python 3.11, commit 0123456789ab-dirty"
+    assert lines[3:6] == (
+        "peak: 100 GFLOP/s, float32 product of 2048 x 2048 matrices on 1 threads; copy 11.0 GB/s",
+        "peak: 200 GFLOP/s, bfloat16 product of 2048 x 2048 matrices on 1 threads; copy 11.0 GB/s",
+        "peak: 50000 GFLOP/s, TF32 product of 8192 x 8192 matrices on the GPU; copy 4000.0 GB/s",
+    )
 
 
 # The views

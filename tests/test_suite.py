@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import backend, suite
+from bench import backend, runner, suite
 from bench.backend import Backend, Case, Option, Session
 from bench.group import Phase, Step
 from bench.lane import Here
@@ -15,9 +15,11 @@ from bench.ledger import Ledger
 from bench.parity import reference
 from bench.proof import NotAsAskedError
 from bench.records import (
+    NOT_TAKEN,
     SCHEMA,
     Ceiling,
     Claim,
+    Layer,
     Machine,
     Measurement,
     Parity,
@@ -184,6 +186,42 @@ def test_the_row_says_what_was_run(bench: Bench) -> None:
     assert (load.outputs, load.pair, load.precision, load.threads) == ("all", False, "fp32", 1)
     assert (load.source, load.weights) == ("clip", "seed 0")
     assert 3e8 < result.flops < 4e8
+    assert result.flops == sum(layer.flops for layer in result.layers)
+    assert result.bytes_moved == sum(layer.bytes for layer in result.layers) > 33e6
+    assert {layer.seconds for layer in result.layers} == {NOT_TAKEN}
+
+
+def test_a_row_without_a_time_has_its_layers_too(bench: Bench) -> None:
+    (right, absent) = bench.results("right", "absent")
+    assert absent.layers == right.layers and absent.bytes_moved == right.bytes_moved
+
+
+def test_layers_are_asked_for_of_what_was_timed_and_of_nothing_else(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiled = []
+
+    def profile(found: Backend, case: Case) -> tuple[Layer, ...]:
+        profiled.append(found.name)
+        assert case.options == ({"tf32": "on"} if found.name == "chosen" else {})
+        return (Layer("conv", "Conv", 1, 1, seconds=0.5),)
+
+    monkeypatch.setattr(runner, "profile", profile)
+    names = ("right", "wrong", "fallen-back", "absent", "chosen:tf32=on")
+    plan = replace(PLAN, backends=names, layers=True)
+    rows = {step.backend: step for step in bench.steps(plan) if isinstance(step, Result)}
+    assert sorted(profiled) == ["chosen", "right"]
+    assert {layer.seconds for layer in rows["right"].layers} == {0.5}
+    assert {layer.seconds for layer in rows["wrong"].layers} == {NOT_TAKEN}
+
+
+def test_a_runtime_that_cannot_time_layers_keeps_its_row_and_says_why(bench: Bench) -> None:
+    plan = replace(PLAN, layers=True)
+    (row,) = [step for step in bench.steps(plan) if isinstance(step, Result)]
+    assert isinstance(row.measurement, Measurement)
+    assert {layer.seconds for layer in row.layers} == {
+        Skipped("right has no profiler of its layers here")
+    }
 
 
 def test_the_backend_gets_what_the_row_says(bench: Bench) -> None:

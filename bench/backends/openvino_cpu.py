@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backend import Case, Option, Session
+from bench.profiler import LayerTime
 from bench.proof import demand, equal
 from bench.records import Claim
 
@@ -38,20 +39,13 @@ class OpenVino:
         Raises:
             NotAsAskedError: a CPU without the precision would compute in another one.
         """
-        import openvino as ov
+        return OpenVinoSession(_compile(case), case)
 
-        core = ov.Core()
-        model = core.read_model(case.artifact.path)
-        model.reshape({name: list(array.shape) for name, array in case.inputs.items()})
-        hints = {
-            "INFERENCE_PRECISION_HINT": case.options["precision"],
-            "INFERENCE_NUM_THREADS": case.workload.threads,
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-        }
-        compiled = core.compile_model(model, DEVICE, hints)
-        demand(*claims(compiled, case.options["precision"]))
-        return OpenVinoSession(compiled, case)
+    def layers(self, case: Case) -> tuple[LayerTime, ...]:
+        """Time of each node, by the counters of a network compiled to count."""
+        from bench.backends.openvino_profile import node_times
+
+        return node_times(_compile(case, count=True), case)
 
 
 class OpenVinoSession:
@@ -121,6 +115,29 @@ class OpenVinoSession:
     def close(self) -> None:
         """Drop the request, the network and the buffers."""
         del self._request, self._compiled, self._inputs, self._outputs
+
+
+def _compile(case: Case, count: bool = False) -> "CompiledModel":
+    """The file for the shapes of the workload, counting times or not.
+
+    Raises:
+        NotAsAskedError: a CPU without the precision would compute in another one.
+    """
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(case.artifact.path)
+    model.reshape({name: list(array.shape) for name, array in case.inputs.items()})
+    hints = {
+        "INFERENCE_PRECISION_HINT": case.options["precision"],
+        "INFERENCE_NUM_THREADS": case.workload.threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "PERF_COUNT": count,
+    }
+    compiled = core.compile_model(model, DEVICE, hints)
+    demand(*claims(compiled, case.options["precision"]))
+    return compiled
 
 
 def claims(compiled: "CompiledModel", precision: str) -> tuple[Claim, ...]:

@@ -1,6 +1,7 @@
 """onnxruntime on the CPU."""
 
 from bench.backend import Case, Option, Session
+from bench.profiler import LayerTime
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -24,6 +25,13 @@ class OrtCpu:
 
         asked = Asked({PROVIDER: {}})
         return OrtSession(open_session(case, asked), asked, case)
+
+    def layers(self, case: Case) -> tuple[LayerTime, ...]:
+        """Time of each node, from a session that writes a trace."""
+        from bench.backends.ort_profile import node_times
+        from bench.backends.ort_session import Asked
+
+        return node_times(case, Asked({PROVIDER: {}}))
 
 
 BACKENDS = (OrtCpu(),)

@@ -2,10 +2,12 @@
 
 import io
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench import gpu
 from bench.backend import Case, Option, Session
+from bench.profiler import LayerTime
 from bench.records import Claim
 from hifigan_ref.errors import HifiError
 
@@ -45,6 +47,21 @@ class OrtCuda:
             providers = {PROVIDER: provider_options(case, stream), HOST: {}}
             return open_on(stream, providers, gpu.tf32_claim(case.options["tf32"]), case)
 
+    def layers(self, case: Case) -> tuple[LayerTime, ...]:
+        """Time of each node's kernels, from a session that writes a trace, without a CUDA graph.
+
+        Raises:
+            HifiError: this onnxruntime was built without CUPTI, as those on the registry are.
+        """
+        from bench.backends.ort_profile import node_times
+        from bench.backends.ort_session import Asked
+
+        case = replace(case, options={**case.options, "cuda_graph": "off"})
+        with gpu.freed_on_failure():
+            preload()
+            options = {PROVIDER: provider_options(case, None), HOST: {}}
+            return node_times(case, Asked(options, (gpu.tf32_claim(case.options["tf32"]),)))
+
 
 def why_no_provider(provider: str) -> str | None:
     """Why this onnxruntime has no such provider and what to install, or None."""
@@ -61,6 +78,14 @@ def why_no_provider(provider: str) -> str | None:
         f"onnxruntime {ort.__version__} has no {provider}: pip uninstall onnxruntime, then "
         "pip install onnxruntime-gpu"
     )
+
+
+def preload() -> None:
+    """Load the libraries of CUDA and cuDNN that Python packages brought."""
+    import onnxruntime as ort
+
+    with redirect_stdout(io.StringIO()):  # it prints what it does not find; the session tells
+        ort.preload_dlls()
 
 
 def own_stream() -> "torch.cuda.Stream | None":
@@ -97,12 +122,9 @@ def open_on(
         NotAsAskedError: onnxruntime fell back to another provider.
         HifiError: it did not, but PyTorch has no GPU to hold the inputs.
     """
-    import onnxruntime as ort
-
     from bench.backends.ort_session import Asked, OrtSession, open_session
 
-    with redirect_stdout(io.StringIO()):  # it prints what it does not find; the session tells
-        ort.preload_dlls()
+    preload()
     asked = Asked(providers, (tf32,))
     session = open_session(case, asked)
     if stream is None:

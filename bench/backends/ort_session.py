@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -61,8 +62,13 @@ class Asked:
         return {key: _switch(found.get(key, "not told")) for key in self.values()}
 
 
-def open_session(case: Case, asked: Asked) -> ort.InferenceSession:
+def open_session(case: Case, asked: Asked, profile: Path | None = None) -> ort.InferenceSession:
     """Load and optimise the file for the shapes of the workload.
+
+    Args:
+        case: what to run.
+        asked: on which providers.
+        profile: beginning of the name of the trace that it is to write.
 
     Raises:
         NotAsAskedError: onnxruntime fell back to another provider, as it does with a warning.
@@ -73,6 +79,9 @@ def open_session(case: Case, asked: Asked) -> ort.InferenceSession:
     options.add_free_dimension_override_by_name("batch", case.workload.batch)
     options.add_free_dimension_override_by_name("samples", case.workload.samples)
     remember(options, ort.InferenceSession)
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     providers = [(name, dict(values)) for name, values in asked.options.items()]
     # a provider that fails to start is an error, not another attempt with another provider
     session = ort.InferenceSession(case.artifact.path, options, providers, enable_fallback=0)

@@ -1,9 +1,14 @@
 """TensorRT and TensorRT for RTX: an engine of the exported file, built for the workload's shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bench.backend import Case, Option, Session
+from bench.profiler import LayerTime
 from export.trt_library import RuntimeChoice
+
+if TYPE_CHECKING:
+    from bench.backends.trt_session import TrtSession
 
 SWITCHES = ("off", "on")
 
@@ -36,6 +41,24 @@ class Trt:
         Raises:
             HifiError: it cannot be built, or not run on this GPU.
         """
+        return self._open(case)
+
+    def layers(self, case: Case) -> tuple[LayerTime, ...]:
+        """Time of each layer of the same engine, without a CUDA graph.
+
+        Raises:
+            HifiError: it cannot be built, or not run on this GPU.
+        """
+        from bench.backends.trt_profile import layer_times
+        from export.trt_library import find_library
+
+        session = self._open(replace(case, options={**case.options, "cuda_graph": "off"}))
+        try:
+            return layer_times(find_library(self.runtime), session)
+        finally:
+            session.close()
+
+    def _open(self, case: Case) -> "TrtSession":
         from bench import gpu
         from bench.backends.trt_session import TrtSession
         from export.engine_cache import cached_engine

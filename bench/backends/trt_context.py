@@ -33,6 +33,9 @@ class Context(Protocol):
     def enqueue(self, stream: torch.cuda.Stream) -> None:
         """One pass."""
 
+    def watch(self, profiler: Any) -> None:
+        """Have an ``IProfiler`` told the time of each layer of every later pass."""
+
     def settings(self) -> dict[str, str]:
         """As read back."""
 
@@ -102,6 +105,10 @@ class PlainContext:
         else:
             with torch.cuda.stream(stream):
                 self._graph.replay()
+
+    def watch(self, profiler: Any) -> None:
+        """Have an ``IProfiler`` told the time of each layer of every later pass."""
+        self._context.profiler = profiler
 
     def settings(self) -> dict[str, str]:
         """Whether a graph is replayed."""

@@ -16,7 +16,7 @@ from bench.proof import equal
 from bench.records import Claim
 from export.engine_file import EngineFile, why_not_here
 from export.engine_layers import UNTOLD
-from export.engine_runtime import deserialize, inspect_layers
+from export.engine_runtime import deserialize, inspect, inspect_layers
 from export.gpu import find_gpu
 from export.trt_library import Library
 from hifigan_ref.errors import HifiError
@@ -85,6 +85,14 @@ class TrtSession:
     def wait(self) -> None:
         """Return when the stream is empty."""
         self._stream.synchronize()
+
+    def watch(self, profiler: Any) -> None:
+        """Have an ``IProfiler`` told the time of each layer of every later pass."""
+        self._context.watch(profiler)
+
+    def information(self) -> str:
+        """What the engine says of its layers, as JSON."""
+        return inspect(self._library, self._engine)
 
     def outputs(self) -> dict[str, NDArray[np.floating]]:
         """What the last pass computed, by name, float32."""

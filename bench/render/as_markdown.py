@@ -2,12 +2,15 @@
 
 from bench.records import Report
 from bench.render.context import context
-from bench.render.tables import Table, latency, parity, samples, settings
+from bench.render.layer_tables import layers
+from bench.render.table import Table
+from bench.render.tables import latency, parity, samples, settings
 
 
 def markdown(report: Report) -> str:
     """The context, the latency tables, every statistic, the settings and every output's parity."""
-    tables = (*latency(report), samples(report), settings(report), *parity(report))
+    timed = (*latency(report), *layers(report), samples(report))
+    tables = (*timed, settings(report), *parity(report))
     heading = f"# hifi-bench, {report.created}"
     facts = "\n".join(f"- {line}" for line in context(report))
     return "\n\n".join([heading, facts, *map(_section, tables)]) + "\n"

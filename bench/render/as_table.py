@@ -10,15 +10,29 @@ from rich.text import Text
 
 from bench.records import Report
 from bench.render.context import context
-from bench.render.tables import Table, latency
+from bench.render.layer_tables import layers
+from bench.render.table import Table
+from bench.render.tables import latency
 
-LEFT_OUT_FIRST = ("prepare s", "x real time", "GFLOP/s", "torch dB", "% peak", "± %", "SNR dB")
+LEFT_OUT_FIRST = (
+    "GB/s",
+    "prepare s",
+    "% peak",
+    "x real time",
+    "GFLOP/s",
+    "torch dB",
+    "% bound",
+    "± %",
+    "SNR dB",
+    "kind",
+    "share %",
+)
 
 
 def print_table(report: Report, console: Console | None = None) -> None:
     """Print the latency tables and their context, on standard output unless told otherwise."""
     console = console or Console()
-    for table in latency(report):
+    for table in (*latency(report), *layers(report)):
         shown, left_out = _fitting(table, console)
         console.print(shown)
         if left_out:

@@ -1,9 +1,11 @@
 """A report as tables of text, shared by every view: latency, samples, parity, settings."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
+from bench.bound import bound_share, ceiling_of, gb_per_second
+from bench.profiler import why_untimed
 from bench.records import (
     NOT_TAKEN,
     Ceiling,
@@ -14,27 +16,14 @@ from bench.records import (
     Skipped,
     Workload,
 )
+from bench.render.table import EMPTY, Table, milliseconds, number, row_name, workload_name
 from bench.stopping import LEAST_SAMPLES
 
-EMPTY = "-"
+__all__ = ["Table", "latency", "parity", "samples", "settings"]
+
+ABOVE_PEAK = "above the peak: the machine was slower when that was measured"
+ABOVE_BOUND = "above the bound: caches held what it counts as moved, or the machine was slower then"
 TOO_FEW = "too few"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table whose first column names its rows; the others are numbers or settings.
-
-    Attributes:
-        title: above it.
-        header: one text per column.
-        rows: texts.
-        remarks: below it, a line each.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    remarks: tuple[str, ...] = ()
 
 
 def latency(report: Report) -> tuple[Table, ...]:
@@ -45,7 +34,7 @@ def latency(report: Report) -> tuple[Table, ...]:
 def samples(report: Report) -> Table:
     """Every statistic of every measurement by every clock, in milliseconds."""
     measured = [
-        (f"{_row_name(r)}, {m.clock}", m)
+        (f"{row_name(r)}, {m.clock}", m)
         for r in report.results
         for m in (r.measurement, r.device, r.end_to_end)
         if isinstance(m, Measurement)
@@ -58,7 +47,7 @@ def samples(report: Report) -> Table:
 
 def parity(report: Report) -> tuple[Table, ...]:
     """One table for each result: a row for each output."""
-    compared = [(_row_name(r), r.parity) for r in report.results]
+    compared = [(row_name(r), r.parity) for r in report.results]
     return tuple(_parity(name, p) for name, p in compared if isinstance(p, Parity))
 
 
@@ -80,27 +69,32 @@ def _by_workload(report: Report) -> Iterable[tuple[Workload, list[Result]]]:
 
 def _latency(load: Workload, results: list[Result], report: Report) -> Table:
     on_gpu = any(isinstance(result.device, Measurement) for result in results)
+    counted = any(result.bytes_moved for result in results)  # not in an older report
     header = (
         "backend",
         "median ms",
         "± %",
         *(("device ms", "end-to-end ms") if on_gpu else ()),
         "GFLOP/s",
+        *(("GB/s",) if counted else ()),
         "% peak",
+        *(("% bound",) if counted else ()),
         "x real time",
         "SNR dB",
         "torch dB",
         "prepare s",
     )
     remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r, report))]
-    title = f"{_workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
-    return Table(title, header, tuple(_row(r, report, on_gpu) for r in results), tuple(remarks))
+    title = f"{workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
+    return Table(
+        title, header, tuple(_row(r, report, on_gpu, counted) for r in results), tuple(remarks)
+    )
 
 
-def _row(result: Result, report: Report, on_gpu: bool) -> tuple[str, ...]:
+def _row(result: Result, report: Report, on_gpu: bool, counted: bool) -> tuple[str, ...]:
     measurement = result.measurement
     speed = result.gflop_per_second
-    ceiling = report.ceiling_of(result)
+    ceiling = ceiling_of(report, result)
     share: float | Skipped = NOT_TAKEN
     if isinstance(speed, float) and isinstance(ceiling, Ceiling):
         share = 100 * speed / ceiling.gflop_per_second
@@ -114,32 +108,34 @@ def _row(result: Result, report: Report, on_gpu: bool) -> tuple[str, ...]:
         middle = measurement.median
         half = max(high - middle, middle - low) / middle
         enough = measurement.count >= LEAST_SAMPLES
-        times = (_milliseconds(middle), f"{100 * half:.1f}" if enough else EMPTY)
+        times = (milliseconds(middle), f"{100 * half:.1f}" if enough else EMPTY)
     return (
         result.backend,
         *times,
         *((_median(result.device), _median(result.end_to_end)) if on_gpu else ()),
-        _number(speed, ".1f"),
-        _number(share, ".0f"),
-        _number(result.audio_seconds_per_second(report.sample_rate), ".1f"),
+        number(speed, ".1f"),
+        *((number(gb_per_second(result), ".1f"),) if counted else ()),
+        number(share, ".0f"),
+        *((number(bound_share(report, result), ".0f"),) if counted else ()),
+        number(result.audio_seconds_per_second(report.sample_rate), ".1f"),
         *errors,
-        _number(result.prepare_seconds, ".1f"),
+        number(result.prepare_seconds, ".1f"),
     )
 
 
 def _median(measurement: Measurement | Skipped) -> str:
-    return EMPTY if isinstance(measurement, Skipped) else _milliseconds(measurement.median)
+    return EMPTY if isinstance(measurement, Skipped) else milliseconds(measurement.median)
 
 
 def _statistics(measurement: Measurement) -> tuple[str, ...]:
     percentiles = [measurement.percentile(percent) for percent in (90, 95, 99)]
     return (
         str(measurement.count),
-        _milliseconds(measurement.minimum),
-        _milliseconds(measurement.median),
-        _milliseconds(measurement.mad),
-        *(TOO_FEW if isinstance(p, Skipped) else _milliseconds(p) for p in percentiles),
-        _milliseconds(measurement.maximum),
+        milliseconds(measurement.minimum),
+        milliseconds(measurement.median),
+        milliseconds(measurement.mad),
+        *(TOO_FEW if isinstance(p, Skipped) else milliseconds(p) for p in percentiles),
+        milliseconds(measurement.maximum),
         f"{100 * measurement.variation:.1f}",
         str(measurement.warmup_calls),
         f"{measurement.warmup_seconds:.1f}",
@@ -169,26 +165,12 @@ def _remark(result: Result, report: Report) -> str:
         return result.measurement.reason
     states = list(result.measurement.states)
     speed = result.gflop_per_second
-    ceiling = report.ceiling_of(result)
-    if not isinstance(speed, float) or isinstance(ceiling, Skipped):
-        return ", ".join(states)
-    if speed > ceiling.gflop_per_second:
-        states.append("above the peak: the machine was slower when that was measured")
-    return ", ".join(states)
-
-
-def _row_name(result: Result) -> str:
-    return f"{result.backend} on {_workload_name(result.workload)}"
-
-
-def _workload_name(load: Workload) -> str:
-    pair = " real and generated" if load.pair else ""
-    return f"{load.variant}, {load.batch} x {load.samples}{pair}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.2f}"
-
-
-def _number(value: float | Skipped, form: str) -> str:
-    return EMPTY if isinstance(value, Skipped) else format(value, form)
+    ceiling = ceiling_of(report, result)
+    share = bound_share(report, result)
+    if isinstance(speed, float) and isinstance(ceiling, Ceiling):
+        if speed > ceiling.gflop_per_second:
+            states.append(ABOVE_PEAK)
+        elif isinstance(share, float) and share > 100:
+            states.append(ABOVE_BOUND)
+    untimed = why_untimed(result)
+    return ", ".join([*states, f"no times of its layers: {untimed}"] if untimed else states)
