@@ -174,7 +174,7 @@ def test_timed_passes_are_checked_passes(bench: Bench) -> None:
     (result,) = bench.results("right")
     log = bench.sessions[0].log
     checks = [i for i, name in enumerate(log) if name == "poison"]
-    assert len(checks) == result.checked == 2 * PLAN.rounds
+    assert len(checks) == result.checked >= 2 * PLAN.rounds
     for check in checks:
         assert log[check : check + 5] == ["poison", "wait", "run", "wait", "outputs"]
 
