@@ -39,6 +39,12 @@ def test_the_warm_up_is_left_out() -> None:
     assert (convolution.seconds, activation.seconds) == pytest.approx((100e-6, 20e-6))
 
 
+def test_no_pass_of_the_warm_up_moves_the_median() -> None:
+    lengths = [*[10**6] * WARM_PASSES, *range(PASSES)]
+    (found,) = read([node("Conv.a", length, 1) for length in lengths])
+    assert found.seconds == pytest.approx((PASSES - 1) / 2 * 1e-6)
+
+
 def test_one_slow_pass_changes_nothing() -> None:
     trace = [*repeated(node("Conv.a", 100, 1))[:-2], node("Conv.a", 10**6, 1)]
     assert read(trace)[0].seconds == pytest.approx(100e-6)
