@@ -14,6 +14,7 @@ from bench.records import (
     Skipped,
     Workload,
 )
+from bench.render.names import workload_name
 from bench.stopping import LEAST_SAMPLES
 
 EMPTY = "-"
@@ -93,7 +94,7 @@ def _latency(load: Workload, results: list[Result], report: Report) -> Table:
         "prepare s",
     )
     remarks = [f"{r.backend}: {remark}" for r in results if (remark := _remark(r, report))]
-    title = f"{_workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
+    title = f"{workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
     return Table(title, header, tuple(_row(r, report, on_gpu) for r in results), tuple(remarks))
 
 
@@ -178,12 +179,7 @@ def _remark(result: Result, report: Report) -> str:
 
 
 def _row_name(result: Result) -> str:
-    return f"{result.backend} on {_workload_name(result.workload)}"
-
-
-def _workload_name(load: Workload) -> str:
-    pair = " real and generated" if load.pair else ""
-    return f"{load.variant}, {load.batch} x {load.samples}{pair}"
+    return f"{result.backend} on {workload_name(result.workload)}"
 
 
 def _milliseconds(seconds: float) -> str:
