@@ -32,6 +32,11 @@ class Limits:
     least: float = 3.0
     most: float = 10.0
 
+    @classmethod
+    def up_to(cls, most: float) -> "Limits":
+        """The defaults, none above ``most``."""
+        return cls(min(cls.warmup, most), min(cls.least, most), most)
+
 
 def is_warm(seconds: Sequence[float]) -> bool:
     """At least 10 calls and 1 s, and the medians of the last three windows within 2 %.
