@@ -1,21 +1,22 @@
 """The command lines ``hifi-export`` and ``hifi-bench``: parse, one call, render, exit code.
 
 Exit codes: 0 fine; 1 an error that the message explains; 2 wrong usage; 3 a row failed parity or
-ran something else than asked; 5 nothing could be measured.
+ran something else than asked; 4 compare found a regression; 5 nothing could be measured.
 """
 
 import errno
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from bench import options as opts
 from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from bench.suite import Plan
 
 WRONG_ROW = 3
+REGRESSION = 4
 NOTHING_MEASURED = 5
+INTERRUPTED = 130  # as a shell tells it
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 export_app = typer.Typer(
@@ -48,9 +51,7 @@ bench_app = typer.Typer(
 
 
 @export_app.callback()
-def export_root(
-    version: opt.Version = False,
-) -> None:
+def export_root(version: opt.Version = False) -> None:
     """Options of the program as a whole."""
     del version
 
@@ -67,9 +68,7 @@ def export_onnx(
     samples: opt.Samples = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
-    out: Annotated[
-        Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")
-    ] = Path("artifacts"),
+    out: opt.OnnxOut = Path("artifacts"),
     as_json: opt.JsonOption = False,
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
@@ -78,7 +77,7 @@ def export_onnx(
     from export.request import ExportRequest
     from hifigan_ref.variant import all_variants
 
-    variants = _select(period, scale, model) or list(all_variants())
+    variants = opt.select(period, scale, model) or list(all_variants())
     if out.suffix == ".onnx" and len(variants) > 1:
         raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
     requests = [
@@ -100,9 +99,7 @@ def export_onnx(
 
 @export_app.command("trt")
 def export_trt(
-    file: Annotated[
-        Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
-    ] = None,
+    file: opt.OnnxFile = None,
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
@@ -127,7 +124,7 @@ def export_trt(
     version_compatible: opt.VersionCompatible = False,
     hardware_compatible: opt.HardwareCompatible = False,
     timing_cache: opt.TimingCache = None,
-    out: Annotated[Path, typer.Option("--out", help="A folder.")] = Path("artifacts"),
+    out: opt.EngineOut = Path("artifacts"),
     as_json: opt.JsonOption = False,
 ) -> None:
     """Build TensorRT engines: of all ten graphs, of those that are named, or of a file."""
@@ -139,7 +136,7 @@ def export_trt(
     from export.trt_library import find_library
     from hifigan_ref.variant import all_variants
 
-    variants = _select(period, scale, model)
+    variants = opt.select(period, scale, model)
     if file is not None and variants:
         raise HifiError(f"{file} and a selection of networks: give one of the two")
     library = find_library(runtime.value)
@@ -199,10 +196,7 @@ def cache_clear() -> None:
 
 
 @export_app.command("inspect")
-def inspect(
-    file: Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")],
-    as_json: opt.JsonOption = False,
-) -> None:
+def inspect(file: opt.AnyFile, as_json: opt.JsonOption = False) -> None:
     """Say what an ONNX file or a checkpoint holds."""
     from export.as_text import lines
     from export.describe import OnnxDescription, describe
@@ -217,41 +211,24 @@ def inspect(
 def bench(
     context: typer.Context,
     version: opt.Version = False,
-    backend: Annotated[
-        list[str] | None,
-        typer.Option("--backend", help="Repeatable; default: every one that can run here."),
-    ] = None,
-    batch: Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")] = None,
+    backend: opts.BackendOption = None,
+    batch: opts.Batches = None,
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
-    samples: Annotated[int, typer.Option("--samples", help="T.")] = 8192,
+    samples: opts.Samples = 8192,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
-    threads: Annotated[
-        int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
-    ] = None,
-    wav: Annotated[
-        Path | None, typer.Option("--wav", help="Mono audio; default: a shipped clip.")
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("reports"),
-    limit: Annotated[
-        float, typer.Option("--limit", help="Seconds of sampling per row, at most.")
-    ] = 10.0,
-    rounds: Annotated[
-        int, typer.Option("--rounds", help="In which backends take turns, in random order.")
-    ] = 5,
-    timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
-    ] = 600.0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
-    ] = False,
-    layers: Annotated[
-        bool, typer.Option("--layers", help="Time each layer too, where the runtime can.")
-    ] = False,
+    threads: opts.Threads = None,
+    wav: opts.Wav = None,
+    out: opts.Out = Path("reports"),
+    limit: opts.Limit = 10.0,
+    rounds: opts.Rounds = 5,
+    timeout: opts.Timeout = 600.0,
+    layers: opts.Layers = False,
+    resume: opts.Resume = False,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
@@ -261,7 +238,6 @@ def bench(
     from bench.machine import usable_cores
     from bench.stopping import Limits
     from bench.suite import Plan
-    from export import atomic
     from hifigan_ref import audio
 
     if not 0 < limit < inf:
@@ -269,25 +245,61 @@ def bench(
     runnable = [name for name, each in backends().items() if each.missing() is None]
     plan = Plan(
         backends=tuple(dict.fromkeys(backend or runnable)),
-        variants=tuple(_select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
+        variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
         batches=tuple(dict.fromkeys(batch or (1,))),
         samples=samples,
         outputs=outputs.value,
         pair=pair,
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.clip(),
-        limits=Limits(min(Limits.warmup, limit), min(Limits.least, limit), limit),
+        limits=Limits.up_to(limit),
         rounds=rounds,
         timeout=timeout,
         layers=layers,
     )
-    atomic.check_writable(out)
-    source = Source(checkpoint, seed)
-    source.check(plan.variants)
-    report = _measure(plan, source, out, resume)
-    _save(report, out)
-    _show(report, out)
-    raise typer.Exit(_exit_code(report.results))
+    run_plans([plan], [Source(checkpoint, seed)], out, resume)
+
+
+@bench_app.command("sweep")
+def run_sweep(
+    file: opts.SweepFile,
+    dry_run: opts.DryRun = False,
+    resume: opts.Resume = False,
+    out: opts.Out = Path("reports"),
+) -> None:
+    """Measure the matrix of a file into one report."""
+    from bench import sweep_file
+    from bench.render import as_cells
+
+    parts = sweep_file.read(file)
+    if dry_run:
+        typer.echo("\n".join(as_cells.lines(parts)))
+        return
+    sources: dict[Source, Source] = {}
+    weights = [sources.setdefault(each, each) for each in (part.source for part in parts)]
+    run_plans([part.plan() for part in parts], weights, out, resume)
+
+
+@bench_app.command("compare")
+def compare_reports(
+    before: opts.Before,
+    after: opts.After,
+    threshold: opts.Threshold = 2.0,
+    across_machines: opts.AcrossMachines = False,
+    as_json: opt.JsonOption = False,
+) -> None:
+    """Say of each cell whether B is faster or slower than A; exit code 4 if any is slower."""
+    from bench.compare import compare
+    from bench.render import as_comparison
+    from bench.render import as_json as reports
+
+    old, new = (reports.load(reports.file_of(each)) for each in (before, after))
+    found = compare(old, new, threshold / 100, across_machines)
+    if as_json:
+        typer.echo(as_comparison.dump(found).decode())
+    else:
+        as_comparison.print_comparison(found)
+    raise typer.Exit(REGRESSION if found.regressions else 0)
 
 
 @bench_app.command("list")
@@ -318,72 +330,32 @@ def doctor(as_json: opt.JsonOption = False) -> None:
 
 
 @bench_app.command("report")
-def report(
-    folder: Annotated[Path, typer.Argument(help="The --out folder of an earlier run.")],
-) -> None:
+def report(folder: opts.Earlier) -> None:
     """Render an earlier report again and print its table."""
     from bench.render import as_json
 
     folder = folder.parent if folder.name == "report.json" else folder
-    earlier = as_json.load(folder / "report.json")
-    _save(earlier, folder)
-    _show(earlier, folder)
+    _save(as_json.load(folder / "report.json"), folder)
 
 
-def _select(
-    periods: list[int] | None, scales: list[int] | None, model: opt.Model | None
-) -> list[Variant]:
-    chosen = [Variant("mpd", str(period)) for period in periods or ()]
-    chosen += [Variant("msd", str(scale)) for scale in scales or ()]
-    if model is not None:
-        chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, opt.Model.all)]
-    unique = list(dict.fromkeys(chosen))
-    for variant in unique:
-        variant.members()  # an unknown one is refused before any work
-    return unique
+def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, resume: bool) -> None:
+    """Measure every cell of every plan into one report; each plan has weights of its own."""
+    from bench.run import run
+    from export import atomic
 
-
-def _measure(plan: "Plan", source: Source, out: Path, resume: bool) -> "Report":
-    from bench.ledger import NAME, Ledger, alone_in
-    from bench.machine import this_machine
-    from bench.render.live import watch
-    from bench.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
-    from bench.suite import report_of, sweep
-
-    with alone_in(out):
-        ledger = Ledger(out / NAME)
-        if resume:
-            typer.echo(f"{ledger.resume()} rows were finished before", err=True)
-        else:
-            ledger.clear()
-        machine = this_machine()
-        before = measure_ceilings(plan.threads)
-        of_gpu = measure_gpu_ceilings()
-        watched = watch(sweep(plan, source, ledger), plan.cells)
-        # a machine that was busy at the start would make every row look fast
-        ceilings = tuple(map(highest, before, measure_ceilings(plan.threads)))
-    return report_of(
-        plan,
-        machine,
-        ceilings[0],
-        watched.results,
-        of_gpu[0] if of_gpu else NO_GPU,
-        watched.interrupted,
-        ceilings + of_gpu,
-    )
+    atomic.check_writable(out)
+    for plan, source in zip(plans, weights, strict=True):
+        source.check(plan.variants)
+    finished = run(plans, weights, out, resume)
+    _save(finished.report, out)
+    raise typer.Exit(INTERRUPTED if finished.interrupted else _exit_code(finished.report.results))
 
 
 def _save(report: "Report", folder: Path) -> None:
-    from bench.render import as_json, as_markdown
-    from export import atomic
-
-    views = {"report.json": as_json.dump(report), "report.md": as_markdown.dump(report)}
-    atomic.write_all({folder / name: content for name, content in views.items()})
-
-
-def _show(report: "Report", folder: Path) -> None:
+    from bench.render import files
     from bench.render.as_table import print_table
 
+    files.write(report, folder)
     print_table(report)
     typer.echo(f"report: {folder / 'report.md'} and {folder / 'report.json'}")
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records import Claim, Workload
-from export.artifact import Artifact
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
+    from export.artifact import Artifact
     from hifigan_ref.trained import Trained
 
 NOT_LOOKED_INTO = ("_session", "_context")
@@ -53,7 +53,7 @@ class Case:
     workload: Workload
     request: ExportRequest
     build: Callable[[], "Trained"]
-    artifact: Artifact
+    artifact: "Artifact"
     inputs: Mapping[str, NDArray[np.float32]]
     flops: int
     options: Mapping[str, str] = field(default_factory=dict)

@@ -12,12 +12,12 @@ from bench.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.measure import HostClock, Timer, no_collection, passes_ahead
 from bench.profiler import profile, with_times
 from bench.records import ColdStart, Layer, OutputParity, Parity, Skipped
+from bench.stopping import BESIDE
 from bench.usage import device_memory_bytes, joules_per_item, peak_memory_bytes
 from export import artifact
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 
-BESIDE = 3  # every clock but the call clock gets this fraction of the time
 CHECKED_TURN = 0  # the input whose reference is known
 
 

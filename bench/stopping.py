@@ -15,6 +15,7 @@ CONFIDENCE = 0.95
 HALF_WIDTH = 0.01
 RESAMPLES = 1000
 LEAST_SAMPLES = 6
+BESIDE = 3  # every clock but the call clock gets this fraction of the time
 BATCH_VALUES = 1_000_000  # that are resampled at once, which bounds the memory
 
 
@@ -31,6 +32,11 @@ class Limits:
     warmup: float = 10.0
     least: float = 3.0
     most: float = 10.0
+
+    @classmethod
+    def up_to(cls, most: float) -> "Limits":
+        """The defaults, none above ``most``."""
+        return cls(min(cls.warmup, most), min(cls.least, most), most)
 
 
 def is_warm(seconds: Sequence[float]) -> bool:

@@ -3,9 +3,8 @@
 import itertools
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -18,7 +17,7 @@ from bench.job import Job
 from bench.lane import Apart, Lane, Open
 from bench.ledger import Ledger, key_of
 from bench.profiler import graph_layers, untimed
-from bench.records import NOT_TAKEN, SCHEMA, Ceiling, Machine, Report, Result, Skipped, Workload
+from bench.records import Result, Workload
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
@@ -27,7 +26,6 @@ from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
-from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 MOST_THREADS = 1024
 MOST_ROUNDS = 100
 SHUFFLE_SEED = 0
-INTERRUPTED = "interrupted: rows are missing or unfinished; --resume goes on"
 
 
 @dataclass(frozen=True)
@@ -225,28 +222,7 @@ def _save_pool(
     pool.save(folder, inputs, parity.reference(network.trained, request, inputs[0]))
 
 
-def report_of(
-    plan: Plan,
-    machine: Machine,
-    ceiling: Ceiling,
-    results: tuple[Result, ...],
-    gpu_ceiling: Ceiling | Skipped = NOT_TAKEN,
-    interrupted: bool = False,
-    ceilings: tuple[Ceiling, ...] = (),
-) -> Report:
-    """The record of a sweep, its rows in the order of the plan."""
-    recording = plan.recording
+def in_order(plan: Plan, results: Sequence[Result]) -> list[Result]:
+    """Rows as the plan names them, whenever they came."""
     order = {key: place for place, key in enumerate(plan.keys)}
-    results = tuple(sorted(results, key=lambda r: order.get(_key_of(r), len(order))))
-    return Report(
-        schema=SCHEMA,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        tool=f"hifi-export {VERSION}",
-        machine=machine,
-        ceiling=ceiling,
-        sample_rate=recording.rate,
-        notes=tuple(filter(None, (recording.note, INTERRUPTED if interrupted else ""))),
-        results=results,
-        gpu_ceiling=gpu_ceiling,
-        ceilings=ceilings,
-    )
+    return sorted(results, key=lambda r: order.get(_key_of(r), len(order)))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 
@@ -39,6 +40,20 @@ def show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def select(
+    periods: list[int] | None, scales: list[int] | None, model: Model | None
+) -> list[Variant]:
+    """What was named, each once. Raises HifiError for what does not exist."""
+    chosen = [Variant("mpd", str(period)) for period in periods or ()]
+    chosen += [Variant("msd", str(scale)) for scale in scales or ()]
+    if model is not None:
+        chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, Model.all)]
+    unique = list(dict.fromkeys(chosen))
+    for variant in unique:
+        variant.members()  # an unknown one is refused before any work
+    return unique
+
+
 Version = Annotated[
     bool,
     typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
@@ -64,6 +79,14 @@ Batch = Annotated[int | None, typer.Option("--batch", help="Fix N.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Fix T.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
+
+# what is written and read
+OnnxOut = Annotated[Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")]
+EngineOut = Annotated[Path, typer.Option("--out", help="A folder.")]
+OnnxFile = Annotated[
+    Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
+]
+AnyFile = Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")]
 
 # of an engine
 RuntimeOption = Annotated[

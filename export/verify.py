@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export import memory
-from export.interface import Interface
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
     import onnxruntime as ort
+
+    from export.interface import Interface
 
 LENGTHS = (2310, 2311)  # 2 * 3 * 5 * 7 * 11 divides by every period; one more leaves 1 over
 BATCH = 2
@@ -67,7 +68,7 @@ def example_inputs(
 
 
 def run_torch(
-    function: Interface, inputs: Mapping[str, NDArray[np.floating]]
+    function: "Interface", inputs: Mapping[str, NDArray[np.floating]]
 ) -> dict[str, NDArray[np.floating]]:
     """Outputs of PyTorch in the precision of the inputs."""
     import torch
@@ -77,7 +78,7 @@ def run_torch(
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def verify(content: bytes, request: ExportRequest, function: Interface) -> Verification:
+def verify(content: bytes, request: ExportRequest, function: "Interface") -> Verification:
     """Check the bytes of a file before they are written.
 
     The network as trained is what counts, so that a mistake in folding is seen too.

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -23,13 +24,15 @@ from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
 from bench.lane import Here
 from bench.parity import reference
-from bench.testing import FakeBackend, FakeSession, Ran, run_main
+from bench.render import as_json
+from bench.testing import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
 from hifigan_ref.trained import Trained
 from hifigan_ref.version import VERSION
 
 ROOT = Path(cli.__file__).parent
 HEAVY = ("torch", "onnx", "onnx_ir", "onnxruntime", "onnxscript", "numpy", "scipy", "soundfile")
 HELP_SECONDS = 0.5
+DRY_RUN_SECONDS = 1.0  # a third of it where nothing else runs; PyTorch alone takes twice as long
 SMALL = ("--period", "11", "--samples", "1024", "--limit", "0.2", "--threads", "1")
 
 export = partial(run_main, cli.export_main)
@@ -247,6 +250,76 @@ def test_layers_are_timed_where_the_runtime_can(folder: Path) -> None:
     assert ceilings[0]["precision"] == "fp32" and ceilings[0]["gb_per_second"] > 0
 
 
+def saved(folder: Path, seconds: float, **machine: str) -> Path:
+    """A folder with a report of one row."""
+    found = fake_report(fake_result("ort-cpu", (seconds,) * 6))
+    found = replace(found, machine=replace(found.machine, **machine))  # type: ignore[arg-type]
+    folder.mkdir()
+    (folder / "report.json").write_bytes(as_json.dump(found))
+    return folder
+
+
+def test_compare_tells_a_regression_by_exit_code_4(folder: Path) -> None:
+    before, after = saved(folder / "a", 0.5), saved(folder / "b", 0.55)
+    ran = bench("compare", before, after / "report.json")
+    assert ran.code == cli.REGRESSION == 4
+    assert "SLOWER" in ran.out and ran.out.splitlines()[-1].startswith("1 regression ")
+    assert bench("compare", before, after, "--threshold", 15).code == 0
+    told = bench("compare", after, before, "--json")
+    assert (told.code, told.err) == (0, "")
+    assert json.loads(told.out)["cells"][0]["verdict"] == "FASTER"
+
+
+def test_compare_refuses_another_machine_and_what_is_no_report(folder: Path) -> None:
+    before, after = saved(folder / "a", 0.5), saved(folder / "b", 0.5, cpu="another")
+    ran = bench("compare", before, after)
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+    assert "cpu: A CPU in A, another in B" in ran.err and "--across-machines" in ran.err
+    assert bench("compare", before, after, "--across-machines").code == 0
+    missing = bench("compare", before, "c")
+    assert (missing.code, missing.out, len(missing.err.splitlines())) == (1, "", 1)
+    assert "c/report.json" in missing.err
+
+
+def test_sweep_measures_every_table_into_one_report(folder: Path) -> None:
+    (folder / "sweep.toml").write_text("""
+        backends = ["ort-cpu"]
+        variants = ["mpd-11"]
+        samples = [1024]
+        threads = 1
+        limit = 0.1
+        [[matrix]]
+        seed = 3
+        [[matrix]]
+        batches = [2]
+        pair = true
+    """)
+    ran = bench("sweep", "sweep.toml", "--out", "out")
+    assert ran.code == 0, ran
+    assert files(folder) == {"sweep.toml", "out/report.json", "out/report.md"}
+    loads = [result["workload"] for result in report(folder / "out")["results"]]
+    shapes = [(load["weights"], load["batch"], load["pair"]) for load in loads]
+    assert shapes == [("seed 3", 1, False), ("seed 0", 2, True)]
+
+
+def test_a_dry_run_runs_nothing_and_answers_at_once() -> None:
+    code = f"""
+import sys, cli
+try:
+    cli.bench_main()
+finally:
+    print(*sorted((set({HEAVY}) - {{"numpy"}}) & set(sys.modules)), file=sys.stderr)
+"""
+    seconds = []
+    for _ in range(5):
+        start = perf_counter()
+        ran = python(code, "sweep", "docs/sweep.toml", "--dry-run")
+        seconds.append(perf_counter() - start)
+        assert (ran.returncode, ran.stderr) == (0, "\n"), ran.stderr
+        assert "18 cells, about " in ran.stdout
+    assert min(seconds) < DRY_RUN_SECONDS
+
+
 # --help
 
 
@@ -268,6 +341,8 @@ HELP = [
     ("bench", "--help"),
     ("bench", "list", "--help"),
     ("bench", "report", "--help"),
+    ("bench", "compare", "--help"),
+    ("bench", "sweep", "--help"),
 ]
 
 
@@ -304,7 +379,7 @@ def test_help_answers_at_once(program: str) -> None:
         ("export", "--period --scale --model --checkpoint --seed --opset --batch --samples"),
         ("export", "--outputs --pair --out --json"),
         ("bench", "--backend --batch --period --scale --model --samples --checkpoint --outputs"),
-        ("bench", "--pair --threads --wav --out"),
+        ("bench", "--pair --threads --wav --out --limit --seed"),
     ],
 )
 def test_help_names_every_option(program: str, options: str) -> None:

@@ -16,18 +16,15 @@ from bench.parity import reference
 from bench.proof import NotAsAskedError
 from bench.records import (
     NOT_TAKEN,
-    SCHEMA,
-    Ceiling,
     Claim,
     Layer,
-    Machine,
     Measurement,
     Parity,
     Result,
     Skipped,
 )
 from bench.stopping import Limits
-from bench.suite import Plan, report_of, sweep
+from bench.suite import Plan, in_order, sweep
 from bench.testing import FakeBackend, FakeSession
 from export.artifact import Artifact
 from export.cache import cached_export
@@ -36,7 +33,6 @@ from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
-from hifigan_ref.version import VERSION
 
 MPD_11 = Variant("mpd", "11")
 LIMITS = Limits(0.01, 0.02, 0.03)
@@ -52,7 +48,6 @@ PLAN = Plan(
     limits=LIMITS,
     rounds=2,
 )
-MACHINE = Machine("A CPU", 2, 2**30, 0.0, "Linux", {})
 GPU = Claim("provider", "a GPU", "a GPU", holds=True)
 FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
 
@@ -110,8 +105,7 @@ class Bench:
     def results(self, *names: str) -> list[Result]:
         plan = replace(PLAN, backends=names)
         rows = tuple(step for step in self.steps(plan) if isinstance(step, Result))
-        ceiling = Ceiling(100.0, 2048, 1)
-        return list(report_of(plan, MACHINE, ceiling, rows).results)
+        return in_order(plan, rows)
 
     def steps(self, plan: Plan) -> Iterator[Step]:
         return sweep(plan, self, Ledger(self.ledger), Here)
@@ -441,16 +435,3 @@ def test_a_plan_is_checked_at_the_door(change: dict[str, object], told: str) -> 
     with pytest.raises(HifiError, match=told) as caught:
         replace(PLAN, **change)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-
-
-def test_the_report_says_where_everything_came_from(bench: Bench) -> None:
-    recording = replace(PLAN.recording, rate=16000, note="a note")
-    machine = Machine("A CPU", 2, 2**30, 0.0, "Linux", {})
-    ceiling = Ceiling(100.0, 2048, 1)
-    results = tuple(bench.results("right", "nope"))
-    report = report_of(replace(PLAN, recording=recording), machine, ceiling, results)
-    assert (report.schema, report.tool) == (SCHEMA, f"hifi-export {VERSION}")
-    assert (report.machine, report.ceiling, report.results) == (machine, ceiling, results)
-    assert (report.sample_rate, report.notes) == (16000, ("a note",))
-    assert report.created.endswith("+00:00")
-    assert report_of(PLAN, machine, ceiling, ()).notes == ()

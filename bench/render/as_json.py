@@ -17,6 +17,11 @@ def dump(report: Report) -> bytes:
     return to_json(report, indent=1, inf_nan_mode="strings") + b"\n"
 
 
+def file_of(given: Path) -> Path:
+    """A report's file: what ends in .json, else ``report.json`` in the --out folder given."""
+    return given if given.suffix == ".json" else given / "report.json"
+
+
 def load(path: Path) -> Report:
     """Read a report back.
 

@@ -15,17 +15,9 @@ from bench.render.table import Table
 from bench.render.tables import latency
 
 LEFT_OUT_FIRST = (
-    "GB/s",
-    "prepare s",
-    "% peak",
-    "x real time",
-    "GFLOP/s",
-    "torch dB",
-    "% bound",
-    "± %",
-    "SNR dB",
-    "kind",
-    "share %",
+    *("GB/s", "prepare s", "% peak", "x real time", "GFLOP/s", "torch dB", "% bound", "± %"),
+    *("SNR dB", "kind", "share %"),
+    *("A ms", "B ms", "clock", "95 % interval"),
 )
 
 
@@ -33,15 +25,20 @@ def print_table(report: Report, console: Console | None = None) -> None:
     """Print the latency tables and their context, on standard output unless told otherwise."""
     console = console or Console()
     for table in (*latency(report), *layers(report)):
-        shown, left_out = _fitting(table, console)
-        console.print(shown)
-        if left_out:
-            console.print(Text(f"  too narrow for: {', '.join(left_out)}", style="yellow"))
-        for remark in table.remarks:
-            console.print(Text(f"  {remark}", style="yellow"))
-        console.print()
+        draw(table, console)
     for line in context(report):
         console.print(Text(line, style="dim"))
+
+
+def draw(table: Table, console: Console) -> None:
+    """Print a table, which columns it is too narrow for, and its remarks."""
+    shown, left_out = _fitting(table, console)
+    console.print(shown)
+    if left_out:
+        console.print(Text(f"  too narrow for: {', '.join(left_out)}", style="yellow"))
+    for remark in table.remarks:
+        console.print(Text(f"  {remark}", style="yellow"))
+    console.print()
 
 
 def _fitting(table: Table, console: Console) -> tuple[RichTable, list[str]]:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.records import Result, Skipped, Workload
+from bench.records import Result, Skipped
+from bench.render.names import workload_name
 
 EMPTY = "-"
 
@@ -27,12 +28,6 @@ class Table:
 def row_name(result: Result) -> str:
     """A backend and what it ran."""
     return f"{result.backend} on {workload_name(result.workload)}"
-
-
-def workload_name(load: Workload) -> str:
-    """Network, shape, and whether it is a pair."""
-    pair = " real and generated" if load.pair else ""
-    return f"{load.variant}, {load.batch} x {load.samples}{pair}"
 
 
 def milliseconds(seconds: float) -> str:

@@ -16,7 +16,8 @@ from bench.records import (
     Skipped,
     Workload,
 )
-from bench.render.table import EMPTY, Table, milliseconds, number, row_name, workload_name
+from bench.render.names import workload_name
+from bench.render.table import EMPTY, Table, milliseconds, number, row_name
 from bench.stopping import LEAST_SAMPLES
 
 __all__ = ["Table", "latency", "parity", "samples", "settings"]

@@ -1,0 +1,48 @@
+"""Options of ``hifi-bench``, as Typer reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BackendOption = Annotated[
+    list[str] | None,
+    typer.Option("--backend", help="Repeatable; default: every one that can run here."),
+]
+Batches = Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")]
+Samples = Annotated[int, typer.Option("--samples", help="T.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
+]
+Wav = Annotated[Path | None, typer.Option("--wav", help="Mono audio; default: a shipped clip.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
+Limit = Annotated[float, typer.Option("--limit", help="Seconds of sampling per row, at most.")]
+Rounds = Annotated[
+    int, typer.Option("--rounds", help="In which backends take turns, in random order.")
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
+]
+Layers = Annotated[bool, typer.Option("--layers", help="Time each layer too, where it can be.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")]
+Earlier = Annotated[
+    Path, typer.Argument(help="The --out folder of an earlier run, or its report.json.")
+]
+
+# of a sweep
+SweepFile = Annotated[Path, typer.Argument(help="The matrix, in TOML.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show every cell and about how long; run nothing.")
+]
+
+# of a comparison
+Before = Annotated[
+    Path, typer.Argument(metavar="A", help="An --out folder or its report.json: the old one.")
+]
+After = Annotated[Path, typer.Argument(metavar="B", help="The new one.")]
+Threshold = Annotated[
+    float, typer.Option("--threshold", help="Per cent of change that does not matter.")
+]
+AcrossMachines = Annotated[
+    bool, typer.Option("--across-machines", help="Compare although the machines differ.")
+]
