@@ -1,6 +1,7 @@
 """A time in other words: GFLOP/s, audio per second, and how far from what the machine can do."""
 
-from bench.records import NOT_TAKEN, Ceiling, Layer, Measurement, Report, Result, Skipped
+from bench.bound import ceiling_of
+from bench.records import Ceiling, Measurement, Report, Result, Skipped
 
 
 def gflop_per_second(result: Result, measurement: Measurement) -> float:
@@ -18,10 +19,10 @@ def audio_seconds_per_second(report: Report, result: Result, measurement: Measur
 def percent_of_ceiling(
     report: Report, result: Result, measurement: Measurement | Skipped
 ) -> float | Skipped:
-    """GFLOP/s over the matrix product's on the device that ran it, %."""
+    """GFLOP/s over the matrix product's in its precision on the device that ran it, %."""
     if isinstance(measurement, Skipped):
         return measurement
-    ceiling = report.ceiling_of(result)
+    ceiling = ceiling_of(report, result)
     if isinstance(ceiling, Skipped):
         return ceiling
     return 100 * gflop_per_second(result, measurement) / ceiling.gflop_per_second
@@ -48,18 +49,3 @@ def reach(ceiling: Ceiling, flops_per_byte: float) -> float:
 def ridge(ceiling: Ceiling) -> float:
     """FLOPs per byte above which the product binds and below which the copy does."""
     return ceiling.gflop_per_second / ceiling.gb_per_second
-
-
-def layer_seconds(result: Result) -> float:
-    """Of all layers whose time is known, together."""
-    return sum(layer.seconds for layer in result.layers if not isinstance(layer.seconds, Skipped))
-
-
-def layer_percent_of_ceiling(layer: Layer, ceiling: Ceiling | Skipped) -> float | Skipped:
-    """The least time that the layer's FLOPs and bytes need under a ceiling over its time, %."""
-    if isinstance(layer.seconds, Skipped) or isinstance(ceiling, Skipped):
-        return NOT_TAKEN
-    least = layer.flops / ceiling.gflop_per_second
-    if ceiling.gb_per_second:
-        least = max(least, layer.bytes / ceiling.gb_per_second)
-    return 100 * least / 1e9 / layer.seconds

@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records import Ceiling, Layer, Measurement, Skipped
+from bench.records import Ceiling, Measurement, Skipped
 from bench.speed import (
     all_ceilings,
     audio_seconds_per_second,
     gflop_per_second,
     intensity,
-    layer_percent_of_ceiling,
-    layer_seconds,
     percent_of_ceiling,
     reach,
     ridge,
@@ -54,19 +52,3 @@ def test_intensity_needs_counted_bytes() -> None:
 def test_each_ceiling_is_there_once() -> None:
     report = replace(fake_report(), ceiling=ROOF, ceilings=(ROOF, replace(ROOF, precision="bf16")))
     assert [each.precision for each in all_ceilings(report)] == ["fp32", "bf16"]
-
-
-@pytest.mark.parametrize(
-    ("flops", "moved", "percent"),
-    [(10**9, 0, 10), (0, 10**8, 10), (10**9, 2 * 10**8, 20), (0, 0, 0)],
-)
-def test_a_layer_is_held_to_what_binds_it(flops: int, moved: int, percent: float) -> None:
-    layer = Layer("conv", "Conv", flops, moved, 0.1)
-    assert layer_percent_of_ceiling(layer, ROOF) == pytest.approx(percent)
-
-
-def test_layers_without_a_time_do_not_count() -> None:
-    known, fused = Layer("a", "Conv", 1, 1, 0.25), Layer("b", "Add", 1, 1, Skipped("fused"))
-    assert layer_seconds(replace(fake_result(), layers=(known, fused))) == 0.25
-    assert isinstance(layer_percent_of_ceiling(fused, ROOF), Skipped)
-    assert isinstance(layer_percent_of_ceiling(known, Skipped("no GPU")), Skipped)
