@@ -374,18 +374,17 @@ def _measure(plan: "Plan", source: Source, out: Path, resume: bool) -> "Report":
 
 
 def _save(report: "Report", folder: Path) -> None:
-    from bench.render import as_json, as_markdown
+    from bench.render.views import views
     from export import atomic
 
-    views = {"report.json": as_json.dump(report), "report.md": as_markdown.dump(report)}
-    atomic.write_all({folder / name: content for name, content in views.items()})
+    atomic.write_all({folder / name: content for name, content in views(report).items()})
 
 
 def _show(report: "Report", folder: Path) -> None:
     from bench.render.as_table import print_table
 
     print_table(report)
-    typer.echo(f"report: {folder / 'report.md'} and {folder / 'report.json'}")
+    typer.echo(f"report: {folder / 'report.html'}; beside it .md, .csv and .json")
 
 
 def _exit_code(results: "tuple[Result, ...]") -> int:
