@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format results gpu-results clean
+.PHONY: demo test lint format schema results gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -19,6 +19,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+schema: $(INSTALLED)  ## of report.json, from the records
+	$(BIN)/python -m bench.schema docs/report.schema.json
 
 results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/python -m bench.commands docs/results/commands.json

@@ -352,12 +352,13 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
 
 
 def _save(report: "Report", folder: Path) -> None:
-    from bench.render import files
     from bench.render.as_table import print_table
+    from bench.render.views import views
+    from export import atomic
 
-    files.write(report, folder)
+    atomic.write_all({folder / name: content for name, content in views(report).items()})
     print_table(report)
-    typer.echo(f"report: {folder / 'report.md'} and {folder / 'report.json'}")
+    typer.echo(f"report: {folder / 'report.html'}; beside it .md, .csv and .json")
 
 
 def _exit_code(results: "tuple[Result, ...]") -> int:

@@ -147,14 +147,15 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bench_measures_and_reports(folder: Path) -> None:
     ran = bench(*SMALL, "--backend", "torch", "--backend", "ort-cpu", "--batch", 1, "--batch", 2)
     assert ran.code == 0
-    assert files(folder) == {"reports/ledger.jsonl", "reports/report.json", "reports/report.md"}
+    report_files = {f"reports/report.{end}" for end in ("csv", "html", "json", "md")}
+    assert files(folder) == {"reports/ledger.jsonl", *report_files}
     results = report(folder / "reports")["results"]
     cells = [(r["backend"], r["workload"]["batch"]) for r in results]
     assert cells == [("torch", 1), ("ort-cpu", 1), ("torch", 2), ("ort-cpu", 2)]
     assert all(len(result["measurement"]["seconds"]) > 0 for result in results)
     assert {result["settings"]["threads"] for result in results} == {"1"}
     assert "mpd-11, 1 x 1024" in ran.out and "mpd-11, 2 x 1024" in ran.out
-    assert ran.out.splitlines()[-1] == "report: reports/report.md and reports/report.json"
+    assert ran.out.splitlines()[-1] == "report: reports/report.html; beside it .md, .csv and .json"
     page = (folder / "reports/report.md").read_text()
     again = bench("report", "reports")
     assert again.code == 0

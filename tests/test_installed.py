@@ -104,7 +104,10 @@ def test_the_wheel_holds_every_module_and_the_clip(place: Place) -> None:
         for name in ("hifigan_ref", "export", "bench")
         for path in (ROOT / name).rglob("*.py")
     }
-    assert held == {*sources, "cli.py", "hifigan_ref/data/speech_22k.wav", "hifigan_ref/py.typed"}
+    folder = "bench/render/html_template"
+    page = {f"{folder}/{name}" for name in ("charts.js", "page.html", "style.css")}
+    data = {"hifigan_ref/data/speech_22k.wav", "hifigan_ref/py.typed"}
+    assert held == {*sources, *page, *data, "cli.py"}
 
 
 def test_the_wheel_says_what_it_is(place: Place) -> None:

@@ -37,7 +37,7 @@ def samples(report: Report) -> Table:
     measured = [
         (f"{row_name(r)}, {m.clock}", m)
         for r in report.results
-        for m in (r.measurement, r.device, r.end_to_end)
+        for m in (r.measurement, r.device, r.end_to_end, r.throughput)
         if isinstance(m, Measurement)
     ]
     rows = [(name, *_statistics(m)) for name, m in measured]
