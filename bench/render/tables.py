@@ -24,6 +24,7 @@ __all__ = ["Table", "latency", "parity", "samples", "settings"]
 
 ABOVE_PEAK = "above the peak: the machine was slower when that was measured"
 ABOVE_BOUND = "above the bound: caches held what it counts as moved, or the machine was slower then"
+REPEATS_FASTER = 1.1  # of the median with rotating inputs
 TOO_FEW = "too few"
 
 
@@ -173,5 +174,8 @@ def _remark(result: Result, report: Report) -> str:
             states.append(ABOVE_PEAK)
         elif isinstance(share, float) and share > 100:
             states.append(ABOVE_BOUND)
+    gain = result.repeat_gain
+    if isinstance(gain, float) and gain > REPEATS_FASTER:
+        states.append(f"the same input again is {100 * (gain - 1):.0f} % faster")
     untimed = why_untimed(result)
     return ", ".join([*states, f"no times of its layers: {untimed}"] if untimed else states)
