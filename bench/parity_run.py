@@ -1,0 +1,221 @@
+"""An exported file in onnxruntime against PyTorch in float64, over many shapes; not timed."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import meaning
+from bench.hole import Skipped
+from bench.meaning import Judged
+from bench.parity import BUDGETS_DB, Reference, compare
+from bench.parity_cases import Shape, shapes, waveforms
+from bench.parity_report import SCHEMA, Element, OutputCase, ParityCase, ParityReport
+from export import artifact
+from export.artifact import Artifact
+from export.cache import cached_export
+from export.request import ExportRequest, Outputs
+from export.verify import run_torch
+from hifigan_ref.audio import Recording
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+    from export.interface import Interface
+    from hifigan_ref.trained import Trained
+
+Arrays = Mapping[str, NDArray[np.floating]]
+Inputs = Mapping[str, NDArray[np.float32]]
+Run = Callable[[Inputs], Arrays]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a report is to be made of.
+
+    Attributes:
+        weights: that the file must have been made from.
+        recording: speech.
+        lengths: T of the cases instead of the usual ones.
+    """
+
+    weights: Source
+    recording: Recording
+    lengths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Computers:
+    """One function thrice: PyTorch in float64, in float32, and the file."""
+
+    exact: Run
+    torch: Run
+    found: Run
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Networks to export; with a file instead, none are named.
+
+    Attributes:
+        variants: mpd and msd where it is empty.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+    """
+
+    variants: tuple[Variant, ...] = ()
+    outputs: Outputs = "all"
+    pair: bool = False
+
+
+def run(file: Path | None, chosen: Selection, order: Order) -> tuple[ParityReport, ...]:
+    """A report of a file, or of each network.
+
+    Raises:
+        HifiError: both were given, or the file, its weights, a length or speech is refused.
+    """
+    if file is None:
+        variants = chosen.variants or (Variant("mpd"), Variant("msd"))
+        order.weights.check(variants)
+        return tuple(_of_variant(variant, chosen, order) for variant in variants)
+    if chosen != Selection():
+        raise HifiError(f"{file} and a selection (--period, --outputs, --pair...): give one")
+    return (of_file(file, order),)
+
+
+def of_file(path: Path, order: Order) -> ParityReport:
+    """A file of ours against the weights it was made from.
+
+    Raises:
+        HifiError: it is not ours or was changed, or was made from other weights.
+    """
+    loaded = artifact.load(path)
+    variant = Variant.parse(loaded.manifest.variant)
+    order.weights.check([variant])
+    trained = order.weights.build(variant)
+    if trained.digest != loaded.manifest.weights_digest:
+        raise HifiError(
+            f"{path} was made from {loaded.manifest.weights} and not from these weights "
+            f"({trained.origin}): give its --checkpoint or --seed"
+        )
+    return report(loaded, path.read_bytes(), trained, order)
+
+
+def _of_variant(variant: Variant, chosen: Selection, order: Order) -> ParityReport:
+    """Exported if it is not kept."""
+    trained = order.weights.build(variant)
+    request = ExportRequest(variant, outputs=chosen.outputs, pair=chosen.pair)
+    exported = cached_export(request, order.weights.identity, lambda _: trained)
+    return report(exported, exported.path.read_bytes(), trained, order)
+
+
+def report(file: Artifact, content: bytes, trained: "Trained", order: Order) -> ParityReport:
+    """Run every case of a file.
+
+    Args:
+        file: what it is.
+        content: its bytes.
+        trained: the weights that it was made from.
+        order: speech and lengths.
+    """
+    computers = _computers(file, content, trained)
+    return ParityReport(
+        schema=SCHEMA,
+        tool=f"hifi-export {VERSION}",
+        variant=file.manifest.variant,
+        file=file.path.name,
+        sha256=file.sha256,
+        weights=trained.origin,
+        weights_digest=trained.digest,
+        source=order.recording.source,
+        versions=_versions(),
+        budget_db=BUDGETS_DB["fp32"],
+        cases=tuple(
+            _case(computers, shape, order.recording, file.manifest.pair)
+            for shape in shapes(file.manifest, order.lengths)
+        ),
+    )
+
+
+def _versions() -> dict[str, str]:
+    import onnxruntime as ort
+    import torch
+
+    return {"onnxruntime": ort.__version__, "torch": str(torch.__version__)}
+
+
+def _computers(file: Artifact, content: bytes, trained: "Trained") -> _Computers:
+    import onnxruntime as ort
+
+    from export.interface import interface
+
+    request = _request(file)
+    double = interface(copy.deepcopy(trained.module).double(), request)
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return _Computers(
+        lambda inputs: run_torch(double, {n: a.astype(np.float64) for n, a in inputs.items()}),
+        _torch(interface(trained.module, request)),
+        lambda inputs: _run(session, inputs),
+    )
+
+
+def _request(file: Artifact) -> ExportRequest:
+    held = file.manifest
+    return ExportRequest(Variant.parse(held.variant), outputs=held.output_choice, pair=held.pair)
+
+
+def _torch(function: "Interface") -> Run:
+    return lambda inputs: run_torch(function, inputs)
+
+
+def _run(session: "ort.InferenceSession", inputs: Inputs) -> Arrays:
+    try:
+        arrays = session.run(None, dict(inputs))
+    # onnxruntime's exceptions derive from none but Exception
+    except Exception as error:  # noqa: BLE001
+        told = str(error).strip().splitlines()[0]
+        given = {name: array.shape for name, array in inputs.items()}
+        raise HifiError(
+            f"onnxruntime cannot run the file on {given}: {told}: report this"
+        ) from None
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, arrays, strict=True))
+
+
+def _case(computers: _Computers, shape: Shape, recording: Recording, pair: bool) -> ParityCase:
+    speech, imitation = waveforms(recording, shape)
+    runs = (computers.exact, computers.torch, computers.found)
+    if pair:
+        passes = [run({"y": speech, "y_hat": imitation}) for run in runs]
+        judged = [meaning.from_pair(outputs) for outputs in passes]
+    else:
+        passes = [run({"y": speech}) for run in runs]
+        fakes = [run({"y": imitation}) for run in runs]
+        judged = [Judged(*both) for both in zip(passes, fakes, strict=True)]
+    exact, torch, found = passes
+    compared = compare(Reference(exact, torch), found, BUDGETS_DB["fp32"])
+    outputs = tuple(
+        OutputCase(parity, _worst(parity.name, exact, found)) for parity in compared.outputs
+    )
+    return ParityCase(shape.batch, shape.samples, outputs, meaning.changes(*judged))
+
+
+def _worst(name: str, exact: Arrays, found: Arrays) -> Element | Skipped:
+    """What is not finite is worst of all."""
+    if name not in exact or name not in found:
+        return Skipped("missing" if name in exact else "not expected")
+    expected, reached = exact[name], found[name].astype(np.float64)
+    if expected.shape != reached.shape:
+        return Skipped(f"has shape {reached.shape}, expected is {expected.shape}")
+    with np.errstate(invalid="ignore"):
+        error = np.nan_to_num(np.abs(reached - expected), nan=np.inf, posinf=np.inf)
+    index = np.unravel_index(int(error.argmax()), error.shape)
+    return Element(tuple(map(int, index)), float(expected[index]), float(reached[index]))
