@@ -62,6 +62,12 @@ class Section:
 
 def dump(report: Report) -> bytes:
     """The page as a file, UTF-8."""
+    title = f"hifi-bench, {report.created}"
+    return page(title, report.tool, context(report), sections(report))
+
+
+def page(title: str, tool: str, facts: tuple[str, ...], sections: tuple[Section, ...]) -> bytes:
+    """Facts below the title, then sections; the tool that wrote them at the end."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
@@ -73,12 +79,13 @@ def dump(report: Report) -> bytes:
         lstrip_blocks=True,
     )
     pages.tests["number"] = lambda text: NUMBER.fullmatch(text) is not None
-    page = pages.get_template("page.html")
+    template = pages.get_template("page.html")
     plotly: str = get_plotlyjs()
-    held = page.render(
-        report=report,
-        context=context(report),
-        sections=sections(report),
+    held = template.render(
+        title=title,
+        tool=tool,
+        context=facts,
+        sections=sections,
         plotly=plotly,
         most_open=MOST_OPEN,
     )

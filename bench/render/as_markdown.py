@@ -16,7 +16,7 @@ def markdown(report: Report) -> str:
     tables = (*timed, settings(report), *stated, *parity(report))
     heading = f"# hifi-bench, {report.created}"
     facts = "\n".join(f"- {line}" for line in context(report))
-    return "\n\n".join([heading, facts, *map(_section, tables)]) + "\n"
+    return "\n\n".join([heading, facts, *map(section, tables)]) + "\n"
 
 
 def dump(report: Report) -> bytes:
@@ -27,10 +27,11 @@ def dump(report: Report) -> bytes:
 def brief(report: Report) -> str:
     """The latency tables and what they mean, for a page about something else."""
     facts = "\n".join(f"- {line}" for line in context(report))
-    return "\n\n".join([*(_section(table, "###") for table in latency(report)), facts]) + "\n"
+    return "\n\n".join([*(section(table, "###") for table in latency(report)), facts]) + "\n"
 
 
-def _section(table: Table, level: str = "##") -> str:
+def section(table: Table, level: str = "##") -> str:
+    """A heading, the table and its remarks."""
     rules = [":--", *("--:" for _ in table.header[1:])]
     lines = [_line(table.header), _line(tuple(rules)), *map(_line, table.rows)]
     parts = [f"{level} {table.title}", "\n".join(lines) if table.rows else "None."]

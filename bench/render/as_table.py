@@ -15,6 +15,7 @@ from bench.render.table import Table
 from bench.render.tables import latency
 
 LEFT_OUT_FIRST = (
+    *("torch change", "float64", "expected", "found", "worst at"),
     *("GB/s", "prepare s", "% peak", "x real time", "GFLOP/s", "torch dB", "% bound", "± %"),
     *("SNR dB", "kind", "share %"),
     *("A ms", "B ms", "clock", "95 % interval"),

@@ -40,10 +40,11 @@ def parity_charts(report: Report) -> Iterator[Chart]:
     for load, results in by_workload(report.results).items():
         compared = [(r, r.parity) for r in results if isinstance(r.parity, Parity)]
         if compared:
-            yield _chart(workload_name(load), compared, looks)
+            yield parity_chart(workload_name(load), compared, looks)
 
 
-def _chart(title: str, compared: list[Compared], looks: dict[str, Key]) -> Chart:
+def parity_chart(title: str, compared: list[Compared], looks: dict[str, Key]) -> Chart:
+    """SNR of every output of every row, PyTorch's own beside it, and the budget."""
     scale = _scale(compared)
     names = dict.fromkeys(label(o.name, 99) for _, parity in compared for o in parity.outputs)
     own = {r.workload.precision: parity for r, parity in compared}
