@@ -17,19 +17,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench import options as opts
+from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
 from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
-    from bench.records import Report, Result
     from bench.suite import Plan
-
-WRONG_ROW = 3
-REGRESSION = 4
-NOTHING_MEASURED = 5
-INTERRUPTED = 130  # as a shell tells it
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 export_app = typer.Typer(
@@ -302,18 +297,43 @@ def compare_reports(
     raise typer.Exit(REGRESSION if found.regressions else 0)
 
 
+@bench_app.command("parity")
+def parity(
+    file: opts.ParityFile = None,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
+    wav: opts.Wav = None,
+    samples: opts.Lengths = None,
+    out: opts.Out = Path("reports"),
+    as_json: opt.JsonOption = False,
+) -> None:
+    """Hold a file, or mpd and msd, against PyTorch in float64 at every length; not timed."""
+    from bench import parity_run
+    from bench.render import as_parity
+    from export import atomic
+    from hifigan_ref import audio
+
+    variants = tuple(opt.select(period, scale, model))
+    recording = audio.read_wav(wav) if wav else audio.clip()
+    atomic.check_writable(out)
+    order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()))
+    reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
+    typer.echo(as_parity.save(reports, out, as_json))
+    raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)
+
+
 @bench_app.command("list")
 def list_backends() -> None:
     """Show every backend, whether it can run here, and what to install."""
     from bench.backend import backends
+    from bench.render import as_backends
 
-    for name, backend in backends().items():
-        missing = backend.missing()
-        typer.echo(
-            f"{name:<20}{'runs here' if missing is None else 'missing':<12}{backend.purpose}"
-        )
-        if missing is not None:
-            typer.echo(f"{'':<32}{missing}")
+    typer.echo("\n".join(as_backends.lines(backends())))
 
 
 @bench_app.command("doctor")
@@ -333,13 +353,15 @@ def doctor(as_json: opt.JsonOption = False) -> None:
 def report(folder: opts.Earlier) -> None:
     """Render an earlier report again and print its table."""
     from bench.render import as_json
+    from bench.render.saved import save
 
     folder = folder.parent if folder.name == "report.json" else folder
-    _save(as_json.load(folder / "report.json"), folder)
+    typer.echo(save(as_json.load(folder / "report.json"), folder))
 
 
 def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, resume: bool) -> None:
     """Measure every cell of every plan into one report; each plan has weights of its own."""
+    from bench.render.saved import save
     from bench.run import run
     from export import atomic
 
@@ -347,29 +369,8 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
     for plan, source in zip(plans, weights, strict=True):
         source.check(plan.variants)
     finished = run(plans, weights, out, resume)
-    _save(finished.report, out)
-    raise typer.Exit(INTERRUPTED if finished.interrupted else _exit_code(finished.report.results))
-
-
-def _save(report: "Report", folder: Path) -> None:
-    from bench.render.as_table import print_table
-    from bench.render.views import views
-    from export import atomic
-
-    atomic.write_all({folder / name: content for name, content in views(report).items()})
-    print_table(report)
-    typer.echo(f"report: {folder / 'report.html'}; beside it .md, .csv and .json")
-
-
-def _exit_code(results: "tuple[Result, ...]") -> int:
-    from bench.records import Parity, Skipped
-
-    wrong = (isinstance(r.parity, Parity) and not r.parity.passed for r in results)
-    if any(wrong) or any(result.broken for result in results):
-        return WRONG_ROW
-    if all(isinstance(result.measurement, Skipped) for result in results):
-        return NOTHING_MEASURED
-    return 0
+    typer.echo(save(finished.report, out))
+    raise typer.Exit(INTERRUPTED if finished.interrupted else exit_code(finished.report.results))
 
 
 def _run(app: Callable[[], object]) -> None:

@@ -46,3 +46,12 @@ Threshold = Annotated[
 AcrossMachines = Annotated[
     bool, typer.Option("--across-machines", help="Compare although the machines differ.")
 ]
+
+# of a parity report
+ParityFile = Annotated[
+    Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
+]
+Lengths = Annotated[
+    list[int] | None,
+    typer.Option("--samples", help="T; repeatable; default: every residue, short and ordinary."),
+]

@@ -22,6 +22,7 @@ import cli
 from bench import backend, bandwidth, measure, roofline, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
+from bench.exit_code import NOTHING_MEASURED, REGRESSION, WRONG_ROW
 from bench.lane import Here
 from bench.parity import reference
 from bench.render import as_json
@@ -165,7 +166,7 @@ def test_bench_measures_and_reports(folder: Path) -> None:
 
 def test_an_unknown_backend_is_a_row_and_nothing_measured_is_5(folder: Path) -> None:
     ran = bench(*SMALL, "--backend", "nope", "--out", "out")
-    assert ran.code == cli.NOTHING_MEASURED == 5
+    assert ran.code == NOTHING_MEASURED == 5
     assert "nope: no backend 'nope': choose from torch" in " ".join(ran.out.split())
     assert "Traceback" not in ran.err
     (result,) = report(folder / "out")["results"]
@@ -188,7 +189,7 @@ def test_a_wrong_backend_has_exit_code_3_and_no_speed(
 
     monkeypatch.setattr(OrtSession, "outputs", wrong)
     ran = bench(*SMALL, "--backend", "ort-cpu", *others)
-    assert ran.code == cli.WRONG_ROW == 3
+    assert ran.code == WRONG_ROW == 3
     assert "ort-cpu: parity failed: " in " ".join(ran.out.split())
     result = report(folder / "reports")["results"][0]
     assert "60.0 dB" in result["measurement"]["reason"]
@@ -214,7 +215,7 @@ def test_by_default_every_backend_that_can_run_here_is_measured(
     here, absent, reason = listed.out.splitlines()
     assert "runs here" in here and "missing" in absent
     assert reason.strip() == "pip install absent[gpu]", "brackets are no markup"
-    assert bench(*SMALL, "--backend", "absent").code == cli.NOTHING_MEASURED
+    assert bench(*SMALL, "--backend", "absent").code == NOTHING_MEASURED
 
 
 def test_list_shows_every_backend() -> None:
@@ -263,7 +264,7 @@ def saved(folder: Path, seconds: float, **machine: str) -> Path:
 def test_compare_tells_a_regression_by_exit_code_4(folder: Path) -> None:
     before, after = saved(folder / "a", 0.5), saved(folder / "b", 0.55)
     ran = bench("compare", before, after / "report.json")
-    assert ran.code == cli.REGRESSION == 4
+    assert ran.code == REGRESSION == 4
     assert "SLOWER" in ran.out and ran.out.splitlines()[-1].startswith("1 regression ")
     assert bench("compare", before, after, "--threshold", 15).code == 0
     told = bench("compare", after, before, "--json")
