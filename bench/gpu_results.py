@@ -158,8 +158,7 @@ def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[
     ledger.resume()
     for number, part in enumerate(PARTS, 1):
         for step in results_of(part, limit, ledger):
-            if isinstance(step, Partial):
-                continue
+            step = step.result if isinstance(step, Partial) else step  # noqa: PLW2901
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
             if isinstance(step, Result):
                 report = replace(report, results=(*report.results, step))

@@ -27,7 +27,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Partial:
-    """A row that an interruption left unfinished."""
+    """A row that is not finished: interrupted, or its process died."""
 
     result: Result
 
@@ -119,7 +119,7 @@ def measure_group(
             cell.close()
 
 
-def _prepare(cell: Cell, open_lane: Callable[[Job], Lane]) -> Result | None:
+def _prepare(cell: Cell, open_lane: Callable[[Job], Lane]) -> Result | Partial | None:
     """Start, prepare and warm up; its row if it ends here."""
     cell.lane = open_lane(cell.job)
     cell.prepared = cell.ask(Command("prepare"), Prepared)
@@ -128,7 +128,7 @@ def _prepare(cell: Cell, open_lane: Callable[[Job], Lane]) -> Result | None:
         if ended is not None:
             return ended
         cell.warmed = cell.ask(Command("warm_up"), WarmedUp)
-    return None if cell.failure is None else rows.failed(cell.job, cell.failure)
+    return None if cell.failure is None else _failed(cell.job, cell.failure)
 
 
 def _sample(cells: list[Cell], rounds: int, shuffle: random.Random) -> Iterator[Phase]:
@@ -155,14 +155,19 @@ def _wants_more(cell: Cell, number: int, rounds: int) -> bool:
     return sum(cell.seconds) < limits.most and not is_settled(cell.seconds)
 
 
-def _finish(cell: Cell) -> Result:
+def _finish(cell: Cell) -> Result | Partial:
     if cell.failure is None:
         finished = cell.ask(Command("finish"), Finished)
         if finished is not None:
             assert cell.prepared is not None and cell.warmed is not None
             return rows.complete(cell.job, cell.prepared, cell.warmed, cell.rounds, finished)
     assert cell.failure is not None
-    return rows.failed(cell.job, cell.failure)
+    return _failed(cell.job, cell.failure)
+
+
+def _failed(job: Job, failure: Failed) -> Result | Partial:
+    row = rows.failed(job, failure)
+    return Partial(row) if failure.died else row
 
 
 def _unfinished(cell: Cell) -> Result | None:

@@ -115,10 +115,12 @@ class Failed:
     Attributes:
         reason: its row's.
         proof: claims, if one of them is why.
+        died: whether its process ended or hung, which another time it may not.
     """
 
     reason: str
     proof: tuple[Claim, ...] = ()
+    died: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,10 +92,12 @@ class Apart:
             line = self._lines.get(timeout=self._timeout)
         except queue.Empty:
             self._kill()
-            return Failed(f"timed out after {self._timeout:g} s in {command.name}: {self._words()}")
+            told = f"timed out after {self._timeout:g} s in {command.name}: {self._words()}"
+            return Failed(told, died=True)
         if not line:
             self._process.wait()
-            return Failed(f"{self._ended()} in {command.name}: {self._words()}")
+            told = f"{self._ended()} in {command.name}: {self._words()}"
+            return Failed(told, died=True)
         return wire.read_reply(line)
 
     def close(self) -> None:

@@ -24,7 +24,8 @@ class Ratio:
         low: end of the bootstrap 95 % confidence interval of after / before.
         high: its other end.
         by_rounds: whether rounds were resampled, so that drift between them is in the interval.
-        enough: whether both have the samples that an interval of a median needs.
+        enough: whether both have the samples that an interval of a median needs, and rounds where
+            either was not warm or did not converge.
     """
 
     before: float
@@ -53,7 +54,9 @@ def ratio_of(before: Measurement, after: Measurement) -> Ratio:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled[1] / resampled[0], (tail, 1 - tail))
     middles = [float(np.median([np.median(each) for each in group])) for group in groups]
-    enough = min(before.count, after.count) >= LEAST_SAMPLES
+    # without rounds nothing tells a drift of the machine from a change
+    steady = by_rounds or not any(each.states for each in both)
+    enough = steady and min(before.count, after.count) >= LEAST_SAMPLES
     return Ratio(middles[0], middles[1], float(low), float(high), by_rounds, enough)
 
 

@@ -1,5 +1,7 @@
 """The ratio of two medians: its interval on known distributions, and beside a plain bootstrap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -102,3 +104,15 @@ def test_the_same_samples_give_the_same_interval() -> None:
     rng = np.random.default_rng(4)
     before, after = measured(noisy(rng, 50)), measured(noisy(rng, 50))
     assert ratio_of(before, after) == ratio_of(before, after)
+
+
+@pytest.mark.parametrize("state", ["warm", "converged"])
+def test_what_was_unsteady_in_one_round_is_no_ground_for_a_verdict(state: str) -> None:
+    """Drift within a run and a change between runs look the same there."""
+    steady = Measurement((1.0,) * 10, 1.0, 10, warm=True, converged=True)
+    unsteady = replace(steady, **{state: False})  # type: ignore[arg-type]
+    assert ratio_of(steady, steady).enough
+    assert not ratio_of(steady, unsteady).enough
+    assert not ratio_of(unsteady, steady).enough
+    rounds = (2,) * 5
+    assert ratio_of(replace(steady, rounds=rounds), replace(unsteady, rounds=rounds)).enough

@@ -37,6 +37,13 @@ def test_a_reason_is_told_once_with_its_rows() -> None:
     )
 
 
+def test_a_reason_of_all_rows_does_not_name_them() -> None:
+    on_host = replace(fake_result(), device=Skipped("runs on the host"))
+    assert holes(fake_report(on_host, on_host)).rows == (
+        ("device", "runs on the host", "every row"),
+    )
+
+
 def test_what_was_never_asked_for_is_no_hole() -> None:
     assert holes(fake_report(fake_result())).rows == ()
 

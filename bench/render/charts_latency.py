@@ -42,7 +42,7 @@ def _lines(title: str, timed: list[Timed], looks: dict[str, Key]) -> Chart:
     shown = dict.fromkeys(looks[result.backend] for result, _ in timed)
     traces = [_line([t for t in timed if t[0].backend == key.name], batches, key) for key in shown]
     xaxis = {"type": "log", "title": "batch", "tickvals": batches, "minor": {"showgrid": False}}
-    yaxis = {"type": "log", "title": "ms", "dtick": "D2", "exponentformat": "none"}
+    yaxis = {"type": "log", "title": "ms", "dtick": "D2", "tickformat": "~g"}
     return Chart(title, figure(traces, 380, xaxis=xaxis, yaxis=yaxis), tuple(shown))
 
 

@@ -10,6 +10,7 @@ from bench.render.charts_bands import LANE, Band, banded, bands
 from bench.render.names import workload_name
 
 MOST_POINTS = 240  # of one row that are drawn
+FEW = 30
 
 Timed = tuple[Result, Measurement]
 
@@ -64,8 +65,14 @@ def _box(timed: Timed, samples: tuple[float, ...], band: Band, lane: int, key: K
         jitter=0.7,
         line={"width": 1.5, "color": key.colour},
         fillcolor="rgba(128,128,128,0.12)",
-        marker={"size": 3, "opacity": 0.45, "color": key.colour},
+        marker=_marks(len(samples), key.colour),
         hoveron="points",
         name=label(result.backend) + which,
         hovertemplate="%{fullData.name}<br>%{customdata} ms<extra></extra>",
     )
+
+
+def _marks(count: int, colour: str) -> dict[str, Any]:
+    """A few are seen one by one, many as a cloud."""
+    few = count < FEW
+    return {"size": 6 if few else 3, "opacity": 0.8 if few else 0.45, "color": colour}

@@ -22,7 +22,11 @@ def holes(report: Report) -> Table:
     for result in report.results:
         for reason, what in _holes(result).items():
             missing.setdefault((", ".join(what), reason), []).append(row_name(result))
-    rows = [(what, reason, "; ".join(names)) for (what, reason), names in missing.items()]
+    every = len(report.results)
+    rows = [
+        (what, reason, "; ".join(names) if len(names) < every else "every row")
+        for (what, reason), names in missing.items()
+    ]
     return Table("Skipped, and why", ("what", "reason", "rows"), tuple(rows))
 
 
