@@ -298,7 +298,8 @@ def test_sweep_measures_every_table_into_one_report(folder: Path) -> None:
     """)
     ran = bench("sweep", "sweep.toml", "--out", "out")
     assert ran.code == 0, ran
-    assert files(folder) == {"sweep.toml", "out/report.json", "out/report.md"}
+    written = {f"out/report.{kind}" for kind in ("html", "json", "md", "csv")}
+    assert files(folder) == {"sweep.toml", "out/ledger.jsonl"} | written
     loads = [result["workload"] for result in report(folder / "out")["results"]]
     shapes = [(load["weights"], load["batch"], load["pair"]) for load in loads]
     assert shapes == [("seed 3", 1, False), ("seed 0", 2, True)]
