@@ -56,18 +56,16 @@ def place(kind: str, key: str) -> Path:
 
 
 @contextmanager
-def claim(kind: str, key: str) -> Iterator[Path]:
-    """The folder of a key, for this process alone: others wait here until it is done.
+def hold(name: str) -> Iterator[None]:
+    """A lock of this cache, for this process alone: others wait here until it is let go.
 
     Raises:
         HifiError: the cache cannot be written.
     """
     from filelock import FileLock
 
-    here = place(kind, key)
-    lock = folder() / _LOCKS / f"{key}.lock"
+    lock = folder() / _LOCKS / f"{name}.lock"
     try:
-        here.mkdir(parents=True, exist_ok=True)
         lock.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(lock)
         held.acquire()
@@ -77,9 +75,18 @@ def claim(kind: str, key: str) -> Iterator[Path]:
             f"set {FOLDER_VARIABLE} to another folder"
         ) from None
     try:
-        yield here
+        yield
     finally:
         held.release()
+
+
+@contextmanager
+def claim(kind: str, key: str) -> Iterator[Path]:
+    """The folder of a key, held like a lock. Raises HifiError as ``hold``."""
+    with hold(key):
+        here = place(kind, key)
+        here.mkdir(parents=True, exist_ok=True)
+        yield here
 
 
 def entries() -> list[Entry]:
