@@ -33,9 +33,13 @@ class Builder:
     Only forms that mean the same in every opset from 11 on are used (``Shape`` with ``Gather``
     rather than with ``start``, ``Pad`` without ``axes``, no ``allowzero``), so the opset is a
     matter of stating it.
+
+    Args:
+        real: type of weights and of what is computed from them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, real: ir.DataType = ir.DataType.FLOAT) -> None:
+        self.real = real
         self._tape = ir.tape.Tape()
         self._known: dict[object, ir.Value] = {}
 
@@ -56,21 +60,22 @@ class Builder:
         inputs: Sequence[ir.Value],
         shape: Sequence[Extent],
         attributes: Mapping[str, Attribute] | None = None,
-        dtype: ir.DataType = ir.DataType.FLOAT,
+        dtype: ir.DataType | None = None,
     ) -> ir.Value:
         """The node's only output; the same operation on the same inputs is one node."""
         attributes = attributes or {}
         key = (op_type, tuple(map(id, inputs)), repr(sorted(attributes.items())))
         if key not in self._known:
-            value = ir.val(name, dtype=dtype, shape=ir.Shape(shape))
+            value = ir.val(name, dtype=dtype or self.real, shape=ir.Shape(shape))
             self._tape.op(op_type, inputs, attributes, name=name, output=value)
             self._known[key] = value
         return self._known[key]
 
-    def weight(self, name: str, array: NDArray[np.float32]) -> ir.Value:
-        """An initializer of that name."""
+    def weight(self, name: str, array: NDArray[np.floating]) -> ir.Value:
+        """An initializer of that name, rounded to the type of this graph."""
         if name not in self._known:
-            self._known[name] = self._tape.initializer(ir.tensor(array, name=name))
+            rounded = np.ascontiguousarray(array, dtype=self.real.numpy())
+            self._known[name] = self._tape.initializer(ir.tensor(rounded, name=name))
         return self._known[name]
 
     def ints(self, *values: int) -> ir.Value:

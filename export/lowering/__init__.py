@@ -1,0 +1,1 @@
+"""Exact rewrites of the graph: the same numbers, computed in another form."""

@@ -1,0 +1,128 @@
+"""One convolution, free of its graph: what a rewrite takes and what it leaves.
+
+Weights are kept in float64, so that rewrites may follow each other and round once, at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from export.builder import Builder, Extent, shape_of
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A ``Conv`` node whose weights are constants.
+
+    Attributes:
+        name: of the node.
+        weight: (C_out, C_in / group, *K).
+        bias: (C_out), or None.
+        strides: one per spatial axis, like the rest.
+        dilations: distance of taps.
+        before: zeros in front.
+        after: zeros behind.
+        group: number of groups.
+    """
+
+    name: str
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64] | None
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    group: int
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Taps along each spatial axis."""
+        return tuple(self.weight.shape[2:])
+
+    @property
+    def axis(self) -> int | None:
+        """The only spatial axis along which anything happens; None if there are more.
+
+        The longest one where nothing happens along any.
+        """
+        busy = [
+            i
+            for i, (taps, stride, before, after) in enumerate(
+                zip(self.kernel, self.strides, self.before, self.after, strict=True)
+            )
+            if (taps, stride, before, after) != (1, 1, 0, 0)
+        ]
+        return None if len(busy) > 1 else (busy or [0])[0]
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """In and out."""
+        return self.weight.shape[1] * self.group, self.weight.shape[0]
+
+    def length(self, axis: int, extent: Extent) -> int | None:
+        """Number of outputs along an axis of that length; None where it is dynamic."""
+        if not isinstance(extent, int):
+            return None
+        span = self.dilations[axis] * (self.kernel[axis] - 1) + 1
+        return (extent + self.before[axis] + self.after[axis] - span) // self.strides[axis] + 1
+
+    def at(self, axis: int, **values: int) -> dict[str, tuple[int, ...]]:
+        """The named fields with another value at one axis, for ``dataclasses.replace``."""
+        changed = {}
+        for name, value in values.items():
+            old: tuple[int, ...] = getattr(self, name)
+            changed[name] = (*old[:axis], value, *old[axis + 1 :])
+        return changed
+
+
+def read(node: ir.Node) -> Convolution:
+    """A node of a finished graph."""
+    weight, *rest = (_array(value) for value in node.inputs[1:])
+    rank = weight.ndim - 2
+    pads = node.attributes.get_ints("pads", [0] * (2 * rank))
+    return Convolution(
+        name=node.name or "",
+        weight=weight,
+        bias=rest[0] if rest else None,
+        strides=tuple(node.attributes.get_ints("strides", [1] * rank)),
+        dilations=tuple(node.attributes.get_ints("dilations", [1] * rank)),
+        before=tuple(pads[:rank]),
+        after=tuple(pads[rank:]),
+        group=node.attributes.get_int("group", 1),
+    )
+
+
+def write(graph: Builder, conv: Convolution, x: ir.Value) -> ir.Value:
+    """The plain node: (N, C_in, *S) -> (N, C_out, *S')."""
+    inputs = [x, graph.weight(f"{conv.name}.weight", conv.weight)]
+    if conv.bias is not None:
+        inputs.append(graph.weight(f"{conv.name}.bias", conv.bias))
+    shape = shape_of(x)
+    spatial = [conv.length(axis, extent) for axis, extent in enumerate(shape[2:])]
+    return graph.op(
+        conv.name,
+        "Conv",
+        inputs,
+        (shape[0], conv.weight.shape[0], *spatial),
+        {
+            "kernel_shape": conv.kernel,
+            "strides": conv.strides,
+            "pads": (*conv.before, *conv.after),
+            "dilations": conv.dilations,
+            "group": conv.group,
+        },
+    )
+
+
+def multiplications(conv: Convolution, lengths: Sequence[int]) -> int:
+    """Products of one item of the batch, for outputs of those lengths."""
+    return conv.weight.size * prod(lengths)
+
+
+def _array(value: ir.Value | None) -> NDArray[np.float64]:
+    assert value is not None and value.const_value is not None, "weights are constants"
+    return value.const_value.numpy().astype(np.float64)

@@ -1,0 +1,67 @@
+"""Other shapes for the same numbers, entered before a convolution and left after it.
+
+Where the next layer wants the layout that the one before it left, nothing is moved in between, not
+even through an activation.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from export.builder import Builder, Extent, shape_of
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a value was before its layout was left.
+
+    Attributes:
+        layout: its name.
+        value: in that layout.
+        leave: does the same for another value of the same shape.
+    """
+
+    layout: str
+    value: ir.Value
+    leave: Callable[[str, ir.Value], ir.Value]
+
+
+class Graph(Builder):
+    """A builder that remembers layouts."""
+
+    def __init__(self, real: ir.DataType = ir.DataType.FLOAT) -> None:
+        super().__init__(real)
+        self._left: dict[int, Left] = {}
+
+    def enter(self, layout: str, x: ir.Value, move: Callable[[], ir.Value]) -> ir.Value:
+        """x in a layout: as it was left, or moved there."""
+        left = self._left.get(id(x))
+        return left.value if left is not None and left.layout == layout else move()
+
+    def leave(
+        self, layout: str, name: str, value: ir.Value, move: Callable[[str, ir.Value], ir.Value]
+    ) -> ir.Value:
+        """A value in its usual shape again."""
+        usual = move(name, value)
+        self._left[id(usual)] = Left(layout, value, move)
+        return usual
+
+    def activate(self, name: str, x: ir.Value, alpha: float) -> ir.Value:
+        """LeakyReLU, taken before the layout is left, where the convolution is."""
+        left = self._left.get(id(x))
+        if left is None:
+            return self.op(name, "LeakyRelu", [x], shape_of(x), {"alpha": alpha})
+        inside = self.activate(f"{name}.{left.layout}", left.value, alpha)
+        return self.leave(left.layout, name, inside, left.leave)
+
+    def reshape(
+        self, name: str, x: ir.Value, sizes: Sequence[int], shape: Sequence[Extent]
+    ) -> ir.Value:
+        """``Reshape`` with 0 for an extent that stays and -1 for the one that is left over."""
+        return self.op(name, "Reshape", [x, self.ints(*sizes)], shape)
+
+    def transpose(self, name: str, x: ir.Value, order: Sequence[int]) -> ir.Value:
+        """``Transpose``."""
+        shape = shape_of(x)
+        return self.op(name, "Transpose", [x], [shape[i] for i in order], {"perm": tuple(order)})

@@ -1,0 +1,91 @@
+"""A finished graph with some of its convolutions in other forms.
+
+The graph is written anew, node by node, so that what two rewrites share is written once.
+"""
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from export.builder import shape_of
+from export.lowering.convolution import read
+from export.lowering.layouts import Graph
+from export.lowering.rule import Form, write_form
+
+
+def lower(
+    model: ir.Model, forms: Mapping[str, Form], real: ir.DataType = ir.DataType.FLOAT
+) -> ir.Model:
+    """The same function of the same inputs.
+
+    Args:
+        model: as ``to_onnx`` makes it.
+        forms: of convolutions, by name of their node; others stay as they are.
+        real: type of weights and activations.
+
+    Raises:
+        HifiError: a rewrite refuses a convolution.
+    """
+    graph = Graph(real)
+    old = model.graph
+    known: dict[ir.Value, ir.Value] = {}
+    for value in old.inputs:
+        known[value] = ir.val(value.name, real, value.shape)
+    for node in old:
+        known[node.outputs[0]] = _write(graph, node, forms, known)
+    outputs = []
+    for value in old.outputs:
+        new = known[value]
+        new.name, new.shape = value.name, value.shape
+        outputs.append(new)
+    new_graph = ir.Graph(
+        [known[value] for value in old.inputs],
+        outputs,
+        nodes=graph.nodes,
+        initializers=graph.initializers,
+        opset_imports=dict(old.opset_imports),
+        name=old.name,
+    )
+    lowered = ir.Model(
+        new_graph,
+        ir_version=model.ir_version,
+        producer_name=model.producer_name,
+        producer_version=model.producer_version,
+    )
+    RemoveUnusedNodesPass()(lowered)
+    return lowered
+
+
+def _write(
+    graph: Graph,
+    node: ir.Node,
+    forms: Mapping[str, Form],
+    known: Mapping[ir.Value, ir.Value],
+) -> ir.Value:
+    name = node.name or ""
+    if node.op_type == "Conv":
+        assert node.inputs[0] is not None
+        return write_form(graph, forms.get(name, ()), read(node), known[node.inputs[0]])
+    inputs = [
+        known[value] if value in known else _constant(graph, value)
+        for value in node.inputs
+        if value is not None
+    ]
+    if node.op_type == "LeakyRelu":
+        return graph.activate(name, inputs[0], node.attributes.get_float("alpha", 0.01))
+    (output,) = node.outputs
+    attributes = {key: attribute.value for key, attribute in node.attributes.items()}
+    return graph.op(name, node.op_type, inputs, shape_of(output), attributes, _type(output, graph))
+
+
+def _constant(graph: Graph, value: ir.Value) -> ir.Value:
+    assert value.name is not None and value.const_value is not None
+    array = value.const_value.numpy()
+    if value.dtype == ir.DataType.INT64:
+        return graph.ints(*array.tolist())
+    return graph.weight(value.name, array)
+
+
+def _type(value: ir.Value, graph: Graph) -> ir.DataType:
+    return ir.DataType.INT64 if value.dtype == ir.DataType.INT64 else graph.real

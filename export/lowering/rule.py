@@ -1,0 +1,99 @@
+"""What a rewrite must be able to do, and which there are."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from hifigan_ref.errors import HifiError
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from export.builder import Extent
+    from export.lowering.convolution import Convolution
+    from export.lowering.layouts import Graph
+
+Inner = Callable[["Graph", "Convolution", "ir.Value"], "ir.Value"]
+"""Writes the convolution that a rewrite leaves, in the next form or plainly."""
+
+Form = tuple[str, ...]
+"""Names of rewrites, the outermost first; empty is the plain convolution."""
+
+
+class Rule(Protocol):
+    """One exact rewrite of a convolution."""
+
+    @property
+    def name(self) -> str:
+        """As in a plan."""
+
+    @property
+    def purpose(self) -> str:
+        """One line: what becomes what."""
+
+    @property
+    def floor_db(self) -> float:
+        """SNR in float32 that it promises for unit-variance noise, beside float64, dB."""
+
+    def refuses(self, conv: "Convolution", shape: "Sequence[Extent]") -> str | None:
+        """Why it cannot rewrite this convolution of an input of this shape; None where it can."""
+
+    def rewrite(
+        self, graph: "Graph", conv: "Convolution", x: "ir.Value", inner: Inner
+    ) -> "ir.Value":
+        """The same output from the same input, in another form."""
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Every rewrite: each file of ``export/lowering/rules/`` that defines ``RULES``, by name."""
+    package = importlib.import_module("export.lowering.rules")
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    modules = [importlib.import_module(f"export.lowering.rules.{name}") for name in names]
+    return {rule.name: rule for module in modules for rule in getattr(module, "RULES", ())}
+
+
+def parse_form(text: str) -> Form:
+    """``phase+fir-3-3+wide`` -> its rewrites; ``plain`` -> none.
+
+    Raises:
+        HifiError: no such rewrite.
+    """
+    if text == "plain":
+        return ()
+    form = tuple(text.split("+"))
+    for name in form:
+        if name not in rules():
+            allowed = ", ".join(("plain", *rules()))
+            raise HifiError(f"no rewrite {name!r}: choose from {allowed}, joined by +")
+    return form
+
+
+def form_text(form: Form) -> str:
+    """The other way."""
+    return "+".join(form) or "plain"
+
+
+def write_form(graph: "Graph", form: Form, conv: "Convolution", x: "ir.Value") -> "ir.Value":
+    """A convolution in a form.
+
+    Raises:
+        HifiError: one of the rewrites refuses what the one before it left.
+    """
+    from export.builder import shape_of
+    from export.lowering.convolution import write
+
+    if not form:
+        return write(graph, conv, x)
+    first, rest = rules()[form[0]], form[1:]
+    reason = first.refuses(conv, shape_of(x))
+    if reason is not None:
+        raise HifiError(f"{conv.name} cannot be written as {first.name}: {reason}")
+
+    def inner(graph: "Graph", left: "Convolution", z: "ir.Value") -> "ir.Value":
+        return write_form(graph, rest, replace(left, name=f"{conv.name}.{first.name}"), z)
+
+    return first.rewrite(graph, conv, x, inner)
