@@ -3,9 +3,8 @@
 Weights are kept in float64, so that rewrites may follow each other and round once, at the end.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -70,7 +69,7 @@ class Convolution:
         span = self.dilations[axis] * (self.kernel[axis] - 1) + 1
         return (extent + self.before[axis] + self.after[axis] - span) // self.strides[axis] + 1
 
-    def at(self, axis: int, **values: int) -> dict[str, tuple[int, ...]]:
+    def at(self, axis: int, **values: int) -> dict[str, Any]:
         """The named fields with another value at one axis, for ``dataclasses.replace``."""
         changed = {}
         for name, value in values.items():
@@ -118,9 +117,27 @@ def write(graph: Builder, conv: Convolution, x: ir.Value) -> ir.Value:
     )
 
 
-def multiplications(conv: Convolution, lengths: Sequence[int]) -> int:
-    """Products of one item of the batch, for outputs of those lengths."""
-    return conv.weight.size * prod(lengths)
+def covers(conv: Convolution, axis: int) -> bool:
+    """Whether every length T has ceil(T / s) outputs."""
+    ends = conv.before[axis] + conv.after[axis] - conv.kernel[axis]
+    return all((ends - rest) // conv.strides[axis] == -1 for rest in range(conv.strides[axis]))
+
+
+def spread(conv: Convolution, axis: int) -> NDArray[np.float64]:
+    """The taps of a stride s over s phases: (C_out, C, *K) -> (C_out, s C, *K / s).
+
+    With d = -p mod s for a padding p in front, tap j + d = s m + r is tap m of phase r.
+    """
+    stride, taps = conv.strides[axis], conv.kernel[axis]
+    shift = -conv.before[axis] % stride
+    rows = -(-(taps + shift) // stride)
+    moved = np.moveaxis(conv.weight, 2 + axis, -1)
+    room = np.zeros((*moved.shape[:-1], rows * stride))
+    room[..., shift : shift + taps] = moved
+    out, each, *other = moved.shape[:-1]
+    phases = np.moveaxis(room.reshape(out, each, *other, rows, stride), -1, 1)
+    joined = phases.reshape(out, stride * each, *other, rows)
+    return np.moveaxis(joined, -1, 2 + axis)
 
 
 def _array(value: ir.Value | None) -> NDArray[np.float64]:

@@ -55,10 +55,10 @@ class Graph(Builder):
         inside = self.activate(f"{name}.{left.layout}", left.value, alpha)
         return self.leave(left.layout, name, inside, left.leave)
 
-    def reshape(
-        self, name: str, x: ir.Value, sizes: Sequence[int], shape: Sequence[Extent]
-    ) -> ir.Value:
-        """``Reshape`` with 0 for an extent that stays and -1 for the one that is left over."""
+    def reshape(self, name: str, x: ir.Value, shape: Sequence[Extent]) -> ir.Value:
+        """To a shape of which the batch, which stays, and one other extent may be dynamic."""
+        sizes = [0, *(extent if isinstance(extent, int) else -1 for extent in shape[1:])]
+        assert sizes.count(-1) <= 1, f"{name}: {shape}"
         return self.op(name, "Reshape", [x, self.ints(*sizes)], shape)
 
     def transpose(self, name: str, x: ir.Value, order: Sequence[int]) -> ir.Value:

@@ -2,29 +2,29 @@
 
 import onnx_ir as ir
 
-from export.builder import Dim, Extent, shape_of
+from export.builder import Dim, shape_of
 from export.lowering.layouts import Graph
 
 
-def shortage(graph: Graph, name: str, length: Extent | Dim, size: int) -> int | Dim:
+def shortage(graph: Graph, name: str, length: int | Dim, size: int) -> int | Dim:
     """What a length lacks to a multiple of the tile size: -T mod M."""
     if isinstance(length, int):
         return -length % size
-    assert isinstance(length, Dim)
     short = graph.integer(f"{name}.neg", "Neg", [length.value])
     return graph.integer(f"{name}.short", "Mod", [short.value, graph.ints(size)])
 
 
-def plus(graph: Graph, name: str, length: int | Dim, more: int) -> int | Dim:
-    """A length and a number."""
+def per(graph: Graph, name: str, length: int | Dim, size: int) -> int | Dim:
+    """How many pieces of a size a length has, the last one perhaps not full: ceil(T / s)."""
     if isinstance(length, int):
-        return length + more
-    return graph.integer(name, "Add", [length.value, graph.ints(more)]) if more else length
+        return -(-length // size)
+    if size == 1:
+        return length
+    more = graph.integer(f"{name}.more", "Add", [length.value, graph.ints(size - 1)])
+    return graph.integer(f"{name}.per", "Div", [more.value, graph.ints(size)])
 
 
-def pad(
-    graph: Graph, name: str, x: ir.Value, axis: int, before: int, after: int | Dim
-) -> ir.Value:
+def pad(graph: Graph, name: str, x: ir.Value, axis: int, before: int, after: int | Dim) -> ir.Value:
     """Zeros around one axis of x; nothing at all for (0, 0)."""
     if before == 0 and after == 0:
         return x
@@ -43,22 +43,9 @@ def cut(graph: Graph, name: str, x: ir.Value, axis: int, size: int) -> ir.Value:
     length = shape[axis]
     tiles = length // size if isinstance(length, int) else None
     cut_shape = (*shape[:axis], tiles, size, *shape[axis + 1 :])
-    z = graph.reshape(f"{name}.tiles", x, [0, *map(_extent, cut_shape[1:])], cut_shape)
+    z = graph.reshape(f"{name}.tiles", x, cut_shape)
     order = [0, axis + 1, *range(1, axis + 1), *range(axis + 2, len(shape) + 1)]
     return graph.transpose(f"{name}.phases", z, order)
-
-
-def join(graph: Graph, name: str, x: ir.Value, axis: int) -> ir.Value:
-    """(N, M, C, ..., L, ...) -> (N, C, ..., M L, ...), the axis counted in the result."""
-    n, size, *rest = shape_of(x)
-    assert isinstance(size, int)
-    count = len(rest)
-    order = [0, *range(2, axis + 2), 1, *range(axis + 2, count + 2)]
-    z = graph.transpose(f"{name}.tiles", x, order)
-    shape = [n, *rest]
-    tiles = shape[axis]
-    shape[axis] = tiles * size if isinstance(tiles, int) else None
-    return graph.reshape(f"{name}.join", z, [0, *(map(_extent, shape[1:]))], shape)
 
 
 def crop(graph: Graph, name: str, x: ir.Value, axis: int, length: int | Dim) -> ir.Value:
@@ -75,16 +62,4 @@ def merge_channels(graph: Graph, name: str, x: ir.Value) -> ir.Value:
     """(N, M, C, ...) -> (N, M C, ...)."""
     n, size, c, *rest = shape_of(x)
     assert isinstance(size, int) and isinstance(c, int)
-    return graph.reshape(name, x, [0, size * c, *map(_extent, rest)], (n, size * c, *rest))
-
-
-def split_channels(graph: Graph, name: str, x: ir.Value, size: int) -> ir.Value:
-    """(N, M C, ...) -> (N, M, C, ...)."""
-    n, c, *rest = shape_of(x)
-    assert isinstance(c, int)
-    return graph.reshape(name, x, [0, size, c // size, *map(_extent, rest)], (n, size, c // size, *rest))
-
-
-def _extent(extent: Extent) -> int:
-    return extent if isinstance(extent, int) else -1
-
+    return graph.reshape(name, x, (n, size * c, *rest))

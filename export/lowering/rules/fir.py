@@ -1,20 +1,22 @@
 """Minimal filtering: M outputs of R taps from M + R - 1 products instead of M R.
 
-The output is cut into tiles of M. With taps j = R u + v,
+The taps, k of them at stride s, are spread over the s phases of the input (see ``phase``), and
+the outputs are cut into tiles of M. With taps j = R u + v of a phase,
 
     y[M t + i] = sum_u sum_v w[R u + v] x[M (t + u R / M) + i + v],
 
-for every u an R-tap filter on M + R - 1 phases of the input. So B turns the phases of the input into
-M + R - 1 signals, each is convolved with its own taps (G times the taps; k / R of them, R / M apart),
-and A turns the results into the phases of the output. M = R is the fast FIR algorithm of a
-polyphase filter (M = 2: three half-length convolutions instead of four), R = k Winograd's F(M, k). All
-signals go through one convolution with M + R - 1 times the groups.
+for every u an R-tap filter on M + R - 1 neighbours. So B turns the input into M + R - 1 signals a
+tile apart, each is convolved with its own taps (G times the taps: k / (s R) of them, R / M apart),
+and A turns the results into tiles of the output. M = R is the fast FIR algorithm of a polyphase
+filter (M = 2: three half-length convolutions instead of four), R = k Winograd's F(M, k).
+
+Written as three convolutions and nothing else: B with one channel in and a stride of s M, the
+products with M + R - 1 times the groups, and A as a transposed convolution with a stride of M.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
 
 import numpy as np
 import onnx_ir as ir
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 
 from export.builder import Extent, shape_of
 from export.lowering import tiles
-from export.lowering.convolution import Convolution
+from export.lowering.convolution import Convolution, covers, spread
 from export.lowering.layouts import Graph
 from export.lowering.rule import Inner
 from export.lowering.toom import POINTS, minimal_filter
@@ -35,7 +37,7 @@ class Fir:
     Attributes:
         outputs: M.
         taps: R.
-        floor_db: see ``Rule``: larger tiles add larger numbers.
+        floor_db: see ``Rule``.
     """
 
     outputs: int
@@ -54,131 +56,178 @@ class Fir:
         return f"{m} outputs of {r} taps from {m + r - 1} products instead of {m * r}"
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
-        """One axis, stride 1, more taps than one, and tiles that line up."""
+        """One axis, enough taps, and tiles that line up."""
         axis = conv.axis
-        if axis is None or conv.strides[axis] != 1:
-            return "its stride is not 1, or it has more than one axis"
+        if axis is None:
+            return "it has more than one axis"
         if conv.dilations[axis] != 1:
             return "its taps are dilated"
-        taps = conv.kernel[axis]
-        if taps < self.taps:
-            return f"it has {taps} taps, fewer than {self.taps}"
-        if taps > self.taps and self.taps % self.outputs:
-            return f"it has {taps} taps and {self.taps} are no multiple of {self.outputs}"
-        length = shape[2 + axis]
-        outputs = conv.length(axis, length)
+        if any(not isinstance(extent, int) for i, extent in enumerate(shape[2:]) if i != axis):
+            return "it needs a fixed period"
+        outputs = conv.length(axis, shape[2 + axis])
+        if outputs is None and not covers(conv, axis):
+            return "it needs a fixed length"
         if outputs is not None and outputs < self.outputs:
-            return f"it has fewer than {self.outputs} outputs"
+            return f"it has {outputs} outputs, fewer than a tile"
+        return self._lines_up(_spread_taps(conv, axis).shape[2 + axis])
+
+    def _lines_up(self, taps: int) -> str | None:
+        """Why tiles and so many taps do not go together; None where they do."""
+        if taps < self.taps:
+            return f"it has {taps} taps for each phase, fewer than {self.taps}"
+        if taps > self.taps and self.taps % self.outputs:
+            return f"it has {taps} taps for each phase, and tiles of {self.outputs} do not line up"
         return None
 
     def rewrite(self, graph: Graph, conv: Convolution, x: ir.Value, inner: Inner) -> ir.Value:
-        """Cut, transform, convolve, transform back, join."""
+        """B, the products, A."""
         axis = conv.axis
         assert axis is not None
-        m, r, name, at = self.outputs, self.taps, f"{conv.name}.{self.name}", 2 + axis
-        count = -(-conv.kernel[axis] // r)  # taps that each signal keeps
-        apart = max(r // m, 1)
-        blocks = -(-(m + r - 1) // m)  # tiles that one output tile sees
-        more = conv.before[axis] + conv.after[axis] - conv.kernel[axis] + 1
-        length = tiles.plus(graph, f"{name}.length", graph.extent(x, at), more)
-        short = tiles.shortage(graph, name, length, m)
-        behind = more - conv.before[axis] + m * ((count - 1) * apart + blocks - 1)
-        after = tiles.plus(graph, f"{name}.after", short, behind)
-        padded = tiles.pad(graph, f"{name}.pad", x, at, conv.before[axis], after)
-        cut = tiles.cut(graph, name, padded, at, m)  # (N, M, C, ..., L, ...)
-        z = self._transform_inputs(graph, name, cut, axis)
-        left = replace(
-            conv,
-            weight=self._transform_taps(conv, axis, count),
-            bias=self._transform_bias(conv),
-            group=conv.group * (m + r - 1),
-            **conv.at(axis, before=0, after=0, dilations=apart),
-        )
-        results = inner(graph, left, z)
-        spatial = shape_of(results)[2:]
+        signals = self._signals(graph, conv, axis, x)
+        left = self._products(conv, axis)
+        return self._outputs(graph, conv, axis, x, inner(graph, left, signals))
 
-        def join(name: str, y: ir.Value) -> ir.Value:
-            n, _, c, _ = shape_of(y)
-            sizes = (0, m, _fixed(c), *map(_extent, spatial))
-            y = graph.reshape(f"{name}.split", y, sizes, (n, m, c, *spatial))
-            return tiles.crop(graph, name, tiles.join(graph, name, y, at), at, length)
-
-        y = self._transform_outputs(graph, name, results)
-        return graph.leave(self.name, f"{name}.joined", y, join)
-
-    def _transform_inputs(self, graph: Graph, name: str, cut: ir.Value, axis: int) -> ir.Value:
-        """B: (N, M, C, ..., L, ...) -> (N, (M + R - 1) C, ..., L', ...)."""
-        n, m, c, *spatial = shape_of(cut)
-        matrix = minimal_filter(self.outputs, self.taps).inputs
+    def _signals(self, graph: Graph, conv: Convolution, axis: int, x: ir.Value) -> ir.Value:
+        """B: (N, C, T) -> (N, g (M + R - 1) s C / g, T')."""
+        m, stride, group = self.outputs, conv.strides[axis], conv.group
+        matrix = minimal_filter(m, self.taps).inputs
         size = len(matrix)
-        blocks = -(-size // self.outputs)
-        weight = np.zeros((size, blocks * self.outputs))
-        weight[:, :size] = matrix
-        weight = weight.reshape(size, blocks, self.outputs).swapaxes(1, 2)[:, :, None]
-        outer, inner = prod(map(_fixed, spatial[:axis])), prod(map(_fixed, spatial[axis + 1 :]))
-        length = spatial[axis]
-        flat = _times(length, inner)
-        shape = (n, m, _fixed(c) * outer, flat)
-        z = graph.reshape(f"{name}.flat", cut, (0, _fixed(m), shape[2], _extent(flat)), shape)
-        left = length - blocks + 1 if isinstance(length, int) else None
+        weight = np.zeros((group, size, stride, stride * size))
+        for phase in range(stride):
+            weight[:, :, phase, phase::stride] = matrix
+        n, channels, *spatial = shape_of(x)
+        each = _fixed(channels) // group
+        width = stride * size
+        before = -(-conv.before[axis] // stride) * stride
+        count, apart = self._count(conv, axis), self._apart
+        # for lengths that change: as many signals as ceil(T / s M) tiles see, whatever is left over
+        after = stride * m * (count - 1) * apart - 1 + width - before
+        length, reached = spatial[axis], None
+        if isinstance(length, int):
+            reached = self._tiles(conv, axis, length) + (count - 1) * apart
+            after = stride * m * (reached - 1) + width - length - before
+        z, rest = _in_rows(graph, f"{conv.name}.{self.name}.rows", x, axis, (group, each))
         z = graph.op(
-            f"{name}.inputs",
+            f"{conv.name}.{self.name}.inputs",
             "Conv",
-            [z, graph.weight(f"{name}.B", weight)],
-            (n, size, shape[2], _times(left, inner)),
-            {"kernel_shape": (1, blocks), "dilations": (1, inner)},
+            [z, graph.weight(f"{conv.name}.{self.name}.B", _columns(weight, width, rest))],
+            (n, group * size * stride, each, reached, *rest),
+            {
+                "kernel_shape": (1, width, *_ones(rest)),
+                "strides": (1, stride * m, *_ones(rest)),
+                "pads": (0, before, *_zeros(rest), 0, after, *_zeros(rest)),
+                "group": group,
+            },
         )
-        spatial[axis] = left
-        sizes = (0, size * _fixed(c), *map(_extent, spatial))
-        return graph.reshape(f"{name}.signals", z, sizes, (n, size * _fixed(c), *spatial))
+        spatial[axis] = reached
+        shape = (n, size * stride * _fixed(channels), *spatial)
+        return graph.reshape(f"{conv.name}.{self.name}.signals", z, shape)
 
-    def _transform_taps(self, conv: Convolution, axis: int, count: int) -> NDArray[np.float64]:
-        """G: (C_out, C, *K) -> ((M + R - 1) C_out, C, *K / R)."""
-        moved = np.moveaxis(conv.weight, 2 + axis, -1)
-        room = np.zeros((*moved.shape[:-1], count * self.taps))
-        room[..., : moved.shape[-1]] = moved
-        taps = room.reshape(*moved.shape[:-1], count, self.taps)
-        signals = np.moveaxis(taps @ minimal_filter(self.outputs, self.taps).taps.T, -1, 0)
-        joined = signals.reshape(-1, *signals.shape[2:])
-        return np.moveaxis(joined, -1, 2 + axis)
+    def _products(self, conv: Convolution, axis: int) -> Convolution:
+        """G: what is left, with the groups of each old one side by side."""
+        spread_taps = np.moveaxis(_spread_taps(conv, axis), 2 + axis, -1)
+        count = self._count(conv, axis)
+        room = np.zeros((*spread_taps.shape[:-1], count * self.taps))
+        room[..., : spread_taps.shape[-1]] = spread_taps
+        split = room.reshape(*spread_taps.shape[:-1], count, self.taps)
+        taps = split @ minimal_filter(self.outputs, self.taps).taps.T  # (O, C, other, count, size)
+        group, size = conv.group, taps.shape[-1]
+        taps = np.moveaxis(taps.reshape(group, -1, *taps.shape[1:]), -1, 1)
+        weight = np.moveaxis(taps.reshape(-1, *taps.shape[3:]), -1, 2 + axis)
+        bias = None
+        if conv.bias is not None:  # at the point 1, whose powers reach each output once
+            signals = np.zeros((group, size, len(conv.bias) // group))
+            signals[:, POINTS.index(Fraction(1))] = conv.bias.reshape(group, -1)
+            bias = signals.reshape(-1)
+        changed = conv.at(axis, before=0, after=0, strides=1, dilations=self._apart)
+        return replace(conv, weight=weight, bias=bias, group=group * size, **changed)
 
-    def _transform_bias(self, conv: Convolution) -> NDArray[np.float64] | None:
-        """At the point 1, whose powers are all 1, it reaches each output once."""
-        if conv.bias is None:
-            return None
-        bias = np.zeros((self.outputs + self.taps - 1, len(conv.bias)))
-        bias[POINTS.index(Fraction(1))] = conv.bias
-        return bias.reshape(-1)
-
-    def _transform_outputs(self, graph: Graph, name: str, z: ir.Value) -> ir.Value:
-        """A: (N, (M + R - 1) C, ...) -> (N, M, C, ...)."""
-        n, channels, *spatial = shape_of(z)
-        matrix = minimal_filter(self.outputs, self.taps).outputs
-        size = matrix.shape[1]
-        c = _fixed(channels) // size
-        flat = prod(map(_fixed, spatial)) if all(isinstance(e, int) for e in spatial) else None
-        sizes = (0, size, c, _extent(flat))
-        z = graph.reshape(f"{name}.results", z, sizes, (n, size, c, flat))
-        return graph.op(
+    def _outputs(
+        self, graph: Graph, conv: Convolution, axis: int, x: ir.Value, results: ir.Value
+    ) -> ir.Value:
+        """A: (N, g (M + R - 1) C / g, T') -> (N, C, T)."""
+        m, group, name = self.outputs, conv.group, f"{conv.name}.{self.name}"
+        matrix = minimal_filter(m, self.taps).outputs.T
+        n, *_ = shape_of(x)
+        length = shape_of(x)[2 + axis]
+        outputs = conv.length(axis, length)
+        each = conv.weight.shape[0] // group
+        z, rest = _in_rows(graph, f"{name}.results", results, axis, (group * len(matrix), each))
+        over = 0 if outputs is None else m * self._tiles(conv, axis, _fixed(length)) - outputs
+        weight = np.tile(matrix, (group, 1))
+        y = graph.op(
             f"{name}.outputs",
-            "Conv",
-            [z, graph.weight(f"{name}.A", matrix[:, :, None, None])],
-            (n, self.outputs, c, flat),
-            {"kernel_shape": (1, 1)},
+            "ConvTranspose",
+            [z, graph.weight(f"{name}.A", _columns(weight, m, rest))],
+            (n, group, each, outputs, *rest),
+            {
+                "kernel_shape": (1, m, *_ones(rest)),
+                "strides": (1, m, *_ones(rest)),
+                "pads": (0, 0, *_zeros(rest), 0, over, *_zeros(rest)),
+                "group": group,
+            },
         )
+
+        def join(name: str, value: ir.Value) -> ir.Value:
+            spatial = list(shape_of(results)[2:])
+            spatial[axis] = outputs
+            joined = graph.reshape(f"{name}.joined", value, (n, group * each, *spatial))
+            if outputs is not None:
+                return joined
+            extent = graph.extent(x, 2 + axis)
+            tiled = tiles.per(graph, f"{name}.length", extent, conv.strides[axis])
+            return tiles.crop(graph, f"{name}.crop", joined, 2 + axis, tiled)
+
+        return graph.leave(f"{conv.name}.{self.name}", name, y, join)
+
+    @property
+    def _apart(self) -> int:
+        """Tiles between two taps of a signal."""
+        return max(self.taps // self.outputs, 1)
+
+    def _count(self, conv: Convolution, axis: int) -> int:
+        """Taps of a signal."""
+        taps: int = _spread_taps(conv, axis).shape[2 + axis]
+        return -(-taps // self.taps)
+
+    def _tiles(self, conv: Convolution, axis: int, length: int) -> int:
+        """Of the output."""
+        outputs = conv.length(axis, length)
+        assert outputs is not None
+        return -(-outputs // self.outputs)
+
+
+def _spread_taps(conv: Convolution, axis: int) -> NDArray[np.float64]:
+    """(C_out, s C, *K / s)."""
+    return conv.weight if conv.strides[axis] == 1 else spread(conv, axis)
+
+
+def _in_rows(
+    graph: Graph, name: str, x: ir.Value, axis: int, channels: tuple[int, int]
+) -> tuple[ir.Value, list[int]]:
+    """(N, C, ..., T, ...) as (N, *channels, T, period), and the period, if there is one."""
+    n, _, *spatial = shape_of(x)
+    rest = [_fixed(extent) for i, extent in enumerate(spatial) if i != axis and extent != 1]
+    return graph.reshape(name, x, (n, *channels, spatial[axis], *rest)), rest
+
+
+def _columns(weight: NDArray[np.float64], width: int, rest: Sequence[int]) -> NDArray[np.float64]:
+    """(..., K) -> (C, 1, 1, K, 1)."""
+    return weight.reshape(-1, 1, 1, width, *_ones(rest))
 
 
 def _fixed(extent: Extent) -> int:
-    assert isinstance(extent, int), "only the convolved axis and the batch are dynamic"
+    assert isinstance(extent, int), "only the batch and the convolved axis may be dynamic"
     return extent
 
 
-def _extent(extent: Extent) -> int:
-    return extent if isinstance(extent, int) else -1
+def _ones(rest: Sequence[int]) -> tuple[int, ...]:
+    return (1,) * len(rest)
 
 
-def _times(extent: Extent, factor: int) -> int | None:
-    return extent * factor if isinstance(extent, int) else None
+def _zeros(rest: Sequence[int]) -> tuple[int, ...]:
+    return (0,) * len(rest)
 
 
-RULES = (Fir(2, 2), Fir(3, 3), Fir(4, 4), Fir(2, 4), Fir(2, 5), Fir(3, 5), Fir(4, 5), Fir(4, 2))
+SIZES = ((2, 2), (3, 3), (4, 4), (2, 4), (3, 2), (4, 2), (2, 5), (3, 5), (4, 5))
+RULES = tuple(Fir(m, r) for m, r in SIZES)

@@ -1,19 +1,18 @@
 """Stride s as s times the channels: y[t] = sum_j w[j] x[s t + j - p].
 
-With j - p = s m + r the tap j reads phase r of the input, m steps away: s phases with C channels each
-become s C channels at stride 1, and the taps, padded to a multiple of s, are spread over them. Group
-g keeps its s C / g channels together.
+With j - p = s m + r the tap j reads phase r of the input, m steps away: s phases with C channels
+each become s C channels at stride 1, and the taps, padded to a multiple of s, are spread over them.
+Group g keeps its s C / g channels together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import onnx_ir as ir
 
 from export.builder import Extent, shape_of
 from export.lowering import tiles
-from export.lowering.convolution import Convolution
+from export.lowering.convolution import Convolution, covers, spread
 from export.lowering.layouts import Graph
 from export.lowering.rule import Inner
 
@@ -34,7 +33,7 @@ class Phase:
         if conv.dilations[axis] != 1:
             return "its taps are dilated"
         fixed = isinstance(shape[2 + axis], int)
-        return None if fixed or _covers(conv, axis) else "it needs a fixed length"
+        return None if fixed or covers(conv, axis) else "it needs a fixed length"
 
     def rewrite(self, graph: Graph, conv: Convolution, x: ir.Value, inner: Inner) -> ir.Value:
         """Pad to a multiple of s, split, convolve."""
@@ -47,16 +46,14 @@ class Phase:
         z = tiles.cut(graph, name, padded, 2 + axis, stride)
         z = self._channels(graph, conv, name, z)
         steps = -(-before // stride)
-        weight = _spread(conv, axis, steps * stride - before)
+        weight = spread(conv, axis)
         taps = weight.shape[2 + axis]
         after = taps - 1 - steps  # as many outputs as phases have elements, without "same"
         if isinstance(length, int):
             outputs = conv.length(axis, length)
             assert outputs is not None
             after += outputs - -(-length // stride)
-        left = replace(
-            conv, weight=weight, **conv.at(axis, strides=1, before=steps, after=after)
-        )
+        left = replace(conv, weight=weight, **conv.at(axis, strides=1, before=steps, after=after))
         return inner(graph, left, z)
 
     def _channels(self, graph: Graph, conv: Convolution, name: str, z: ir.Value) -> ir.Value:
@@ -66,32 +63,11 @@ class Phase:
         n, stride, c, *rest = shape_of(z)
         assert isinstance(stride, int) and isinstance(c, int)
         each = c // conv.group
-        sizes = [extent if isinstance(extent, int) else -1 for extent in rest]
         split = (n, stride, conv.group, each, *rest)
-        z = graph.reshape(f"{name}.groups", z, [0, stride, conv.group, each, *sizes], split)
+        z = graph.reshape(f"{name}.groups", z, split)
         order = [0, 2, 1, *range(3, len(split))]
         z = graph.transpose(f"{name}.grouped", z, order)
-        return graph.reshape(f"{name}.channels", z, [0, stride * c, *sizes], (n, stride * c, *rest))
-
-
-def _covers(conv: Convolution, axis: int) -> bool:
-    """Whether every length T has ceil(T / s) outputs."""
-    ends = conv.before[axis] + conv.after[axis] - conv.kernel[axis]
-    return all((ends - rest) // conv.strides[axis] == -1 for rest in range(conv.strides[axis]))
-
-
-def _spread(conv: Convolution, axis: int, shift: int) -> np.ndarray:
-    """(C_out, C, *K) -> (C_out, s C, *K') with tap j at phase (j + shift) mod s."""
-    stride, taps = conv.strides[axis], conv.kernel[axis]
-    moved = np.moveaxis(conv.weight, 2 + axis, -1)  # (C_out, C, other, K)
-    rows = -(-(taps + shift) // stride)
-    room = np.zeros((*moved.shape[:-1], rows * stride))
-    room[..., shift : shift + taps] = moved
-    out, each, *other = moved.shape[:-1]
-    split = room.reshape(out, each, *other, rows, stride)
-    split = np.moveaxis(split, -1, 1)  # (C_out, s, C, other, K')
-    joined = split.reshape(out, stride * each, *other, rows)
-    return np.moveaxis(joined, -1, 2 + axis)
+        return graph.reshape(f"{name}.channels", z, (n, stride * c, *rest))
 
 
 RULES = (Phase(),)

@@ -1,7 +1,7 @@
 """The rows of a fold end to end: (N, C, L, p) as (N, C, 1, L p), taps p apart.
 
-A tap along the columns of the fold is a tap p samples away in the waveform. Nothing moves in memory,
-and instead of p outputs at a time, a row holds them all. Only for stride 1: see ``phase``.
+A tap along the columns of the fold is a tap p samples away in the waveform. Nothing moves in
+memory, and instead of p outputs at a time, a row holds them all. Only for stride 1: see ``phase``.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Rows:
         z = graph.enter(
             layout,
             x,
-            lambda: graph.reshape(f"{x.name}.{layout}", x, (0, c, 1, -1), (n, c, 1, flat)),
+            lambda: graph.reshape(f"{x.name}.{layout}", x, (n, c, 1, flat)),
         )
         left = replace(
             conv,
@@ -54,7 +54,7 @@ class Rows:
         def fold(name: str, value: ir.Value) -> ir.Value:
             n, c, _, flat = shape_of(value)
             rows = flat // period if isinstance(flat, int) else None
-            return graph.reshape(name, value, (0, c, -1, period), (n, c, rows, period))  # type: ignore[list-item]
+            return graph.reshape(name, value, (n, c, rows, period))
 
         return graph.leave(layout, f"{conv.name}.fold", inner(graph, left, z), fold)
 

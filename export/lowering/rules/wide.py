@@ -31,11 +31,7 @@ class Wide:
     def rewrite(self, graph: Graph, conv: Convolution, x: ir.Value, inner: Inner) -> ir.Value:
         """Widen, convolve, narrow."""
         n, c, length = shape_of(x)
-        z = graph.enter(
-            self.name,
-            x,
-            lambda: graph.reshape(f"{x.name}.wide", x, (0, c, 1, -1), (n, c, 1, length)),  # type: ignore[arg-type]
-        )
+        z = graph.enter(self.name, x, lambda: graph.reshape(f"{x.name}.wide", x, (n, c, 1, length)))
         left = replace(
             conv,
             weight=conv.weight[:, :, None],
@@ -47,7 +43,7 @@ class Wide:
 
         def narrow(name: str, value: ir.Value) -> ir.Value:
             n, c, _, length = shape_of(value)
-            return graph.reshape(name, value, (0, c, -1), (n, c, length))  # type: ignore[arg-type]
+            return graph.reshape(name, value, (n, c, length))
 
         return graph.leave(self.name, f"{conv.name}.narrow", inner(graph, left, z), narrow)
 
