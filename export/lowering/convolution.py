@@ -117,10 +117,11 @@ def write(graph: Builder, conv: Convolution, x: ir.Value) -> ir.Value:
     )
 
 
-def covers(conv: Convolution, axis: int) -> bool:
-    """Whether every length T has ceil(T / s) outputs."""
-    ends = conv.before[axis] + conv.after[axis] - conv.kernel[axis]
-    return all((ends - rest) // conv.strides[axis] == -1 for rest in range(conv.strides[axis]))
+def why_not_covered(conv: Convolution, axis: int) -> str | None:
+    """Why some length T has other than ceil(T / s) outputs; None where each has as many."""
+    stride, ends = conv.strides[axis], conv.before[axis] + conv.after[axis] - conv.kernel[axis]
+    covers = all((ends - rest) // stride == -1 for rest in range(stride))
+    return None if covers else "its padding does not give an output for each started stride"
 
 
 def spread(conv: Convolution, axis: int) -> NDArray[np.float64]:

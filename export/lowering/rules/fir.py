@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from export.builder import Extent, shape_of
 from export.lowering import tiles
-from export.lowering.convolution import Convolution, covers, spread
+from export.lowering.convolution import Convolution, spread, why_not_covered
 from export.lowering.layouts import Graph
 from export.lowering.rule import Inner
 from export.lowering.toom import POINTS, minimal_filter
@@ -64,15 +64,11 @@ class Fir:
             return "its taps are dilated"
         if any(not isinstance(extent, int) for i, extent in enumerate(shape[2:]) if i != axis):
             return "it needs a fixed period"
-        outputs = conv.length(axis, shape[2 + axis])
-        if outputs is None and not covers(conv, axis):
-            return "it needs a fixed length"
-        if outputs is not None and outputs < self.outputs:
-            return f"it has {outputs} outputs, fewer than a tile"
-        return self._lines_up(_spread_taps(conv, axis).shape[2 + axis])
+        return why_not_covered(conv, axis) or self._why_not_in_line(conv, axis)
 
-    def _lines_up(self, taps: int) -> str | None:
+    def _why_not_in_line(self, conv: Convolution, axis: int) -> str | None:
         """Why tiles and so many taps do not go together; None where they do."""
+        taps = _spread_taps(conv, axis).shape[2 + axis]
         if taps < self.taps:
             return f"it has {taps} taps for each phase, fewer than {self.taps}"
         if taps > self.taps and self.taps % self.outputs:

@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from export.builder import Extent, shape_of
 from export.lowering import tiles
-from export.lowering.convolution import Convolution, covers, spread
+from export.lowering.convolution import Convolution, spread, why_not_covered
 from export.lowering.layouts import Graph
 from export.lowering.rule import Inner
 
@@ -26,21 +26,20 @@ class Phase:
     floor_db: float = 110.0
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
-        """There must be a stride, and an output for each started stride if lengths change."""
+        """There must be a stride, and an output for each started one."""
+        del shape
         axis = conv.axis
         if axis is None or conv.strides[axis] == 1:
             return "it has no stride, or more than one"
         if conv.dilations[axis] != 1:
             return "its taps are dilated"
-        fixed = isinstance(shape[2 + axis], int)
-        return None if fixed or covers(conv, axis) else "it needs a fixed length"
+        return why_not_covered(conv, axis)
 
     def rewrite(self, graph: Graph, conv: Convolution, x: ir.Value, inner: Inner) -> ir.Value:
         """Pad to a multiple of s, split, convolve."""
         axis = conv.axis
         assert axis is not None
         stride, before, name = conv.strides[axis], conv.before[axis], f"{conv.name}.phase"
-        length = shape_of(x)[2 + axis]
         short = tiles.shortage(graph, name, graph.extent(x, 2 + axis), stride)
         padded = tiles.pad(graph, f"{name}.pad", x, 2 + axis, 0, short)
         z = tiles.cut(graph, name, padded, 2 + axis, stride)
@@ -48,12 +47,9 @@ class Phase:
         steps = -(-before // stride)
         weight = spread(conv, axis)
         taps = weight.shape[2 + axis]
-        after = taps - 1 - steps  # as many outputs as phases have elements, without "same"
-        if isinstance(length, int):
-            outputs = conv.length(axis, length)
-            assert outputs is not None
-            after += outputs - -(-length // stride)
-        left = replace(conv, weight=weight, **conv.at(axis, strides=1, before=steps, after=after))
+        left = replace(
+            conv, weight=weight, **conv.at(axis, strides=1, before=steps, after=taps - 1 - steps)
+        )
         return inner(graph, left, z)
 
     def _channels(self, graph: Graph, conv: Convolution, name: str, z: ir.Value) -> ir.Value:
