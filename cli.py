@@ -18,6 +18,7 @@ import typer
 
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
+from export import cache_commands
 from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -32,12 +33,7 @@ export_app = typer.Typer(
     rich_markup_mode=None,
     **_SETTINGS,  # type: ignore[arg-type]
 )
-cache_app = typer.Typer(
-    help="Exported files and engines that are kept.",
-    rich_markup_mode=None,
-    **_SETTINGS,  # type: ignore[arg-type]
-)
-export_app.add_typer(cache_app, name="cache")
+export_app.add_typer(cache_commands.app, name="cache")
 bench_app = typer.Typer(
     help="Time every runtime by one clock and check it against PyTorch in float64.",
     rich_markup_mode=None,
@@ -63,6 +59,8 @@ def export_onnx(
     samples: opt.Samples = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
+    lowering: opt.Lowering = "none",
+    target: opt.For = None,
     out: opt.OnnxOut = Path("artifacts"),
     as_json: opt.JsonOption = False,
 ) -> None:
@@ -75,8 +73,10 @@ def export_onnx(
     variants = opt.select(period, scale, model) or list(all_variants())
     if out.suffix == ".onnx" and len(variants) > 1:
         raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
+    plan = opt.plan_for(lowering, target)
     requests = [
-        ExportRequest(variant, opset, batch, samples, outputs.value, pair) for variant in variants
+        ExportRequest(variant, opset, batch, samples, outputs.value, pair, plan)
+        for variant in variants
     ]
     paths = [out if out.suffix == ".onnx" else out / f"{variant}.onnx" for variant in variants]
     atomic.check_writable(paths[0].parent)
@@ -168,26 +168,6 @@ def export_trt(
             typer.echo(engine_line(engine))
     if as_json:
         typer.echo(json.dumps(built[0] if len(built) == 1 else built, indent=2))
-
-
-@cache_app.command("list")
-def cache_list() -> None:
-    """Show what is kept."""
-    from export import store
-    from export.as_text import cache_lines
-
-    typer.echo("\n".join(cache_lines(store.folder(), store.entries())))
-
-
-@cache_app.command("clear")
-def cache_clear() -> None:
-    """Remove what is kept, except what another process holds."""
-    from export import store
-
-    entries = store.entries()
-    removed = [entry for entry in entries if store.remove(entry)]
-    freed = sum(entry.bytes for entry in removed) / 1e6
-    typer.echo(f"{len(removed)} of {len(entries)} entries removed, {freed:.0f} MB freed")
 
 
 @export_app.command("inspect")

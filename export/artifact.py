@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from export import atomic
+from export.lowering.plan import PLAIN, LoweringPlan
 from export.request import ExportRequest, Outputs
 from hifigan_ref.errors import HifiError
 from hifigan_ref.version import VERSION
@@ -59,6 +60,7 @@ class Manifest:
         outputs: in order.
         graph_digest: sha256 of the file without its metadata.
         tools: versions of what made it.
+        lowering: forms of its convolutions.
     """
 
     schema: int
@@ -76,6 +78,7 @@ class Manifest:
     outputs: tuple[Port, ...]
     graph_digest: str
     tools: Mapping[str, str]
+    lowering: LoweringPlan = PLAIN
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         outputs=ports(proto.graph.output),
         graph_digest=graph_digest(proto),
         tools=tools(),
+        lowering=request.lowering,
     )
     text = _MANIFEST.dump_json(manifest)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

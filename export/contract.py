@@ -25,6 +25,9 @@ OPERATIONS = frozenset(
 )
 
 
+OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "Transpose"})
+
+
 class ContractError(HifiError):
     """A finished graph is not what was promised."""
 
@@ -35,7 +38,20 @@ def check_graph(model: ir.Model, request: ExportRequest) -> None:
     Raises:
         ContractError: with every clause that is broken.
     """
-    broken = [fault for clause in _CLAUSES for fault in clause(model, request)]
+    _check(_CLAUSES, model, request)
+
+
+def check_lowered(model: ir.Model, request: ExportRequest) -> None:
+    """Check what rewrites left of a graph that was checked: how it pads and folds is theirs.
+
+    Raises:
+        ContractError: with every clause that is broken.
+    """
+    _check(_OF_LOWERED, model, request)
+
+
+def _check(clauses: "tuple[Clause, ...]", model: ir.Model, request: ExportRequest) -> None:
+    broken = [fault for clause in clauses for fault in clause(model, request)]
     if broken:
         raise ContractError(
             f"the exported {request.variant} breaks its contract: {'; '.join(broken)}: "
@@ -69,7 +85,16 @@ def _outputs(model: ir.Model, request: ExportRequest) -> list[str]:
 
 def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
-    foreign = {node.op_type for node in model.graph} - OPERATIONS
+    return _foreign(model, OPERATIONS)
+
+
+def _lowered_operations(model: ir.Model, request: ExportRequest) -> list[str]:
+    del request
+    return _foreign(model, OPERATIONS | OF_REWRITES)
+
+
+def _foreign(model: ir.Model, allowed: frozenset[str]) -> list[str]:
+    foreign = {node.op_type for node in model.graph} - allowed
     foreign |= {node.domain for node in model.graph if node.domain}
     return [f"foreign operations {sorted(foreign)}"] if foreign else []
 
@@ -78,7 +103,7 @@ def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
     return [
         f"{node.name}: {role} is computed in the graph"
-        for node in _nodes(model, "Conv")
+        for node in (*_nodes(model, "Conv"), *_nodes(model, "ConvTranspose"))
         for role, value in zip(("weight", "bias"), node.inputs[1:], strict=False)
         if value is None or not value.is_initializer()
     ]
@@ -132,7 +157,9 @@ def _periods(request: ExportRequest) -> list[int]:
     return sorted(map(int, variant.members())) if variant.family == "mpd" else []
 
 
-_CLAUSES: tuple[Callable[[ir.Model, ExportRequest], list[str]], ...] = (
+Clause = Callable[[ir.Model, ExportRequest], list[str]]
+
+_CLAUSES: tuple[Clause, ...] = (
     _opset,
     _inputs,
     _outputs,
@@ -140,5 +167,14 @@ _CLAUSES: tuple[Callable[[ir.Model, ExportRequest], list[str]], ...] = (
     _weights,
     _pads,
     _folds,
+    _texts,
+)
+
+_OF_LOWERED: tuple[Clause, ...] = (
+    _opset,
+    _inputs,
+    _outputs,
+    _lowered_operations,
+    _weights,
     _texts,
 )

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan, plan_of
+from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
@@ -77,6 +79,12 @@ OutputsOption = Annotated[
 Opset = Annotated[int, typer.Option("--opset", help="Exactly this opset, 11 to 26.")]
 Batch = Annotated[int | None, typer.Option("--batch", help="Fix N.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Fix T.")]
+Lowering = Annotated[
+    str, typer.Option("--lowering", help="Exact rewrites.", metavar="none|default|PLAN")
+]
+For = Annotated[
+    str | None, typer.Option("--for", help="Backend whose default is meant.", metavar="BACKEND")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
 
@@ -115,3 +123,16 @@ HardwareCompatible = Annotated[
 TimingCache = Annotated[
     Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
 ]
+
+
+def plan_for(lowering: str, target: str | None) -> LoweringPlan:
+    """What ``--lowering`` and ``--for`` mean together.
+
+    Raises:
+        HifiError: a default without a backend, a backend without a default, or no plan.
+    """
+    if lowering == DEFAULT and target is None:
+        raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
+    if lowering != DEFAULT and target is not None:
+        raise HifiError(f"--for {target} chooses a default: add --lowering default")
+    return plan_of(lowering, target or "")

@@ -1,4 +1,4 @@
-"""One way through: build, fold, trace, check, verify, save."""
+"""One way through: build, fold, trace, check, lower, check again, verify, save."""
 
 import copy
 from dataclasses import dataclass
@@ -43,9 +43,10 @@ def export_onnx(
     Raises:
         HifiError: the weights cannot be folded, the graph is refused, or the path is not writable.
     """
-    from export.contract import check_graph
+    from export.contract import check_graph, check_lowered
     from export.fold import fold
     from export.interface import interface
+    from export.lowering.lower import lower
     from export.to_onnx import to_onnx
     from export.verify import verify
     from hifigan_ref.norms import norm_of
@@ -58,6 +59,10 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
+    forms = request.lowering.forms(request.variant)
+    if forms:
+        model = lower(model, forms)
+        check_lowered(model, request)
     manifest, content = artifact.seal(model, request, trained)
     verification = verify(content, request, interface(trained.module, request))
     return Exported(artifact.save(path, manifest, content, durable), report, verification)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from export.lowering.plan import PLAIN, LoweringPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -26,6 +27,7 @@ class ExportRequest:
         samples: T of each input, or None for a dynamic axis named ``samples``.
         outputs: ``all`` (scores and feature maps) or ``scores``.
         pair: inputs ``y`` and ``y_hat`` in one pass instead of ``y``.
+        lowering: forms of its convolutions.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -37,6 +39,7 @@ class ExportRequest:
     samples: int | None = None
     outputs: Outputs = "all"
     pair: bool = False
+    lowering: LoweringPlan = PLAIN
 
     def __post_init__(self) -> None:
         shortest = self.variant.min_samples()

@@ -12,6 +12,7 @@ from export.builder import shape_of
 from export.lowering.convolution import read
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
+from hifigan_ref.errors import HifiError
 
 
 def lower(
@@ -25,10 +26,17 @@ def lower(
         real: type of weights and activations.
 
     Raises:
-        HifiError: a rewrite refuses a convolution.
+        HifiError: a rewrite refuses a convolution, or there is none of that name.
     """
     graph = Graph(real)
     old = model.graph
+    there = [node.name for node in old if node.op_type == "Conv"]
+    unknown = sorted(set(forms) - set(there))
+    if unknown:
+        raise HifiError(
+            f"the lowering plan names {', '.join(unknown)}, which {old.name} does not have: it has "
+            f"{', '.join(map(str, there))}"
+        )
     known: dict[ir.Value, ir.Value] = {}
     for value in old.inputs:
         known[value] = ir.val(value.name, real, value.shape)

@@ -1,0 +1,141 @@
+"""Which convolution is written in which form: a small file that a person can read.
+
+Layers are named as in an ensemble, ``mpd_11.convs.4``, so that one plan serves an ensemble and its
+members, and may hold several networks.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hifigan_ref.errors import HifiError
+from hifigan_ref.variant import Variant
+
+if TYPE_CHECKING:
+    from export.lowering.rule import Form
+
+SCHEMA = 1
+NONE, DEFAULT = "none", "default"
+TARGETS = {
+    "ort-cpu": "ort-cpu",
+    "openvino": "openvino",
+    "trt": "trt",
+    "trt-rtx": "trt",
+    "ort-trt": "trt",
+}
+
+
+@dataclass(frozen=True)
+class LoweringPlan:
+    """A form for each layer that is rewritten.
+
+    Attributes:
+        origin: where it comes from: ``none``, ``default for ort-cpu``, or what tuned it.
+        layers: form by name of the layer, as in ``phase+fir-3-3+wide``.
+    """
+
+    origin: str = NONE
+    layers: Mapping[str, str] = field(default_factory=dict)
+
+    def forms(self, variant: Variant) -> "dict[str, Form]":
+        """Forms by name of the node in that variant's graph.
+
+        Raises:
+            HifiError: a form is unknown.
+        """
+        from export.lowering.rule import parse_form
+
+        scope = "" if variant.member is None else f"{variant.family}_{variant.member}."
+        members = tuple(f"{variant.family}_{member}." for member in variant.members())
+        return {
+            name.removeprefix(scope): parse_form(form)
+            for name, form in self.layers.items()
+            if name.startswith(members)
+        }
+
+
+PLAIN = LoweringPlan()
+
+
+def layer_name(variant: Variant, node: str) -> str:
+    """A node of a variant's graph as plans name it."""
+    return node if variant.member is None else f"{variant.family}_{variant.member}.{node}"
+
+
+def plan_of(choice: str, target: str) -> LoweringPlan:
+    """The plan that ``--lowering`` names.
+
+    Args:
+        choice: ``none``, ``default``, or the name of a plan's file.
+        target: backend whose default is meant.
+
+    Raises:
+        HifiError: no such file or default.
+    """
+    if choice == NONE:
+        return PLAIN
+    if choice != DEFAULT:
+        return read_plan(Path(choice))
+    if target not in TARGETS:
+        allowed = ", ".join(TARGETS)
+        raise HifiError(
+            f"there is no default plan for {target!r}: choose from {allowed}, or give a plan of "
+            "hifi-bench tune"
+        )
+    text = resources.files("export.lowering").joinpath(f"defaults/{TARGETS[target]}.json")
+    return parse_plan(text.read_text(), f"the default plan for {target}")
+
+
+def read_plan(path: Path) -> LoweringPlan:
+    """A plan from its file.
+
+    Raises:
+        HifiError: there is none, or it is no plan.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HifiError(
+            f"cannot read the lowering plan {path}: {error}: give none, default, or a file of "
+            "hifi-bench tune"
+        ) from None
+    return parse_plan(text, str(path))
+
+
+def parse_plan(text: str, name: str) -> LoweringPlan:
+    """A plan from JSON.
+
+    Raises:
+        HifiError: it is no plan, of another schema, or has a form that is unknown.
+    """
+    from export.lowering.rule import parse_form
+
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise HifiError(f"{name} is no JSON ({error}): give a plan of hifi-bench tune") from None
+    if not isinstance(record, dict) or set(record) != {"schema", "origin", "layers"}:
+        raise HifiError(f"{name} is no lowering plan: it has schema, origin and layers")
+    if record["schema"] != SCHEMA:
+        raise HifiError(
+            f"{name} has schema {record['schema']}, this version reads {SCHEMA}: tune again"
+        )
+    layers, origin = record["layers"], record["origin"]
+    texts = isinstance(layers, dict) and all(isinstance(form, str) for form in layers.values())
+    if not texts or not isinstance(origin, str):
+        raise HifiError(f"{name} is no lowering plan: origin is a text, layers are name: form")
+    for layer, form in layers.items():
+        try:
+            parse_form(form)
+        except HifiError as error:
+            raise HifiError(f"{name}: layer {layer}: {error}") from None
+    return LoweringPlan(origin, layers)
+
+
+def write_plan(plan: LoweringPlan) -> str:
+    """The other way."""
+    record = {"schema": SCHEMA, "origin": plan.origin, "layers": dict(plan.layers)}
+    return json.dumps(record, indent=2) + "\n"
