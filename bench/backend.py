@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records import Claim, Workload
+from export.lowering.plan import DEFAULT, NONE
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 
@@ -29,11 +30,18 @@ class Option:
         name: as typed.
         allowed: every value; the first is the default.
         meaning: one line.
+        other: what else may be given, in words; nothing where it is empty.
     """
 
     name: str
     allowed: tuple[str, ...]
     meaning: str
+    other: str = ""
+
+
+LOWERING = Option(
+    "lowering", (NONE, DEFAULT), "exact rewrites of the file", "a plan of hifi-bench tune"
+)
 
 
 @dataclass(frozen=True)
@@ -149,8 +157,9 @@ def find(spec: str) -> tuple[Backend, dict[str, str]]:
         if key not in known:
             allowed = ", ".join(known) or "none"
             raise HifiError(f"{name} has no option {key!r}: it has {allowed}")
-        if value not in known[key].allowed:
-            allowed = ", ".join(known[key].allowed)
+        option = known[key]
+        if value not in option.allowed and not (option.other and value):
+            allowed = ", ".join((*option.allowed, *filter(None, [option.other])))
             raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}")
         values[key] = value
     return backend, values

@@ -4,14 +4,14 @@ import itertools
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import parity, pool, rows
-from bench.backend import find
+from bench.backend import LOWERING, find
 from bench.group import Phase, Step, measure_group
 from bench.job import Job
 from bench.lane import Apart, Lane, Open
@@ -21,6 +21,7 @@ from bench.records import Result, Workload
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
+from export.lowering.plan import NONE, plan_of
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
@@ -142,7 +143,10 @@ def _measure_workload(
     yield Phase(f"{network.variant}: export")
     artifact = cached_export(request, network.weights.identity, lambda _: network.trained)
     with tempfile.TemporaryDirectory(prefix="hifi-bench-") as folder:
-        jobs = _jobs(plan, network, batch, request, artifact.path, Path(folder))
+        jobs = [
+            replace(job, **_lowered(job, network)) if "lowering=" in job.backend else job
+            for job in _jobs(plan, network, batch, request, artifact.path, Path(folder))
+        ]
         due: dict[str, tuple[str, Job]] = {}
         for job in jobs:
             key = key_of(job, network.weights.identity, plan.rounds)
@@ -167,6 +171,15 @@ def _measure_workload(
             if isinstance(step, Result):
                 ledger.append(due[step.backend][0], step)
             yield step
+
+
+def _lowered(job: Job, network: _Network) -> dict[str, Any]:
+    """The graph of a backend that was asked for rewrites; what it computes stays the same."""
+    backend, options = find(job.backend)
+    lowering = plan_of(options.get(LOWERING.name, NONE), backend.name)
+    request = replace(job.request, lowering=lowering)
+    made = cached_export(request, network.weights.identity, lambda _: network.trained)
+    return {"request": request, "artifact": made.path}
 
 
 def _jobs(

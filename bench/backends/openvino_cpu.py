@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backend import Case, Option, Session
+from bench.backend import LOWERING, Case, Option, Session
 from bench.profiler import LayerTime
 from bench.proof import demand, equal
 from bench.records import Claim
@@ -25,6 +25,7 @@ class OpenVino:
     purpose = "OpenVINO on the CPU, the exported file, static shapes"
     options = (
         Option("precision", ("f32", "bf16", "f16"), "of the arithmetic; OpenVINO's own is bf16"),
+        LOWERING,
     )
 
     def missing(self) -> str | None:

@@ -1,6 +1,6 @@
 """onnxruntime on the CPU."""
 
-from bench.backend import Case, Option, Session
+from bench.backend import LOWERING, Case, Option, Session
 from bench.profiler import LayerTime
 
 PROVIDER = "CPUExecutionProvider"
@@ -11,7 +11,7 @@ class OrtCpu:
 
     name = "ort-cpu"
     purpose = "onnxruntime on the CPU, the exported file, static shapes"
-    options: tuple[Option, ...] = ()
+    options: tuple[Option, ...] = (LOWERING,)
 
     def missing(self) -> str | None:
         """Why onnxruntime cannot be imported, or None."""

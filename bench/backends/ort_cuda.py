@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench import gpu
-from bench.backend import Case, Option, Session
+from bench.backend import LOWERING, Case, Option, Session
 from bench.profiler import LayerTime
 from bench.records import Claim
 from hifigan_ref.errors import HifiError
@@ -34,6 +34,7 @@ class OrtCuda:
         Option("prefer_nhwc", ("off", "on"), "channels last"),
         Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
         Option("cudnn_conv1d_pad_to_nc1d", ("off", "on"), "1-D layers as (1, T), not as (T, 1)"),
+        LOWERING,
     )
 
     def missing(self) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from bench import gpu
-from bench.backend import Case, Option, Session
+from bench.backend import LOWERING, Case, Option, Session
 from bench.backends import ort_cuda
 from bench.proof import demand, equal
 
@@ -25,6 +25,7 @@ class OrtTrt:
     options = (
         Option("tf32", ("off", "on"), "convolutions in TF32; for all of the process"),
         Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
+        LOWERING,
     )
 
     def missing(self) -> str | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.backend import Case, Option, Session
+from bench.backend import LOWERING, Case, Option, Session
 from bench.profiler import LayerTime
 from export.trt_library import RuntimeChoice
 
@@ -26,6 +26,7 @@ class Trt:
         Option("profile", ("exact", "range"), "built for this shape alone, or for the usual range"),
         Option("build", ("kept", "1", "2", "3", "4", "5"), "another build of the same engine"),
         Option("opt_level", ("default", "0", "1", "2", "3", "4", "5"), "how long to search"),
+        LOWERING,
     )
 
     def missing(self) -> str | None:
