@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 FREE = frozenset({"Constant", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"})
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 ELEMENTWISE = frozenset({"Add", "LeakyRelu", "Mul", "Relu"})
 
 
@@ -52,6 +53,11 @@ def count_layers(model: "ir.Model", batch: int, samples: int) -> tuple[GraphLaye
     for value in model.graph.inputs:
         value.shape = ir.Shape([batch, 1, samples])
     optimizer.fold_constants(model, onnx_shape_inference=True)
+    return shaped_layers(model)
+
+
+def shaped_layers(model: "ir.Model") -> tuple[GraphLayer, ...]:
+    """The layers of a graph in which every shape is known."""
     return tuple(_layer(nodes) for nodes in _fused(model.graph))
 
 
@@ -62,7 +68,7 @@ def _fused(graph: "ir.Graph") -> Iterator[list["ir.Node"]]:
         if node.op_type in FREE or node in taken:
             continue
         layer = [node]
-        while node.op_type == "Conv" and (follower := _follower(layer[-1])):
+        while node.op_type in CONVOLUTIONS and (follower := _follower(layer[-1])):
             layer.append(follower)
         taken.update(layer)
         yield layer
@@ -94,12 +100,15 @@ def _layer(nodes: list["ir.Node"]) -> GraphLayer:
 
 
 def _flops(node: "ir.Node") -> int:
-    if node.op_type != "Conv":
+    if node.op_type not in CONVOLUTIONS:
         return 0
-    output, weight = node.outputs[0], node.inputs[1]
-    assert output.shape is not None and weight is not None and weight.shape is not None
-    # every output element sums over (channels in / groups) x taps, which is the weight's tail
-    return 2 * prod(output.shape.numpy()) * prod(weight.shape.numpy()[1:])
+    # every output element sums over (channels in / groups) x taps, which is the weight's tail; and
+    # every input element of a transposed one goes to (channels out / groups) x taps
+    summed = node.outputs[0] if node.op_type == "Conv" else node.inputs[0]
+    weight = node.inputs[1]
+    assert summed is not None and summed.shape is not None
+    assert weight is not None and weight.shape is not None
+    return 2 * prod(summed.shape.numpy()) * prod(weight.shape.numpy()[1:])
 
 
 def _bytes(value: "ir.Value") -> int:

@@ -1,0 +1,113 @@
+"""The convolutions of a network as problems to solve: what they compute on which shape."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from export.builder import shape_of
+from export.cache import cached_export
+from export.lowering.convolution import Convolution, read
+from export.lowering.plan import layer_name
+from export.request import ExportRequest
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from hifigan_ref.source import Weights
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A convolution without its weights.
+
+    Attributes:
+        shape: of its input.
+        channels: in and out.
+        kernel: taps along each axis.
+        strides: along each axis.
+        before: zeros in front.
+        after: zeros behind.
+        group: number of groups.
+        slope: of the activation behind it, or None.
+    """
+
+    shape: tuple[int, ...]
+    channels: tuple[int, int]
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    group: int
+    slope: float | None
+
+    def convolution(self) -> Convolution:
+        """With seeded weights of unit gain, rounded to float32."""
+        return _convolution(self)
+
+    def __str__(self) -> str:
+        """``128 -> 128, 41 taps, stride 2, 4 groups on 2 x 128 x 8192``."""
+        c_in, c_out = self.channels
+        told = [f"{c_in} -> {c_out}", f"{max(self.kernel)} taps"]
+        told += [f"stride {max(self.strides)}"] if max(self.strides) > 1 else []
+        told += [f"{self.group} groups"] if self.group > 1 else []
+        return f"{', '.join(told)} on {' x '.join(map(str, self.shape))}"
+
+
+@lru_cache(maxsize=1)
+def _convolution(geometry: Geometry) -> Convolution:
+    c_in, c_out = geometry.channels
+    generator = np.random.default_rng(0)
+    weight = generator.standard_normal((c_out, c_in // geometry.group, *geometry.kernel))
+    weight /= np.sqrt(weight[0].size)
+    bias = generator.standard_normal(c_out)
+    return Convolution(
+        "conv",
+        weight.astype(np.float32).astype(np.float64),
+        bias.astype(np.float32).astype(np.float64),
+        geometry.strides,
+        (1,) * len(geometry.kernel),
+        geometry.before,
+        geometry.after,
+        geometry.group,
+    )
+
+
+def static_graph(request: ExportRequest, weights: "Weights") -> "ir.Model":
+    """The plain graph of a request with fixed axes."""
+    import onnx_ir as ir
+
+    assert request.batch is not None and request.samples is not None
+    return ir.load(cached_export(request, weights.identity, weights.build).path)
+
+
+def geometries(model: "ir.Model", request: ExportRequest) -> dict[str, Geometry]:
+    """The convolutions of a graph, by their names in plans."""
+    return {
+        layer_name(request.variant, node.name or ""): _geometry(node)
+        for node in model.graph
+        if node.op_type == "Conv"
+    }
+
+
+def _geometry(node: "ir.Node") -> Geometry:
+    conv = read(node)
+    assert node.inputs[0] is not None
+    shape = shape_of(node.inputs[0])
+    assert all(isinstance(extent, int) for extent in shape), f"{node.name}: {shape}"
+    slopes = [
+        use.node.attributes.get_float("alpha", 0.01)
+        for use in node.outputs[0].uses()
+        if use.node.op_type == "LeakyRelu"
+    ]
+    return Geometry(
+        tuple(extent for extent in shape if isinstance(extent, int)),
+        conv.channels,
+        conv.kernel,
+        conv.strides,
+        conv.before,
+        conv.after,
+        conv.group,
+        round(slopes[0], 6) if slopes else None,
+    )

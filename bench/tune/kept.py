@@ -1,0 +1,66 @@
+"""What was measured before on this machine, with these versions: trials and whole plans.
+
+A second run, and layers of the same geometry in other networks, are then free.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from bench.hardware import Machine
+from bench.records import GpuState
+from bench.tune.geometry import Geometry
+from bench.tune.records import LayerTrials, Step
+from export import atomic, store
+
+KIND = "tuning"
+FILE = "found.json"
+Found = TypeVar("Found")
+Improved = tuple[tuple[Step, ...], Mapping[str, str]]
+
+TRIALS: TypeAdapter[LayerTrials] = TypeAdapter(LayerTrials)
+IMPROVED: TypeAdapter[Improved] = TypeAdapter(Improved)
+
+
+class Kept:
+    """Findings of one backend on one machine.
+
+    Args:
+        machine: which.
+        backend: its name and options.
+        threads: of a CPU runtime.
+    """
+
+    def __init__(self, machine: Machine, backend: str, threads: int) -> None:
+        gpu = machine.gpu
+        card = (gpu.name, gpu.driver) if isinstance(gpu, GpuState) else ()
+        versions = sorted(machine.versions.items())
+        self._where = (machine.cpu, machine.features, card, versions, backend, threads)
+
+    def trials(self, geometry: Geometry, forms: object) -> Path:
+        """Where the trials of a layer lie, or would."""
+        return self._place("trials", geometry, forms)
+
+    def improved(self, *parts: object) -> Path:
+        """Where the plan of a whole graph lies, or would."""
+        return self._place("whole", *parts)
+
+    def _place(self, *parts: object) -> Path:
+        return store.place(KIND, store.key_of(self._where, *parts)) / FILE
+
+
+def read(path: Path, kind: TypeAdapter[Found]) -> Found | None:
+    """What lies there, or None where there is nothing, or nothing of this version."""
+    try:
+        return kind.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write(path: Path, found: object) -> None:
+    """Keep it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_all({path: to_json(found, inf_nan_mode="strings")}, durable=False)

@@ -1,0 +1,105 @@
+"""A layer alone as a file that every backend takes: one input y of shape (N, 1, T).
+
+T is all that an item of the layer's input holds; a reshape, which moves nothing, shapes it.
+"""
+
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from bench.tune.geometry import Geometry
+from export import artifact
+from export.artifact import Artifact, Manifest
+from export.builder import shape_of
+from export.layers import shaped_layers
+from export.lowering.layouts import Graph
+from export.lowering.rule import Form, write_form
+from export.opset import ir_version
+from export.request import DEFAULT_OPSET
+from hifigan_ref.variant import Variant
+
+OUTPUT = "fmap"
+
+
+def layer_graph(geometry: Geometry, form: Form, opset: int = DEFAULT_OPSET) -> ir.Model:
+    """y -> the layer in a form, its activation included.
+
+    Raises:
+        HifiError: a rewrite refuses the layer.
+    """
+    graph = Graph()
+    batch, *item = geometry.shape
+    y = ir.val("y", graph.real, (batch, 1, prod(item)))
+    x = graph.reshape("x", y, geometry.shape)
+    value = write_form(graph, form, geometry.convolution(), x)
+    if geometry.slope is not None:
+        value = graph.activate("activation", value, geometry.slope)
+    value.name = OUTPUT
+    made = ir.Graph(
+        [y],
+        [value],
+        nodes=graph.nodes,
+        initializers=graph.initializers,
+        opset_imports={"": opset},
+        name="layer",
+    )
+    return ir.Model(made, ir_version=ir_version(opset))
+
+
+def cost(model: ir.Model) -> tuple[int, int]:
+    """FLOPs, and bytes that its nodes must move."""
+    layers = shaped_layers(model)
+    return sum(layer.flops for layer in layers), sum(layer.bytes for layer in layers)
+
+
+def save(model: ir.Model, folder: Path) -> Artifact:
+    """As a file of ours, so that a backend can tell what it is given."""
+    proto = ir.to_proto(model)
+    content = proto.SerializeToString(deterministic=True)
+    batch, _, samples = shape_of(model.graph.inputs[0])
+    assert isinstance(batch, int) and isinstance(samples, int)
+    ports = (artifact.ports(proto.graph.input), artifact.ports(proto.graph.output))
+    manifest = Manifest(
+        schema=artifact.SCHEMA,
+        variant=str(Variant("mpd", "2")),
+        weights="a layer of unit gain",
+        weights_digest="",
+        opset=model.opset_imports[""],
+        ir_version=proto.ir_version,
+        batch=batch,
+        samples=samples,
+        min_samples=1,
+        output_choice="all",
+        pair=False,
+        inputs=ports[0],
+        outputs=ports[1],
+        graph_digest="",
+        tools=artifact.tools(),
+    )
+    return artifact.save(folder / "layer.onnx", manifest, content, durable=False)
+
+
+def exact(geometry: Geometry, noise: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The layer in float64."""
+    import torch
+    import torch.nn.functional as F
+
+    conv = geometry.convolution()
+    x = torch.from_numpy(noise.astype(np.float64).reshape(geometry.shape))
+    convolve = F.conv1d if len(conv.kernel) == 1 else F.conv2d
+    assert conv.before == conv.after, "the networks pad alike on both sides"
+    y = convolve(
+        x,
+        torch.from_numpy(conv.weight),
+        torch.from_numpy(conv.bias),
+        stride=conv.strides,
+        padding=conv.before,
+        groups=conv.group,
+    )
+    if geometry.slope is not None:
+        y = F.leaky_relu(y, geometry.slope)
+    found: NDArray[np.float64] = y.numpy()
+    return found

@@ -1,0 +1,131 @@
+"""What a tuner finds: frozen records with raw numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from bench.hardware import Machine
+from bench.hole import Skipped
+from bench.records import Precision, Result
+from export.request import Outputs
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One form of one layer, alone in the runtime.
+
+    Attributes:
+        form: as in a plan.
+        flops: floating-point operations of a call.
+        bytes: that its nodes must move, each value once per node.
+        seconds: median of each round; none where it did not run.
+        snr_db: against the layer in float64 on noise, or why it did not run.
+    """
+
+    form: str
+    flops: int
+    bytes: int
+    seconds: tuple[float, ...]
+    snr_db: float | Skipped
+
+    def is_exact(self, floor_db: float) -> bool:
+        """Whether it ran and its SNR is at least so many dB."""
+        return not isinstance(self.snr_db, Skipped) and self.snr_db >= floor_db
+
+    @property
+    def median(self) -> float:
+        """Seconds; infinite where it did not run."""
+        return median(self.seconds) if self.seconds else float("inf")
+
+
+@dataclass(frozen=True)
+class LayerTrials:
+    """All forms of a layer.
+
+    Attributes:
+        names: of the layers of this geometry, as in a plan.
+        geometry: in words.
+        trials: the plain one first.
+    """
+
+    names: tuple[str, ...]
+    geometry: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def plain(self) -> Trial:
+        """As exported."""
+        return self.trials[0]
+
+    def trial(self, form: str) -> Trial:
+        """Of a form."""
+        return next(trial for trial in self.trials if trial.form == form)
+
+    def contenders(self, floor_db: float) -> tuple[Trial, ...]:
+        """Those that ran and are exact enough, the fastest first."""
+        fit = [each for each in self.trials if each is self.plain or each.is_exact(floor_db)]
+        return tuple(sorted((each for each in fit if each.seconds), key=lambda trial: trial.median))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change to a member's plan, measured on its whole graph beside what was best.
+
+    Attributes:
+        member: its name.
+        layer: which layer; empty for all winners at once.
+        form: tried.
+        ratio: its time over that of the best so far, median of rounds.
+        kept: whether it was faster.
+    """
+
+    member: str
+    layer: str
+    form: str
+    ratio: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A tuner's result.
+
+    Attributes:
+        schema: version of this record.
+        created: when, UTC.
+        tool: name and version.
+        machine: what it is for.
+        backend: name and options.
+        precision: of the arithmetic.
+        variants: networks.
+        batch: N.
+        samples: T.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+        threads: of a CPU runtime.
+        floor_db: least SNR of a form that was considered, dB.
+        layers: with every trial.
+        steps: on whole graphs.
+        plan: form by layer.
+        results: plain, tuned and PyTorch, interleaved in one run.
+    """
+
+    schema: int
+    created: str
+    tool: str
+    machine: Machine
+    backend: str
+    precision: Precision
+    variants: tuple[str, ...]
+    batch: int
+    samples: int
+    outputs: Outputs
+    pair: bool
+    threads: int
+    floor_db: float
+    layers: tuple[LayerTrials, ...]
+    steps: tuple[Step, ...]
+    plan: Mapping[str, str]
+    results: tuple[Result, ...] = ()

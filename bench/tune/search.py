@@ -1,0 +1,198 @@
+"""The plan of every network: trials of its layers, then its whole members."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bench import parity
+from bench.backend import find
+from bench.hardware import Machine
+from bench.records import GpuState, Precision
+from bench.roofline import measure_ceilings, measure_gpu_ceilings
+from bench.tune import kept
+from bench.tune.forms import forms_of
+from bench.tune.geometry import Geometry, geometries
+from bench.tune.kept import IMPROVED, TRIALS, Kept
+from bench.tune.records import LayerTrials, Step
+from bench.tune.trial import Bench, try_forms
+from bench.tune.whole import Whole, improve
+from export.cache import cached_export
+from export.request import ExportRequest, Outputs
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+MARGIN_DB = 8.0  # what seven layers in a row may add to the error of one
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to tune.
+
+    Attributes:
+        backend: its name and options.
+        variants: networks.
+        batch: N.
+        samples: T.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+        threads: of a CPU runtime.
+        weights: of the networks.
+        again: measure what was measured before.
+
+    Raises:
+        HifiError: on construction, for a value that is out of range, or a backend that cannot be
+            tuned.
+    """
+
+    backend: str
+    variants: tuple[Variant, ...]
+    batch: int
+    samples: int
+    outputs: Outputs
+    pair: bool
+    threads: int
+    weights: Source
+    again: bool = False
+
+    def __post_init__(self) -> None:
+        backend, options = find(self.backend)
+        if "lowering" not in options:
+            raise HifiError(f"{self.backend} runs no exported file: tune one that does")
+        if "lowering=" in self.backend:
+            raise HifiError(f"{self.backend}: leave out lowering, which is what is looked for")
+        missing = backend.missing()
+        if missing is not None:
+            raise HifiError(f"{self.backend} cannot run here: {missing}")
+        for variant in self.variants:
+            self.request(variant)
+
+    @property
+    def precision(self) -> Precision:
+        """Of the arithmetic."""
+        return parity.precision_of(find(self.backend)[1])
+
+    @property
+    def floor_db(self) -> float:
+        """Least SNR of a form of one layer, dB."""
+        return parity.BUDGETS_DB[self.precision] + MARGIN_DB
+
+    def request(self, variant: Variant) -> ExportRequest:
+        """Of a graph with fixed axes."""
+        return ExportRequest(
+            variant,
+            batch=self.batch,
+            samples=self.samples,
+            outputs=self.outputs,
+            pair=self.pair,
+        )
+
+    @property
+    def members(self) -> tuple[Variant, ...]:
+        """Of every network, each once."""
+        found = [
+            Variant(variant.family, member)
+            for variant in self.variants
+            for member in variant.members()
+        ]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is being done now.
+
+    Attributes:
+        label: in words.
+        done: pieces of work.
+        total: pieces of work, as far as it is known.
+    """
+
+    label: str
+    done: int
+    total: int
+
+
+Progress = Doing | LayerTrials | Step | dict[str, str]
+
+
+def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
+    """Trials and steps as they come, and the plan at the end.
+
+    Raises:
+        HifiError: the weights or the export are refused, or the backend does not run them.
+    """
+    import onnx_ir as ir
+
+    shuffle = random.Random(0)  # noqa: S311 - an order, not a secret
+    bench = Bench(wish.backend, wish.threads, _peak(wish, machine), shuffle)
+    keeper = Kept(machine, wish.backend, wish.threads)
+    members = wish.members
+    yield Doing("export", 0, 1)
+    files = {
+        member: cached_export(wish.request(member), wish.weights.identity, wish.weights.build)
+        for member in members
+    }
+    models = {member: ir.load(file.path) for member, file in files.items()}
+    found = {member: geometries(models[member], wish.request(member)) for member in members}
+    names: dict[Geometry, list[str]] = {}
+    for layers in found.values():
+        for name, geometry in layers.items():
+            names.setdefault(geometry, []).append(name)
+    total = len(names) + len(members)
+    trials: dict[Geometry, LayerTrials] = {}
+    for number, (geometry, same) in enumerate(names.items()):
+        yield Doing(f"{same[0]}: {geometry}", number, total)
+        trials[geometry] = _trials(bench, keeper, geometry, tuple(same), wish.again)
+        yield trials[geometry]
+    plan: dict[str, str] = {}
+    for number, member in enumerate(members):
+        yield Doing(f"{member}: the whole graph", len(names) + number, total)
+        whole = Whole(bench, wish.request(member), models[member], files[member])
+        layers_of = {name: trials[geometry] for name, geometry in found[member].items()}
+        for step in _improved(whole, keeper, str(member), layers_of, wish):
+            if isinstance(step, dict):
+                plan |= step
+            else:
+                yield step
+    yield plan
+
+
+def _peak(wish: Wish, machine: Machine) -> float:
+    """FLOP/s in the backend's precision; infinite where nobody measured it."""
+    on_gpu = isinstance(machine.gpu, GpuState)
+    ceilings = measure_gpu_ceilings() if on_gpu else measure_ceilings(wish.threads)
+    peaks = [each.gflop_per_second for each in ceilings if each.precision == wish.precision]
+    return max(peaks) * 1e9 if peaks else float("inf")
+
+
+def _trials(
+    bench: Bench, keeper: Kept, geometry: Geometry, names: tuple[str, ...], again: bool
+) -> LayerTrials:
+    forms = forms_of(geometry)
+    path = keeper.trials(geometry, forms)
+    known = None if again else kept.read(path, TRIALS)
+    if known is not None:
+        return replace(known, names=names)
+    found = try_forms(bench, geometry, names, forms)
+    kept.write(path, found)
+    return found
+
+
+def _improved(
+    whole: Whole, keeper: Kept, member: str, trials: dict[str, LayerTrials], wish: Wish
+) -> Iterator[Step | dict[str, str]]:
+    fields = {name: each.contenders(wish.floor_db) for name, each in trials.items()}
+    path = keeper.improved(member, wish.batch, wish.samples, wish.outputs, wish.pair, fields)
+    known = None if wish.again else kept.read(path, IMPROVED)
+    if known is not None:
+        yield from known[0]
+        yield dict(known[1])
+        return
+    steps: list[Step] = []
+    for step in improve(whole, member, trials, wish.floor_db):
+        if isinstance(step, Step):
+            steps.append(step)
+        else:
+            kept.write(path, (tuple(steps), step))
+        yield step

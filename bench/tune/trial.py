@@ -1,0 +1,204 @@
+"""Forms side by side in the real runtime, in rounds at random, by the clock of its device.
+
+Those that are far behind after the first round are not timed again, and those that the machine's
+peak makes slower than the best so far not at all.
+"""
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Generic, TypeVar
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from bench import parity
+from bench.backend import Case, Session, find
+from bench.hole import Skipped
+from bench.measure import Timer, no_collection
+from bench.records import Workload
+from bench.tune.geometry import Geometry
+from bench.tune.layer_file import cost, exact, layer_graph, save
+from bench.tune.records import LayerTrials, Trial
+from export.artifact import Artifact
+from export.lowering.rule import Form, form_text
+from export.request import ExportRequest
+from export.verify import snr_db
+from hifigan_ref.errors import HifiError
+from hifigan_ref.trained import Trained
+from hifigan_ref.variant import Variant
+
+ROUNDS = 5
+SECONDS = 0.06  # of a round
+LEAST_CALLS = 3
+FAR = 1.3  # times the best, after the first round
+ABOVE_PEAK = 1.25  # a peak may have been measured while the machine was slow
+POOL = 3
+LAYER = Variant("mpd", "2")  # a layer is no network, but every file is of one
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where forms are tried.
+
+    Attributes:
+        backend: its name and options.
+        threads: of a CPU runtime.
+        peak: FLOP/s of the device in the backend's precision; infinite where it is unknown.
+        shuffle: draws the order within a round.
+    """
+
+    backend: str
+    threads: int
+    peak: float
+    shuffle: random.Random
+
+    def open(
+        self,
+        file: Artifact,
+        inputs: Mapping[str, NDArray[np.float32]],
+        request: ExportRequest | None = None,
+    ) -> Session:
+        """A session on a file, of a layer where there is no request.
+
+        Raises:
+            HifiError: the backend runs no file.
+        """
+        backend, options = find(self.backend)
+        batch, _, samples = next(iter(inputs.values())).shape
+        request = request or ExportRequest(LAYER, batch=batch, samples=samples)
+        precision = parity.precision_of(options)
+        load = Workload(
+            str(request.variant),
+            batch,
+            samples,
+            request.outputs,
+            request.pair,
+            precision,
+            "noise",
+            "",
+            self.threads,
+        )
+        return backend.prepare(Case(load, request, _no_network, file, inputs, 0, options))
+
+
+def try_forms(
+    bench: Bench, geometry: Geometry, names: tuple[str, ...], forms: Sequence[Form]
+) -> LayerTrials:
+    """Every form that applies, the plain one first.
+
+    Args:
+        bench: where.
+        geometry: of the layer.
+        names: of the layers of this geometry.
+        forms: the plain one first.
+
+    Raises:
+        HifiError: not even the plain form runs.
+    """
+    generator = np.random.default_rng(1)
+    batch, *item = geometry.shape
+    pool = [
+        {"y": generator.standard_normal((batch, 1, prod(item)), dtype=np.float32)}
+        for _ in range(POOL)
+    ]
+    reference = exact(geometry, pool[0]["y"])
+    best = np.inf
+    racers: list[Racer[Form]] = []
+    found: dict[Form, Trial] = {}
+    with ExitStack() as stack, no_collection():
+        for form in forms:
+            try:
+                model = layer_graph(geometry, form)
+            except HifiError:
+                continue  # it does not apply
+            flops, size = cost(model)
+            trial = Trial(form_text(form), flops, size, (), Skipped(""))
+            if form and flops / (ABOVE_PEAK * bench.peak) > best:
+                reason = Skipped("not timed: at the machine's peak it would be slower than others")
+                found[form] = replace(trial, snr_db=reason)
+                continue
+            try:
+                session = stack.enter_context(_opened(bench, model, pool[0]))
+            # a runtime fails in types of its own; whatever it says becomes the reason
+            except Exception as error:
+                if not form:
+                    raise
+                told = (str(error).strip().splitlines() or [""])[0]
+                found[form] = replace(trial, snr_db=Skipped(f"{type(error).__name__}: {told}"))
+                continue
+            session.run()
+            session.wait()
+            (output,) = session.outputs().values()
+            ratio = snr_db(reference, output) if output.shape == reference.shape else -np.inf
+            found[form] = replace(trial, snr_db=ratio)
+            racer = Racer(form, Timer(session, pool), session.stream is not None)
+            racer.round()
+            racers.append(racer)
+            best = min(best, racer.rounds[0])
+        race(racers, bench.shuffle)
+    for racer in racers:
+        found[racer.key] = replace(found[racer.key], seconds=tuple(racer.rounds))
+    return LayerTrials(names, str(geometry), tuple(found.values()))
+
+
+class Racer(Generic[Key]):
+    """A session that is timed in rounds."""
+
+    def __init__(self, key: Key, timer: Timer, device: bool) -> None:
+        self.key = key
+        self._timer = timer
+        self._take: Callable[[], float] = timer.device if device else timer.call
+        self.rounds: list[float] = []
+
+    def round(self) -> None:
+        """The median of a round's calls; the first call finds caches cold and does not count."""
+        self._take()
+        taken: list[float] = []
+        start = perf_counter()
+        while len(taken) < LEAST_CALLS or perf_counter() - start < SECONDS:
+            taken.append(self._take())
+        self.rounds.append(median(taken))
+
+
+def race(
+    racers: Sequence[Racer[Key]], shuffle: random.Random, rounds: int = ROUNDS, far: float = FAR
+) -> None:
+    """More rounds for the first one and those near the best, in random order."""
+    best = min(racer.rounds[0] for racer in racers)
+    near = [racer for racer in racers if racer is racers[0] or racer.rounds[0] <= far * best]
+    for _ in range(rounds - 1):
+        shuffle.shuffle(near)
+        for racer in near:
+            racer.round()
+
+
+@contextmanager
+def _opened(
+    bench: Bench,
+    model: "ir.Model",
+    inputs: Mapping[str, NDArray[np.float32]],
+) -> Iterator[Session]:
+    folder = Path(tempfile.mkdtemp(prefix="hifi-tune-"))
+    try:
+        session = bench.open(save(model, folder), inputs)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _no_network() -> Trained:
+    raise HifiError("a layer has no network: tune a backend that runs the file")

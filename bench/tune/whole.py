@@ -1,0 +1,131 @@
+"""Winners on the whole graph of a member, because layer times do not simply add.
+
+1. All winners at once against the plain graph.
+2. Layer by layer, the longest first: the plain form and the best of the others against what was
+   best so far; what is faster by more than ``GAIN`` stays.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx_ir as ir
+
+from bench.measure import Timer, no_collection
+from bench.tune.records import LayerTrials, Step
+from bench.tune.trial import Bench, Racer, race
+from export import artifact
+from export.artifact import Artifact
+from export.lowering.lower import lower
+from export.lowering.plan import LoweringPlan
+from export.request import ExportRequest
+
+GAIN = 0.01
+OTHERS = 2  # besides the plain form
+CLOSE = 1.15  # times the best trial of the layer
+SHARE = 0.02  # of the graph's time, below which a layer is left as its trial says
+
+
+class Whole:
+    """A member's graph on a backend.
+
+    Args:
+        bench: where.
+        request: with fixed axes.
+        model: its plain graph.
+        file: the plain file.
+    """
+
+    def __init__(
+        self, bench: Bench, request: ExportRequest, model: ir.Model, file: Artifact
+    ) -> None:
+        self._bench = bench
+        self._request = request
+        self._model = model
+        self._file = file
+        assert request.batch is not None and request.samples is not None
+        shape = (request.batch, 1, request.samples)
+        generator = np.random.default_rng(1)
+        self._pool = [
+            {name: generator.standard_normal(shape, dtype=np.float32) for name in request.inputs}
+            for _ in range(2)
+        ]
+
+    def ratios(self, plans: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+        """Time of each plan over that of the first, median of rounds; infinite for what fails."""
+        found: dict[str, float] = {}
+        with ExitStack() as stack, no_collection(), tempfile.TemporaryDirectory() as folder:
+            racers: list[Racer[str]] = []
+            for number, (name, plan) in enumerate(plans.items()):
+                try:
+                    file = self._lowered(plan, Path(folder) / str(number))
+                    session = self._bench.open(file, self._pool[0], self._request)
+                # a runtime fails in types of its own
+                except Exception:
+                    if not racers:
+                        raise
+                    found[name] = np.inf
+                    continue
+                stack.callback(session.close)
+                racers.append(Racer(name, Timer(session, self._pool), session.stream is not None))
+                racers[-1].round()
+            race(racers, self._bench.shuffle, far=np.inf)
+        first = racers[0].rounds
+        for racer in racers:
+            pairs = zip(racer.rounds, first, strict=True)
+            found[racer.key] = median(mine / theirs for mine, theirs in pairs)
+        return found
+
+    def _lowered(self, plan: Mapping[str, str], folder: Path) -> Artifact:
+        forms = LoweringPlan("", plan).forms(self._request.variant)
+        if not any(forms.values()):
+            return self._file
+        proto = ir.to_proto(lower(self._model, forms))
+        content = proto.SerializeToString(deterministic=True)
+        folder.mkdir()
+        return artifact.save(folder / "graph.onnx", self._file.manifest, content, durable=False)
+
+
+def improve(
+    whole: Whole, member: str, trials: Mapping[str, LayerTrials], floor_db: float
+) -> Iterator[Step | dict[str, str]]:
+    """Every step, then the plan.
+
+    Args:
+        whole: the member's graph.
+        member: its name.
+        trials: by layer.
+        floor_db: least SNR of a form.
+    """
+    fields = {name: each.contenders(floor_db) for name, each in trials.items()}
+    plan = {name: trial[0].form for name, trial in fields.items() if trial[0].form != "plain"}
+    if not plan:
+        yield {}
+        return
+    ratio = whole.ratios({"plain": {}, "winners": plan})["winners"]
+    yield Step(member, "", "winners", ratio, ratio < 1 - GAIN)
+    if ratio >= 1 - GAIN:
+        plan = {}
+    total = sum(each.plain.median for each in trials.values())
+    for name in sorted(trials, key=lambda each: -trials[each].plain.median):
+        if trials[name].plain.median < SHARE * total:
+            continue
+        best = fields[name][0].median
+        now = plan.get(name, "plain")
+        near = [t.form for t in fields[name] if t.median <= CLOSE * best and t.form != now]
+        others = near[:OTHERS]
+        if now != "plain" and "plain" not in others:
+            others.append("plain")
+        if not others:
+            continue
+        tried = {form: {**plan, name: form} for form in others}
+        ratios = whole.ratios({"": plan, **tried})
+        form = min(others, key=lambda each: ratios[each])
+        for each in others:
+            yield Step(member, name, each, ratios[each], each == form and ratios[each] < 1 - GAIN)
+        if ratios[form] < 1 - GAIN:
+            plan = {k: v for k, v in tried[form].items() if v != "plain"}
+    yield plan
