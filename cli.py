@@ -18,6 +18,7 @@ import typer
 
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
+from bench.tune.command import tune
 from export import cache_commands
 from export import options as opt
 from hifigan_ref.errors import HifiError
@@ -305,6 +306,9 @@ def parity(
     reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
     typer.echo(as_parity.save(reports, out, as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)
+
+
+bench_app.command("tune")(tune)
 
 
 @bench_app.command("list")

@@ -1,0 +1,73 @@
+"""``hifi-bench tune``: parse, one call, render, exit code."""
+
+from math import inf
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import options as opts
+from bench.exit_code import INTERRUPTED, WRONG_ROW, exit_code
+from export import options as opt
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+Tunable = Annotated[str, typer.Option("--backend", help="One that runs the exported file.")]
+OneBatch = Annotated[int, typer.Option("--batch", help="N.")]
+Again = Annotated[bool, typer.Option("--again", help="Measure what was measured before.")]
+AGAIN = "interrupted: what was measured is kept; the same command goes on"
+
+
+def tune(
+    backend: Tunable = "ort-cpu",
+    batch: OneBatch = 2,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
+    samples: opts.Samples = 8192,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
+    threads: opts.Threads = None,
+    limit: opts.Limit = 10.0,
+    again: Again = False,
+    out: opts.Out = Path("reports/tune"),
+) -> None:
+    """Find the fastest exact form of every layer here: a plan, tuned files, and their proof."""
+    from bench.machine import usable_cores
+    from bench.render import as_tuning
+    from bench.tune.live import watched
+    from bench.tune.run import look, prove
+    from bench.tune.search import Wish
+    from export import atomic, memory
+
+    if not 0 < limit < inf:
+        raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
+    if "," in str(out):
+        raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
+    wish = Wish(
+        backend,
+        tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
+        batch,
+        samples,
+        outputs.value,
+        pair,
+        usable_cores() if threads is None else threads,
+        Source(checkpoint, seed),
+        again,
+    )
+    memory.demand(batch, samples)
+    wish.weights.check(wish.variants)
+    atomic.check_writable(out)
+    try:
+        tuning = look(wish, lambda steps: watched(steps, wish.floor_db))
+        tuned = prove(wish, tuning, out, limit)
+    except KeyboardInterrupt:
+        typer.echo(AGAIN, err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(as_tuning.save(tuned, out))
+    if tuned.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(exit_code(tuned.report.results) if tuned.passed else WRONG_ROW)

@@ -1,0 +1,162 @@
+"""From a wish to a plan, tuned files, and the proof of both, in one folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import parity_run
+from bench.machine import this_machine
+from bench.parity_report import ParityReport
+from bench.records import Report
+from bench.run import Finished, run
+from bench.stopping import Limits
+from bench.suite import Plan
+from bench.tune.records import SCHEMA, LayerTrials, Step, Tuning
+from bench.tune.search import Doing, Progress, Wish, search
+from export import atomic
+from export.artifact import Artifact
+from export.cache import exported_at
+from export.lowering.plan import LoweringPlan, write_plan
+from export.request import ExportRequest
+from hifigan_ref import audio
+from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
+
+PLAN = "plan.json"
+PEER = "torch"  # what every result is compared with besides the plain file
+
+Watch = Callable[[Iterator[Progress]], Iterator[Progress]]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Everything that a tuner leaves.
+
+    Attributes:
+        tuning: what was tried and chosen.
+        plan: as in its file.
+        files: tuned, with dynamic axes.
+        report: plain, tuned and PyTorch, interleaved.
+        parities: of each file over all residues of the length.
+        interrupted: whether the comparison was.
+    """
+
+    tuning: Tuning
+    plan: LoweringPlan
+    files: tuple[Artifact, ...]
+    report: Report
+    parities: tuple[ParityReport, ...]
+    interrupted: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether every file and every row computes what PyTorch does."""
+        return all(report.passed for report in self.parities)
+
+
+def look(wish: Wish, watch: Watch) -> Tuning:
+    """Trials, steps and a plan, without what comes after.
+
+    Raises:
+        HifiError: as ``search``.
+        KeyboardInterrupt: what was measured is kept.
+    """
+    machine = this_machine()
+    layers: list[LayerTrials] = []
+    steps: list[Step] = []
+    plan: dict[str, str] = {}
+    for each in watch(search(wish, machine)):
+        if isinstance(each, LayerTrials):
+            layers.append(each)
+        elif isinstance(each, Step):
+            steps.append(each)
+        elif not isinstance(each, Doing):
+            plan = each
+    return Tuning(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=machine,
+        backend=wish.backend,
+        precision=wish.precision,
+        variants=tuple(map(str, wish.variants)),
+        batch=wish.batch,
+        samples=wish.samples,
+        outputs=wish.outputs,
+        pair=wish.pair,
+        threads=wish.threads,
+        floor_db=wish.floor_db,
+        layers=tuple(layers),
+        steps=tuple(steps),
+        plan=plan,
+    )
+
+
+def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
+    """Write the plan and the tuned files, time them beside plain and PyTorch, and check them.
+
+    Raises:
+        HifiError: the folder cannot be written, or a file is refused.
+    """
+    workload = f"{wish.batch} x {wish.samples}, outputs {wish.outputs}"
+    origin = f"tuned for {wish.backend}, {workload}, {wish.threads} threads, {tuning.machine.cpu}"
+    plan = LoweringPlan(origin, tuning.plan)
+    place = out / PLAN
+    atomic.write_all({place: write_plan(plan).encode()})
+    files = tuple(
+        exported_at(
+            out / f"{variant}.onnx",
+            ExportRequest(variant, outputs=wish.outputs, pair=wish.pair, lowering=plan),
+            wish.weights.identity,
+            wish.weights.build,
+        )
+        for variant in wish.variants
+    )
+    finished = _compare(wish, place, out, limit)
+    order = parity_run.Order(wish.weights, audio.clip())
+    parities = () if finished.interrupted else tuple(_proved(out, file, order) for file in files)
+    return Tuned(
+        replace(tuning, results=finished.report.results),
+        plan,
+        files,
+        finished.report,
+        parities,
+        finished.interrupted,
+    )
+
+
+def tuned_backend(backend: str, place: Path) -> str:
+    """The backend that runs a plan."""
+    return f"{backend}{',' if ':' in backend else ':'}lowering={place}"
+
+
+def _compare(wish: Wish, place: Path, out: Path, limit: float) -> Finished:
+    plan = Plan(
+        backends=(PEER, wish.backend, tuned_backend(wish.backend, place)),
+        variants=wish.variants,
+        batches=(wish.batch,),
+        samples=wish.samples,
+        outputs=wish.outputs,
+        pair=wish.pair,
+        threads=wish.threads,
+        recording=audio.clip(),
+        limits=Limits.up_to(limit),
+    )
+    return run([plan], [wish.weights], out, resume=not wish.again)
+
+
+def _proved(out: Path, file: Artifact, order: parity_run.Order) -> ParityReport:
+    """The report of this very file, made once."""
+    from bench.render import as_parity
+
+    place = out / f"{Variant.parse(file.manifest.variant)}.parity.json"
+    try:
+        (known,) = as_parity.load(place.read_bytes())
+    except (OSError, ValueError):
+        known = None
+    if known is not None and known.sha256 == file.sha256:
+        return known
+    made = parity_run.of_file(file.path, order)
+    atomic.write_all({place: as_parity.dump((made,))})
+    return made
