@@ -166,7 +166,7 @@ REAL = {  # what the networks are made of: channels, taps, stride, groups, paddi
 TAKES = {
     "scale-1": {"wide", "phase", "merge-2", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-4", "block-8"},
     "scale-4": {"wide", "phase", "merge-2", "fir-2-2", "fir-4-4", "block-16"},
-    "scale-5": {"wide", "merge-4", "fir-2-2", "fir-3-3", "fir-4-4"},
+    "scale-5": {"wide", "merge-4", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-2+fir-2-2"},
     "scale-6": {"wide", "fir-2-2", "fir-2-5", "fir-3-5", "fir-4-5", "block-16"},
     "period-3": {"phase", "columns", "fir-2-2", "fir-3-2", "fir-4-2"},
     "period-4": {"rows", "columns", "fir-2-5", "fir-3-5", "fir-4-5"},
@@ -181,9 +181,9 @@ def test_real_layers_are_rewritten_for_every_length(name: str) -> None:
         tiled = conv.strides[0] * 4  # every residue of every stride times tile
         for length in range(41, 41 + tiled):
             shape = (1, conv.channels[0], length, *((3,) if folded else ()))
-            relative, ratio = errors((form,), Layer(conv, shape, length % 3 > 0, 18))
+            relative, ratio = errors(parse_form(form), Layer(conv, shape, length % 3 > 0, 18))
             assert relative <= FLOAT64, (form, length)
-            assert ratio >= rules()[form].floor_db, (form, length)
+            assert ratio >= 110, (form, length)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -273,9 +273,9 @@ def test_forms_have_names() -> None:
 
 
 def test_what_cannot_be_written_is_refused_in_words() -> None:
-    conv = convolution(4, 4, 5, 1, 1, 0, folded=False)
+    conv = convolution(4, 4, 5, 2, 1, 0, folded=False)
     layer = Layer(conv, (1, 4, 30), True, 18)
-    assert refusal(("fir-2-5",), layer) == (
-        "conv cannot be written as fir-2-5: "
+    assert refusal(("fir-2-2",), layer) == (
+        "conv cannot be written as fir-2-2: "
         "its padding does not give an output for each started stride"
     )

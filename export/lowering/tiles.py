@@ -24,6 +24,13 @@ def per(graph: Graph, name: str, length: int | Dim, size: int) -> int | Dim:
     return graph.integer(f"{name}.per", "Div", [more.value, graph.ints(size)])
 
 
+def minus(graph: Graph, name: str, length: int | Dim, less: int) -> int | Dim:
+    """A length without so many."""
+    if isinstance(length, int):
+        return length - less
+    return graph.integer(name, "Add", [length.value, graph.ints(-less)]) if less else length
+
+
 def pad(graph: Graph, name: str, x: ir.Value, axis: int, before: int, after: int | Dim) -> ir.Value:
     """Zeros around one axis of x; nothing at all for (0, 0)."""
     if before == 0 and after == 0:

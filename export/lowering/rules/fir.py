@@ -64,7 +64,8 @@ class Fir:
             return "its taps are dilated"
         if any(not isinstance(extent, int) for i, extent in enumerate(shape[2:]) if i != axis):
             return "it needs a fixed period"
-        return why_not_covered(conv, axis) or self._why_not_in_line(conv, axis)
+        uncovered = why_not_covered(conv, axis) if conv.strides[axis] > 1 else None
+        return uncovered or self._why_not_in_line(conv, axis)
 
     def _why_not_in_line(self, conv: Convolution, axis: int) -> str | None:
         """Why tiles and so many taps do not go together; None where they do."""
@@ -97,7 +98,7 @@ class Fir:
         before = -(-conv.before[axis] // stride) * stride
         count, apart = self._count(conv, axis), self._apart
         # for lengths that change: as many signals as ceil(T / s M) tiles see, whatever is left over
-        after = stride * m * (count - 1) * apart - 1 + width - before
+        after = stride * m * (count - 1) * apart - 1 + width - before - _less(conv, axis)
         length, reached = spatial[axis], None
         if isinstance(length, int):
             reached = self._tiles(conv, axis, length) + (count - 1) * apart
@@ -172,7 +173,8 @@ class Fir:
                 return joined
             extent = graph.extent(x, 2 + axis)
             tiled = tiles.per(graph, f"{name}.length", extent, conv.strides[axis])
-            return tiles.crop(graph, f"{name}.crop", joined, 2 + axis, tiled)
+            left = tiles.minus(graph, f"{name}.left", tiled, _less(conv, axis))
+            return tiles.crop(graph, f"{name}.crop", joined, 2 + axis, left)
 
         return graph.leave(f"{conv.name}.{self.name}", name, y, join)
 
@@ -191,6 +193,13 @@ class Fir:
         outputs = conv.length(axis, length)
         assert outputs is not None
         return -(-outputs // self.outputs)
+
+
+def _less(conv: Convolution, axis: int) -> int:
+    """By how much fewer than ceil(T / s) the outputs are."""
+    if conv.strides[axis] > 1:
+        return 0
+    return conv.kernel[axis] - 1 - conv.before[axis] - conv.after[axis]
 
 
 def _spread_taps(conv: Convolution, axis: int) -> NDArray[np.float64]:
