@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bench.tune.geometry import Geometry
 from export import artifact
@@ -46,7 +47,9 @@ def layer_graph(geometry: Geometry, form: Form, opset: int = DEFAULT_OPSET) -> i
         opset_imports={"": opset},
         name="layer",
     )
-    return ir.Model(made, ir_version=ir_version(opset))
+    model = ir.Model(made, ir_version=ir_version(opset))
+    RemoveUnusedNodesPass()(model)
+    return model
 
 
 def cost(model: ir.Model) -> tuple[int, int]:

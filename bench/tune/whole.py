@@ -24,6 +24,7 @@ from export.lowering.plan import LoweringPlan
 from export.request import ExportRequest
 
 GAIN = 0.01
+CLEAR = 0.03  # by how much a layer's winner beats the plain form, alone
 OTHERS = 2  # besides the plain form
 CLOSE = 1.15  # times the best trial of the layer
 SHARE = 0.02  # of the graph's time, below which a layer is left as its trial says
@@ -101,7 +102,11 @@ def improve(
         floor_db: least SNR of a form.
     """
     fields = {name: each.contenders(floor_db) for name, each in trials.items()}
-    plan = {name: trial[0].form for name, trial in fields.items() if trial[0].form != "plain"}
+    plan = {
+        name: fields[name][0].form
+        for name, each in trials.items()
+        if fields[name][0].median < (1 - CLEAR) * each.plain.median
+    }
     if not plan:
         yield {}
         return
