@@ -25,7 +25,7 @@ OPERATIONS = frozenset(
 )
 
 
-OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "MatMul", "Transpose"})
+OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "Transpose"})
 
 
 class ContractError(HifiError):

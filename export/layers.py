@@ -1,7 +1,7 @@
 """What each layer of a graph must compute and move, counted from the graph and its shapes.
 
-FLOPs: those of convolutions and matrix products, two for a multiply-add. Activations, pads and
-means are left out: they are below 0.1 % here.
+FLOPs: those of convolutions, two for a multiply-add. Activations, pads and means are left out: they
+are below 0.1 % here.
 
 Bytes: weights, inputs and outputs, each once, in the graph's own types: what no runtime can do
 without that computes layer by layer. A function of one element at a time that alone reads a
@@ -100,16 +100,14 @@ def _layer(nodes: list["ir.Node"]) -> GraphLayer:
 
 
 def _flops(node: "ir.Node") -> int:
-    if node.op_type not in (*CONVOLUTIONS, "MatMul"):
+    if node.op_type not in CONVOLUTIONS:
         return 0
     # every output element sums over (channels in / groups) x taps, which is the weight's tail; and
     # every input element of a transposed one goes to (channels out / groups) x taps
-    summed = node.inputs[0] if node.op_type == "ConvTranspose" else node.outputs[0]
+    summed = node.outputs[0] if node.op_type == "Conv" else node.inputs[0]
     weight = node.inputs[1]
     assert summed is not None and summed.shape is not None
     assert weight is not None and weight.shape is not None
-    if node.op_type == "MatMul":
-        return 2 * prod(summed.shape.numpy()) * int(weight.shape.numpy()[0])
     return 2 * prod(summed.shape.numpy()) * prod(weight.shape.numpy()[1:])
 
 

@@ -90,7 +90,6 @@ _OPERATIONS: dict[str, Any] = {
     "Div": lambda a, b: torch.div(a, b, rounding_mode="floor"),
     "Gather": lambda x, i, axis=0: torch.index_select(x, axis, i.reshape(-1)),
     "LeakyRelu": lambda x, alpha: torch.where(x > 0, x, alpha * x),
-    "MatMul": torch.matmul,
     "Mod": torch.remainder,
     "Neg": torch.neg,
     "Pad": _pad,

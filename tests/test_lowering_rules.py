@@ -37,8 +37,6 @@ FORMS += [
     ("fir-2-2", "fir-2-2"),
     ("phase", "fir-2-2", "wide"),
     ("merge-2", "phase"),
-    ("fir-2-5", "gemm"),
-    ("columns", "fir-4-2", "gemm"),
 ]
 every_form = pytest.mark.parametrize("form", FORMS, ids=form_text)
 
@@ -169,7 +167,7 @@ TAKES = {
     "scale-1": {"wide", "phase", "merge-2", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-4", "block-8"},
     "scale-4": {"wide", "phase", "merge-2", "fir-2-2", "fir-4-4", "block-16"},
     "scale-5": {"wide", "merge-4", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-2+fir-2-2"},
-    "scale-6": {"wide", "fir-2-2", "fir-2-5", "fir-3-5", "fir-4-5", "fir-4-5+gemm", "block-16"},
+    "scale-6": {"wide", "fir-2-2", "fir-2-5", "fir-3-5", "fir-4-5", "block-16"},
     "period-3": {
         "phase",
         "fir-4-2+gemm",

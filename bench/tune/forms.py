@@ -2,17 +2,19 @@
 
 A layout (none, or columns), then a rewrite (none, phase, or any of the others), then for a stride a
 second one behind the phase split, and at last wide where the layer is one-dimensional. Minimal
-filtering splits a stride itself, and what it leaves may be matrix products. What a rewrite
-refuses is not tried.
+filtering splits a stride itself; those that need many more products than the fewest are left out.
+What a rewrite refuses is not tried.
 """
 
 from collections.abc import Iterator
 
 from bench.tune.geometry import Geometry
 from export.lowering.rule import Form, rules
+from export.lowering.rules.fir import Fir
+from export.lowering.rules.merge import Merge
 
 LAST = "wide"
-NESTED: Form = ("fir-2-2", "fir-2-2")
+MOST_PRODUCTS = 1.7  # times those of the filter with the fewest
 
 
 def forms_of(geometry: Geometry) -> list[Form]:
@@ -21,16 +23,40 @@ def forms_of(geometry: Geometry) -> list[Form]:
     bodies = list(_bodies(geometry))
     layouts: list[Form] = [()] if flat else [(), ("columns",)]
     forms = [(*layout, *body) for layout in layouts for body in bodies]
-    wide = [(*form, LAST) for form in forms if "gemm" not in form] if flat else []
-    return forms + wide
+    return forms + [(*form, LAST) for form in forms] if flat else forms
 
 
 def _bodies(geometry: Geometry) -> Iterator[Form]:
-    others = [name for name in rules() if name not in {"columns", "gemm", "phase", LAST}]
+    filters = _filters(geometry)
+    others = [
+        name
+        for name, rule in rules().items()
+        if not isinstance(rule, Fir) and name not in {"columns", "phase", LAST, *_useless(geometry)}
+    ]
     yield ()
-    yield from ((name,) for name in others)
-    yield from ((name, "gemm") for name in others if name.startswith("fir"))
-    yield NESTED
+    yield from ((name,) for name in (*others, *filters))
     if max(geometry.strides) > 1:
         yield ("phase",)
-        yield from (("phase", name) for name in others if not name.startswith("fir"))
+        yield from (("phase", name) for name in others)
+
+
+def _useless(geometry: Geometry) -> set[str]:
+    """What would be refused whatever comes before it."""
+    refused = ["rows"] if len(geometry.kernel) == 1 else []
+    if geometry.group == 1:
+        refused += [name for name, rule in rules().items() if isinstance(rule, Merge)]
+    return set(refused)
+
+
+def _filters(geometry: Geometry) -> list[str]:
+    """Minimal filters that suit the taps of a phase."""
+    taps = -(-max(geometry.kernel) // max(geometry.strides))
+    fit = {
+        name: rule.products(taps)
+        for name, rule in rules().items()
+        if isinstance(rule, Fir)
+        and rule.taps <= taps
+        and (rule.taps == taps or not rule.taps % rule.outputs)
+    }
+    fewest = min(fit.values(), default=0)
+    return [name for name, products in fit.items() if products <= MOST_PRODUCTS * fewest]

@@ -55,6 +55,11 @@ class Fir:
         m, r = self.outputs, self.taps
         return f"{m} outputs of {r} taps from {m + r - 1} products instead of {m * r}"
 
+    def products(self, taps: int) -> Fraction:
+        """Products of an output of a filter with so many taps."""
+        count = -(-taps // self.taps)
+        return Fraction((self.outputs + self.taps - 1) * count, self.outputs)
+
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """One axis, enough taps, and tiles that line up."""
         axis = conv.axis
