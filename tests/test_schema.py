@@ -11,7 +11,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import cli
-from bench.records import SCHEMA, Claim, OutputParity, Parity, Report, Skipped
+from bench.records import (
+    SCHEMA,
+    Claim,
+    GpuMoment,
+    Measurement,
+    OutputParity,
+    Parity,
+    Report,
+    Skipped,
+)
 from bench.render import as_json
 from bench.render.views import views
 from bench.schema import dump, main, schema
@@ -47,7 +56,10 @@ def test_a_report_fits() -> None:
     hole = Skipped("no runtime")
     odd = Parity(100.0, (OutputParity("score", -inf, nan, nan, nan, inf, (1,)),))
     proof = (Claim("device", "GPU", "CPU", holds=False),)
-    results = (fake_result(), replace(fake_result("x", hole, odd), proof=proof))
+    held = GpuMoment(1980, 2619, ("software power cap",), 310.5, 51, 2)
+    device = Measurement((0.5,), 0.0, 0, warm=True, converged=True, clock="device", gpu=(held,))
+    on_gpu = replace(fake_result("trt"), device=device)
+    results = (fake_result(), on_gpu, replace(fake_result("x", hole, odd), proof=proof))
     assert errors(written(fake_report(*results))) == []
 
 
