@@ -20,8 +20,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(INSTALLED)  ## of report.json, from the records
-	$(BIN)/python -m bench.schema docs/report.schema.json
+schema: $(INSTALLED)  ## of report.json and parity.json, from the records
+	$(BIN)/python -m bench.schema docs
 
 results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/python -m bench.commands docs/results/commands.json

@@ -72,14 +72,12 @@ def export_onnx(
     from hifigan_ref.variant import all_variants
 
     variants = opt.select(period, scale, model) or list(all_variants())
-    if out.suffix == ".onnx" and len(variants) > 1:
-        raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
+    paths = opt.onnx_paths(out, variants)
     plan = opt.plan_for(lowering, target)
     requests = [
         ExportRequest(variant, opset, batch, samples, outputs.value, pair, plan)
         for variant in variants
     ]
-    paths = [out if out.suffix == ".onnx" else out / f"{variant}.onnx" for variant in variants]
     atomic.check_writable(paths[0].parent)
     source = Source(checkpoint, seed)
     source.check(variants)
@@ -95,6 +93,7 @@ def export_onnx(
 
 @export_app.command("trt")
 def export_trt(
+    context: typer.Context,
     file: opt.OnnxFile = None,
     period: opt.Period = None,
     scale: opt.Scale = None,
@@ -133,8 +132,8 @@ def export_trt(
     from hifigan_ref.variant import all_variants
 
     variants = opt.select(period, scale, model)
-    if file is not None and variants:
-        raise HifiError(f"{file} and a selection of networks: give one of the two")
+    if file is not None:
+        opt.refuse_beside(file, context)
     library = find_library(runtime.value)
     targets = tuple(filter(None, target.lower().split(",")))
     request = EngineRequest(
@@ -209,6 +208,7 @@ def bench(
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
     if context.invoked_subcommand is not None:
+        opts.refuse_before(context)
         return
     from bench.backend import backends
     from bench.machine import usable_cores

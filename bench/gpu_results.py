@@ -2,7 +2,7 @@
 
 Run as ``python -m bench.gpu_results FOLDER``; ``--minutes`` ends it in time, with what there is by
 then. Runs the tests that need a GPU, measures the matrix, and tries which engines load here; writes
-``FOLDER/<gpu>-<date>.json`` and ``.md`` after every part.
+``FOLDER/<gpu>-<date>.json`` after every row, and ``.html``, ``.md`` and ``.csv`` after every part.
 """
 
 import re
@@ -22,7 +22,8 @@ from bench.group import Partial, Phase, Step
 from bench.ledger import Ledger
 from bench.machine import this_machine, usable_cores
 from bench.records import SCHEMA, Report, Result, Skipped
-from bench.render import as_json, as_markdown
+from bench.render import as_json
+from bench.render.views import VIEWS, why_no_html
 from bench.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
@@ -125,12 +126,20 @@ def file_stem(gpu: Gpu, day: datetime) -> str:
 
 
 def save(report: Report, stem: Path) -> None:
-    """The record and its page."""
-    files = {
-        stem.with_name(f"{stem.name}.json"): as_json.dump(report),
-        stem.with_name(f"{stem.name}.md"): as_markdown.dump(report),
-    }
-    atomic.write_all(files)
+    """Every view, or all but the HTML where nothing draws it."""
+    suffixes = {Path(name).suffix: dump for name, dump in VIEWS.items()}
+    if why_no_html() is not None:
+        del suffixes[".html"]
+    atomic.write_all({_file(stem, suffix): dump(report) for suffix, dump in suffixes.items()})
+
+
+def save_record(report: Report, stem: Path) -> None:
+    """The record alone: views of many rows take seconds of a machine that is lent for minutes."""
+    atomic.write(_file(stem, ".json"), as_json.dump(report))
+
+
+def _file(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}{suffix}")  # a name may have dots of its own
 
 
 def empty_report(notes: tuple[str, ...]) -> Report:
@@ -151,10 +160,10 @@ def empty_report(notes: tuple[str, ...]) -> Report:
 
 
 def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
-    """Measure part after part until all are done or the time is over, saving after each row."""
+    """Measure part after part until all are done or the time is over, saving as it goes."""
     deadline = monotonic() + 60 * minutes
     report = empty_report((str(gpu), *notes))
-    ledger = Ledger(stem.with_name(f"{stem.name}.jsonl"))
+    ledger = Ledger(_file(stem, ".jsonl"))
     ledger.resume()
     for number, part in enumerate(PARTS, 1):
         for step in results_of(part, limit, ledger):
@@ -162,12 +171,13 @@ def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
             if isinstance(step, Result):
                 report = replace(report, results=(*report.results, step))
-                save(report, stem)
+                save_record(report, stem)
             if monotonic() > deadline:
                 note = f"ended after {minutes:g} minutes in part {number} of {len(PARTS)}"
                 report = replace(report, notes=(*report.notes, note))
                 save(report, stem)
                 return report
+        save(report, stem)
     return report
 
 
@@ -191,8 +201,10 @@ def main(
         raise typer.Exit(1) from None
     stem = folder / file_stem(gpu, datetime.now(UTC))
     notes = [*findings(gpu), *([run_gpu_tests()] if tests else [])]
+    no_html = why_no_html()
+    notes += [f"no HTML: {no_html}"] if no_html else []
     save(measure_all(stem, gpu, limit, minutes, notes), stem)
-    typer.echo(f"{stem}.md and {stem}.json")
+    typer.echo(f"{stem}.md; beside it .json, .csv{'' if no_html else ' and .html'}")
 
 
 if __name__ == "__main__":

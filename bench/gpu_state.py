@@ -1,13 +1,14 @@
-"""The first GPU as its driver tells it now; only read, never set.
+"""The first GPU as its driver tells it, idle or at work; only read, never set.
 
 What a device or a driver does not tell has its empty value: 0, no reasons, off.
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-from bench.records import GpuState, Skipped
+from bench.records import GpuMoment, GpuState, Skipped
 from export.gpu import Gpu, find_gpu
 from hifigan_ref.errors import HifiError
 
@@ -45,6 +46,28 @@ def gpu_state() -> GpuState | Skipped:
         pynvml.nvmlShutdown()
 
 
+def gpu_at_work(start: Callable[[], None]) -> GpuMoment | Skipped:
+    """What changes of its state, asked while it works, or why nobody tells.
+
+    Args:
+        start: gives it work for longer than the driver takes to answer, and returns at once.
+    """
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return Skipped(f"no NVIDIA driver answers ({error})")
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        start()
+        return _moment(pynvml, handle)
+    except pynvml.NVMLError as error:
+        return Skipped(f"the NVIDIA driver tells no state: {error}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def in_words(bits: int) -> tuple[str, ...]:
     """Why clocks are low; a bit of a newer driver is told by its number."""
     known = tuple(words for bit, words in REASONS.items() if bits & bit)
@@ -63,7 +86,6 @@ def told(ask: Callable[[], Value], empty: Value) -> Value:
 
 
 def _state(gpu: Gpu, nvml: Any, handle: Any) -> GpuState:
-    processes: list[Any] = told(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), [])
     return GpuState(
         name=gpu.name,
         compute_capability=gpu.compute_capability,
@@ -71,15 +93,22 @@ def _state(gpu: Gpu, nvml: Any, handle: Any) -> GpuState:
         cuda=gpu.cuda,
         memory_bytes=gpu.memory_bytes,
         used_bytes=told(lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).used), 0),
-        sm_mhz=told(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)), 0),
-        memory_mhz=told(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)), 0),
-        throttle_reasons=in_words(_reasons(nvml, handle)),
-        watts=told(lambda: int(nvml.nvmlDeviceGetPowerUsage(handle)), 0) / 1e3,
-        celsius=told(lambda: int(nvml.nvmlDeviceGetTemperature(handle, CORE)), 0),
         ecc=told(lambda: bool(nvml.nvmlDeviceGetEccMode(handle)[0]), empty=False),
         mig=told(lambda: bool(nvml.nvmlDeviceGetMigMode(handle)[0]), empty=False),
-        other_processes=sum(each.pid != os.getpid() for each in processes),
+        **asdict(_moment(nvml, handle)),
     )
+
+
+def _moment(nvml: Any, handle: Any) -> GpuMoment:
+    """Whatever changes fast is asked first."""
+    reasons = _reasons(nvml, handle)
+    sm_mhz = told(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)), 0)
+    memory_mhz = told(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)), 0)
+    milliwatts = told(lambda: int(nvml.nvmlDeviceGetPowerUsage(handle)), 0)
+    celsius = told(lambda: int(nvml.nvmlDeviceGetTemperature(handle, CORE)), 0)
+    processes: list[Any] = told(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), [])
+    others = sum(each.pid != os.getpid() for each in processes)
+    return GpuMoment(sm_mhz, memory_mhz, in_words(reasons), milliwatts / 1e3, celsius, others)
 
 
 def _reasons(nvml: Any, handle: Any) -> int:

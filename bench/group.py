@@ -44,7 +44,7 @@ class Cell:
         lane: where, while it is open.
         prepared: once it is.
         warmed: once it is.
-        rounds: seconds of each call, by round.
+        rounds: what was sampled, by round.
         failure: why it ended early.
     """
 
@@ -58,7 +58,7 @@ class Cell:
     @property
     def seconds(self) -> tuple[float, ...]:
         """Of every call."""
-        return tuple(second for taken in self.rounds for second in taken)
+        return tuple(second for taken in self.rounds for second in taken.seconds)
 
     @property
     def alive(self) -> bool:
@@ -145,7 +145,7 @@ def _sample(cells: list[Cell], rounds: int, shuffle: random.Random) -> Iterator[
             command = Command("sample", cell.job.limits.least / rounds)
             sampled = cell.ask(command, Sampled)
             if sampled is not None:
-                cell.rounds.append(sampled.seconds)
+                cell.rounds.append(sampled)
 
 
 def _wants_more(cell: Cell, number: int, rounds: int) -> bool:

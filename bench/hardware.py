@@ -77,6 +77,32 @@ class GpuState:
 
 
 @dataclass(frozen=True)
+class GpuMoment:
+    """What changes of a GPU's state, at one moment while it works.
+
+    Attributes:
+        sm_mhz: clock of the multiprocessors.
+        memory_mhz: clock of the memory.
+        throttle_reasons: why clocks are low, in the driver's words; empty is good.
+        watts: drawn.
+        celsius: temperature.
+        other_processes: that compute on it.
+    """
+
+    sm_mhz: int
+    memory_mhz: int
+    throttle_reasons: tuple[str, ...]
+    watts: float
+    celsius: int
+    other_processes: int
+
+    @property
+    def throttled(self) -> tuple[str, ...]:
+        """The reasons that nobody set: a fixed clock is steady."""
+        return tuple(each for each in self.throttle_reasons if not each.endswith("setting"))
+
+
+@dataclass(frozen=True)
 class Ceiling:
     """The fastest matrix product and the fastest copy seen at the start, on one device.
 

@@ -1,10 +1,20 @@
 """What a cell's process is told, and what it answers: records that travel as JSON lines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.records import Claim, ColdStart, Layer, Parity, Skipped, Workload
+from bench.records import (
+    NOT_TAKEN,
+    Claim,
+    Clock,
+    ColdStart,
+    GpuMoment,
+    Layer,
+    Parity,
+    Skipped,
+    Workload,
+)
 from bench.stopping import Limits
 from export.request import ExportRequest
 
@@ -74,9 +84,15 @@ class WarmedUp:
 
 @dataclass(frozen=True)
 class Sampled:
-    """One round, seconds of each call."""
+    """One round.
+
+    Attributes:
+        seconds: of each call.
+        gpu: at its end, still at work.
+    """
 
     seconds: tuple[float, ...]
+    gpu: GpuMoment | Skipped = NOT_TAKEN
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,7 @@ class Finished:
         device_memory_bytes: of the process on a GPU.
         joules_per_item: of a batch, from the GPU's counter.
         layers: of the graph, with the runtime's own times if they were asked for.
+        gpu: at the end of each other clock's samples, still at work.
     """
 
     parity: Parity
@@ -106,6 +123,7 @@ class Finished:
     device_memory_bytes: int | Skipped
     joules_per_item: float | Skipped
     layers: tuple[Layer, ...]
+    gpu: Mapping[Clock, GpuMoment | Skipped] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

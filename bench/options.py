@@ -5,6 +5,21 @@ from typing import Annotated
 
 import typer
 
+from export.options import typed
+from hifigan_ref.errors import HifiError
+
+
+def refuse_before(context: typer.Context) -> None:
+    """Raises HifiError for an option of a measurement that stands before another command."""
+    told = typed(context, context.params)
+    if told:
+        command = context.invoked_subcommand
+        raise HifiError(
+            f"{', '.join(told)} before {command} would have no effect: "
+            f"write what {command} takes behind it"
+        )
+
+
 BackendOption = Annotated[
     list[str] | None,
     typer.Option("--backend", help="Repeatable; default: every one that can run here."),

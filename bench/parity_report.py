@@ -93,17 +93,17 @@ class ParityCase:
     Attributes:
         batch: N.
         samples: T.
-        outputs: in the order of the graph's outputs.
-        meaning: scores and losses of speech and the same speech with noise.
+        outputs: in the order of the graph's outputs, or why the file cannot be run.
+        meaning: scores and losses of speech and the same speech with noise, or why not.
     """
 
     batch: int
     samples: int
-    outputs: tuple[OutputCase, ...]
-    meaning: tuple[Change, ...]
+    outputs: tuple[OutputCase, ...] | Skipped
+    meaning: tuple[Change, ...] | Skipped
 
     def __post_init__(self) -> None:
-        require(bool(self.outputs), "a comparison has outputs")
+        require(self.outputs != (), "a comparison has outputs")
 
     @property
     def shape(self) -> str:
@@ -166,7 +166,7 @@ class ParityReport:
         """Each output where it is worst, in the order in which the network computes them."""
         seen: dict[str, list[tuple[ParityCase, OutputCase]]] = {}
         for case in self.cases:
-            for output in case.outputs:
+            for output in () if isinstance(case.outputs, Skipped) else case.outputs:
                 seen.setdefault(output.parity.name, []).append((case, output))
         return tuple(self._worst(name, seen[name]) for name in in_layer_order(tuple(seen)))
 
@@ -180,14 +180,25 @@ class ParityReport:
         return tuple(each.name for each in self.outputs if not each.passed)
 
     @property
+    def holes(self) -> tuple[tuple[ParityCase, Skipped], ...]:
+        """Cases that the file cannot be run on, each with the reason."""
+        told = ((case, case.outputs) for case in self.cases)
+        return tuple((case, hole) for case, hole in told if isinstance(hole, Skipped))
+
+    @property
     def passed(self) -> bool:
-        """Whether every output of every case is within the budget."""
-        return not self.failures
+        """Whether every case was run and every output of it is within the budget."""
+        return not self.failures and not self.holes
 
     @property
     def meaning(self) -> tuple[tuple[ParityCase, Change], ...]:
         """Each quantity in the case where its relative change is largest."""
-        pairs = [(case, change) for case in self.cases for change in case.meaning]
+        pairs = [
+            (case, change)
+            for case in self.cases
+            if not isinstance(case.meaning, Skipped)
+            for change in case.meaning
+        ]
         names = dict.fromkeys(change.name for _, change in pairs)
         return tuple(
             max((pair for pair in pairs if pair[1].name == name), key=lambda p: p[1].relative)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,11 @@ def _computers(file: Artifact, content: bytes, trained: "Trained") -> _Computers
 
     request = _request(file)
     double = interface(copy.deepcopy(trained.module).double(), request)
-    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    @cache
+    def session() -> ort.InferenceSession:
+        return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+
     return _Computers(
         lambda inputs: run_torch(double, {n: a.astype(np.float64) for n, a in inputs.items()}),
         _torch(interface(trained.module, request)),
@@ -176,34 +181,31 @@ def _torch(function: "Interface") -> Run:
     return lambda inputs: run_torch(function, inputs)
 
 
-def _run(session: "ort.InferenceSession", inputs: Inputs) -> Arrays:
+def _run(session: "Callable[[], ort.InferenceSession]", inputs: Inputs) -> Arrays:
     try:
-        arrays = session.run(None, dict(inputs))
+        opened = session()
+        arrays = opened.run(None, dict(inputs))
     # onnxruntime's exceptions derive from none but Exception
     except Exception as error:  # noqa: BLE001
         told = str(error).strip().splitlines()[0]
-        given = {name: array.shape for name, array in inputs.items()}
-        raise HifiError(
-            f"onnxruntime cannot run the file on {given}: {told}: report this"
-        ) from None
-    names = [output.name for output in session.get_outputs()]
+        raise HifiError(f"onnxruntime cannot run the file: {told}") from None
+    names = [output.name for output in opened.get_outputs()]
     return dict(zip(names, arrays, strict=True))
 
 
 def _case(computers: _Computers, shape: Shape, recording: Recording, pair: bool) -> ParityCase:
-    speech, imitation = waveforms(recording, shape)
-    runs = (computers.exact, computers.torch, computers.found)
-    if pair:
-        passes = [run({"y": speech, "y_hat": imitation}) for run in runs]
-        judged = [meaning.from_pair(outputs) for outputs in passes]
-    else:
-        passes = [run({"y": speech}) for run in runs]
-        fakes = [run({"y": imitation}) for run in runs]
-        judged = [Judged(*both) for both in zip(passes, fakes, strict=True)]
-    exact, torch, found = passes
-    compared = compare(Reference(exact, torch), found, BUDGETS_DB["fp32"])
+    y, y_hat = waveforms(recording, shape)
+    inputs = [{"y": y, "y_hat": y_hat}] if pair else [{"y": y}, {"y": y_hat}]
+    try:
+        found = [computers.found(each) for each in inputs]
+    except HifiError as error:
+        hole = Skipped(str(error))
+        return ParityCase(shape.batch, shape.samples, hole, hole)
+    exact, torch = ([run(each) for each in inputs] for run in (computers.exact, computers.torch))
+    judged = [meaning.from_pair(*p) if pair else Judged(*p) for p in (exact, torch, found)]
+    compared = compare(Reference(exact[0], torch[0]), found[0], BUDGETS_DB["fp32"])
     outputs = tuple(
-        OutputCase(parity, _worst(parity.name, exact, found)) for parity in compared.outputs
+        OutputCase(parity, _worst(parity.name, exact[0], found[0])) for parity in compared.outputs
     )
     return ParityCase(shape.batch, shape.samples, outputs, meaning.changes(*judged))
 

@@ -25,7 +25,7 @@ class Ratio:
         high: its other end.
         by_rounds: whether rounds were resampled, so that drift between them is in the interval.
         enough: whether both have the samples that an interval of a median needs, and rounds where
-            either was not warm or did not converge.
+            either was not warm, did not converge or was throttled.
     """
 
     before: float

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from bench.hardware import Ceiling, GpuState, Layer, Machine
+from bench.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine
 from bench.hole import NOT_TAKEN, Skipped, require
 from export.request import Outputs
 
-__all__ = ["NOT_TAKEN", "Ceiling", "GpuState", "Layer", "Machine", "Skipped"]
+__all__ = ["NOT_TAKEN", "Ceiling", "GpuMoment", "GpuState", "Layer", "Machine", "Skipped"]
 
 SCHEMA = 1
 
@@ -132,6 +132,7 @@ class Measurement:
             waveform in its memory to outputs in its memory; ``throughput`` is the host's over many
             passes enqueued ahead, for one of them.
         rounds: how many of the samples each round gave, in order; one round where it is empty.
+        gpu: while it worked, at the end of each round, or why nobody told.
     """
 
     seconds: tuple[float, ...]
@@ -141,6 +142,7 @@ class Measurement:
     converged: bool
     clock: Clock = "call"
     rounds: tuple[int, ...] = ()
+    gpu: tuple[GpuMoment, ...] | Skipped = NOT_TAKEN
 
     def __post_init__(self) -> None:
         positive = all(0 < sample < np.inf for sample in self.seconds)
@@ -195,8 +197,15 @@ class Measurement:
     @property
     def states(self) -> tuple[str, ...]:
         """What a reader must know before trusting the median; empty is good."""
-        told = {"not warm": self.warm, "unconverged": self.converged}
+        why = " and ".join(self.throttled)
+        told = {"not warm": self.warm, "unconverged": self.converged, f"throttled: {why}": not why}
         return tuple(state for state, fine in told.items() if not fine)
+
+    @property
+    def throttled(self) -> tuple[str, ...]:
+        """Why the GPU was slower than it can be at any moment, each reason once."""
+        moments = () if isinstance(self.gpu, Skipped) else self.gpu
+        return tuple(dict.fromkeys(why for moment in moments for why in moment.throttled))
 
     def percentile(self, percent: int) -> float | Skipped:
         """Seconds, or why there are too few samples for it."""

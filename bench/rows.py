@@ -5,14 +5,23 @@ from dataclasses import replace
 import numpy as np
 
 from bench import parity
-from bench.job import Failed, Finished, Job, Prepared, WarmedUp
+from bench.job import Failed, Finished, Job, Prepared, Sampled, WarmedUp
 from bench.proof import verdict
-from bench.records import Clock, Measurement, Parity, Result, Skipped, Workload
+from bench.records import (
+    NOT_TAKEN,
+    Clock,
+    GpuMoment,
+    Measurement,
+    Parity,
+    Result,
+    Skipped,
+    Workload,
+)
 from bench.stopping import is_settled
 
 NO_DEVICE = Skipped("runs on the host: the call clock is its clock")
 ONE_BY_ONE = Skipped("one call at a time on the host: throughput is one over latency")
-Rounds = list[tuple[float, ...]]
+Rounds = list[Sampled]
 
 
 def skipped(job: Job, reason: str) -> Result:
@@ -59,7 +68,7 @@ def complete(
     if rejected is not None:
         return rejected
     call = _by_call(warmed, rounds, settled=True)
-    by_device = finished.device
+    on_gpu = bool(finished.device)
     return Result(
         backend=job.backend,
         workload=_workload(job, prepared),
@@ -68,11 +77,11 @@ def complete(
         measurement=call,
         settings=prepared.settings,
         flops=job.flops,
-        device=_beside("device", by_device) if by_device else NO_DEVICE,
-        end_to_end=_beside("end-to-end", finished.end_to_end),
+        device=_beside("device", finished.device, finished) if on_gpu else NO_DEVICE,
+        end_to_end=_beside("end-to-end", finished.end_to_end, finished),
         proof=prepared.proof,
         cold_start=prepared.cold_start,
-        throughput=_beside("throughput", finished.throughput) if by_device else ONE_BY_ONE,
+        throughput=_beside("throughput", finished.throughput, finished) if on_gpu else ONE_BY_ONE,
         checked=finished.checked,
         repeat_gain=call.median / float(np.median(finished.repeated)),
         layers=finished.layers,
@@ -110,16 +119,31 @@ def _workload(job: Job, prepared: Prepared) -> Workload:
 
 
 def _by_call(warmed: WarmedUp, rounds: Rounds, settled: bool) -> Measurement:
-    seconds = tuple(second for taken in rounds for second in taken)
+    seconds = tuple(second for taken in rounds for second in taken.seconds)
     return Measurement(
         seconds,
         warmed.seconds,
         warmed.calls,
         warm=warmed.warm,
         converged=settled and is_settled(seconds),
-        rounds=tuple(map(len, rounds)),
+        rounds=tuple(len(taken.seconds) for taken in rounds),
+        gpu=_moments([taken.gpu for taken in rounds]),
     )
 
 
-def _beside(clock: Clock, seconds: tuple[float, ...]) -> Measurement:
-    return Measurement(seconds, 0.0, 0, warm=True, converged=is_settled(seconds), clock=clock)
+def _beside(clock: Clock, seconds: tuple[float, ...], finished: Finished) -> Measurement:
+    return Measurement(
+        seconds,
+        0.0,
+        0,
+        warm=True,
+        converged=is_settled(seconds),
+        clock=clock,
+        gpu=_moments([finished.gpu.get(clock, NOT_TAKEN)]),
+    )
+
+
+def _moments(told: list[GpuMoment | Skipped]) -> tuple[GpuMoment, ...] | Skipped:
+    """Those that the driver told; if it told none, why."""
+    holes = [each for each in told if isinstance(each, Skipped)]
+    return tuple(each for each in told if isinstance(each, GpuMoment)) or holes[0]

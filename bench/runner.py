@@ -8,10 +8,11 @@ from time import perf_counter
 
 from bench import parity, pool
 from bench.backend import Case, Session, find
+from bench.gpu_state import gpu_at_work
 from bench.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.measure import HostClock, Timer, no_collection, passes_ahead
 from bench.profiler import profile, with_times
-from bench.records import ColdStart, Layer, OutputParity, Parity, Skipped
+from bench.records import Clock, ColdStart, GpuMoment, Layer, OutputParity, Parity, Skipped
 from bench.stopping import BESIDE
 from bench.usage import device_memory_bytes, joules_per_item, peak_memory_bytes
 from export import artifact
@@ -19,6 +20,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 
 CHECKED_TURN = 0  # the input whose reference is known
+ON_HOST = Skipped("runs on the host")
 
 
 class Runner:
@@ -86,20 +88,24 @@ class Runner:
             taken = [self._checked_call()]
             taken += self._timer.sample(self._timer.call, seconds)
             taken.append(self._checked_call())
-        return Sampled(tuple(taken))
+        return Sampled(tuple(taken), self._gpu())
 
     def finish(self) -> Finished:
         """The other clocks, memory, and the layers if they were asked for."""
         seconds = self._job.limits.least / BESIDE
         timer = self._timer
+        gpu: dict[Clock, GpuMoment | Skipped] = {}
         with no_collection():
             device: list[float] = []
             throughput: list[float] = []
             end_to_end = timer.sample(timer.end_to_end, seconds)
+            gpu["end-to-end"] = self._gpu()
             if self._session.stream is not None:
                 device = timer.sample(timer.device, seconds)
+                gpu["device"] = self._gpu()
                 passes = passes_ahead(min(device))
                 throughput = timer.sample(lambda: timer.throughput(passes), seconds)
+                gpu["throughput"] = self._gpu()
             repeated = timer.sample(timer.again, seconds)
         return Finished(
             parity=worst_of(self._checks),
@@ -112,6 +118,7 @@ class Runner:
             device_memory_bytes=device_memory_bytes(),
             joules_per_item=self._energy(),
             layers=self._layers(),
+            gpu=gpu,
         )
 
     def close(self) -> None:
@@ -135,6 +142,18 @@ class Runner:
         found = parity.compare(self._expected, self._session.outputs(), self._budget)
         self._checks.append(found)
         return found
+
+    def _gpu(self) -> GpuMoment | Skipped:
+        """Its state while it works: with nothing to do it would hide why it was slow."""
+        if self._session.stream is None:
+            return ON_HOST
+        found = gpu_at_work(self._enqueue)
+        self._session.wait()
+        return found
+
+    def _enqueue(self) -> None:
+        for _ in range(passes_ahead(self._timer.again())):
+            self._session.run()
 
     def _energy(self) -> float | Skipped:
         if self._session.stream is None:

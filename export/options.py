@@ -1,8 +1,9 @@
 """Options of the command lines that several commands share, as Typer reads them."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -10,6 +11,12 @@ from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan, plan_of
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
+
+Value = TypeVar("Value")
+OF_A_GRAPH = (
+    *("period", "scale", "model", "checkpoint", "seed"),
+    *("opset", "batch", "samples", "outputs", "pair", "out"),
+)
 
 
 class Model(StrEnum):
@@ -56,6 +63,39 @@ def select(
     return unique
 
 
+def onnx_paths(out: Path, variants: list[Variant]) -> list[Path]:
+    """Where each graph goes. Raises HifiError where the name of one file is given for several."""
+    if out.suffix.lower() != ".onnx":
+        return [out / f"{variant}.onnx" for variant in variants]
+    if len(variants) > 1:
+        raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
+    return [out]
+
+
+def typed(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Those of some options that stand on the command line, as they are written there."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    ]
+
+
+def refuse_beside(file: Path, context: typer.Context) -> None:
+    """Raises HifiError for an option that a file leaves nothing to decide for."""
+    told = typed(context, OF_A_GRAPH)
+    if told:
+        raise HifiError(f"{file} and {', '.join(told)}: give one of the two")
+
+
+def one_source(context: typer.Context, value: Value) -> Value:
+    """Called for each; raises HifiError at the second of the two."""
+    if len(typed(context, ("checkpoint", "seed"))) > 1:
+        raise HifiError("--checkpoint and --seed: weights come from one of the two, give that")
+    return value
+
+
 Version = Annotated[
     bool,
     typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
@@ -70,9 +110,15 @@ ModelOption = Annotated[
     Model | None, typer.Option("--model", help="An ensemble as one graph, or both of them.")
 ]
 CheckpointOption = Annotated[
-    Path | None, typer.Option("--checkpoint", help="A do_* training checkpoint.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--checkpoint", help="A do_* training checkpoint.", metavar="FILE", callback=one_source
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the weights without a checkpoint.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", help="Seed of the weights without a checkpoint.", callback=one_source),
+]
 OutputsOption = Annotated[
     Outputs, typer.Option("--outputs", help="Scores alone, or feature maps too.")
 ]

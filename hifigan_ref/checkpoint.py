@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ NAMED_AT_MOST = 5
 SHOWN_AT_MOST = 160  # characters of each
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PREFIX = "module."
+Shapes = Mapping[str, tuple[int, ...]]  # by the parametrizations' names
 
 # A layer's keys without its bias -> the norm and the names in PyTorch's parametrizations.
 # ``weight_v`` is a direction beside ``weight_g`` and a vector beside ``weight_orig``: the whole
@@ -184,16 +186,13 @@ def _shown(text: str) -> str:
 
 
 def _read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, Layer]:
-    family = find_family(name)
-    with torch.device("meta"):
-        expected = convolutions(family.build(family.members))
     problems: list[str] = []
     unread = dict(state)
     layers = {}
-    for path, conv in expected.items():
+    for path, shapes in _expected(name).items():
         keys = [key for key in unread if key.startswith(f"{path}.")]
         own = {key.removeprefix(f"{path}."): unread.pop(key) for key in keys}
-        layer = _read_layer(path, conv, own, problems)
+        layer = _read_layer(path, shapes, own, problems)
         if layer is not None:
             layers[path] = layer
     problems += [f"extra {key}" for key in sorted(unread)]
@@ -207,7 +206,18 @@ def _read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, L
     return layers
 
 
-def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str]) -> Layer | None:
+@cache
+def _expected(name: str) -> Mapping[str, Shapes]:
+    """Of each layer of a family, kept: a network that tells them takes up to a second to build."""
+    family = find_family(name)
+    with torch.device("meta"):
+        network = family.build(family.members)
+    return {path: _shapes(conv) for path, conv in convolutions(network).items()}
+
+
+def _read_layer(
+    path: str, shapes: Shapes, own: dict[str, Any], problems: list[str]
+) -> Layer | None:
     before = len(problems)
     bias = own.pop("bias", None)
     if bias is None:
@@ -222,7 +232,6 @@ def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str])
     tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
     problems += [f"extra {path}.{key}" for key in sorted(own)]
     tensors["bias"] = bias
-    shapes = _shapes(conv)
     problems += [
         problem
         for key, tensor in tensors.items()
@@ -233,7 +242,7 @@ def _read_layer(path: str, conv: Conv, own: dict[str, Any], problems: list[str])
     return Layer(norm, tensors)
 
 
-def _shapes(conv: Conv) -> dict[str, tuple[int, ...]]:
+def _shapes(conv: Conv) -> Shapes:
     weight = tuple(conv.weight.shape)
     out, rest = weight[0], weight[1:]
     return {

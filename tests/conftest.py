@@ -1,11 +1,13 @@
 """Networks that many tests need, built once."""
 
+import copy
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from bench import gpu
 from bench.backend import Case, find
@@ -16,6 +18,7 @@ from bench.records import Result, Workload
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
 from export.cache import cached_export
+from export.fold import fold
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
@@ -42,6 +45,15 @@ def mpd() -> Trained:
 def msd() -> Trained:
     """The multi-scale discriminator from seed 0. Do not change it."""
     return Seeded(0).build(Variant("msd"))
+
+
+@pytest.fixture(scope="session")
+def folded(mpd: Trained, msd: Trained) -> dict[str, nn.Module]:
+    """Both ensembles without norms. Do not change them."""
+    networks = {name: copy.deepcopy(each.module) for name, each in (("mpd", mpd), ("msd", msd))}
+    for network in networks.values():
+        fold(network)
+    return networks
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from bench.group import Partial
 from bench.job import Job
-from bench.lane import Apart, Lane
+from bench.lane import Apart, Here, Lane
 from bench.ledger import Ledger
 from bench.records import Measurement, Report, Result, Skipped
 from bench.stopping import Limits
@@ -35,26 +35,36 @@ PLAN = Plan(
 START = "import os, signal, sys, time; from bench import worker, runner\n"
 BAD = {
     2: START + "runner.Runner.sample = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n",
-    5: START + "runner.Runner.warm_up = lambda *_: time.sleep(600)\n",
+    5: START + "runner.Runner.prepare = lambda *_: time.sleep(600)\n",
     8: START + "def fail(*_): raise ValueError('no kernel')\nrunner.Runner.finish = fail\n",
 }
 REASONS = {
     2: "its process was ended by SIGKILL (out of memory?) in sample: it said nothing",
-    5: "timed out after 15 s in warm_up: it said nothing",
+    5: "timed out after 5 s in prepare: it said nothing",
     8: "failed: ValueError: no kernel",
 }
 
 
-def opened(bad: dict[int, str], seen: list[int]) -> Callable[..., Lane]:
-    """Processes, of which those of some batches go wrong."""
+def opened(
+    bad: dict[int, str], seen: list[int], here: frozenset[int] = frozenset()
+) -> Callable[..., Lane]:
+    """Processes, of which those of some batches go wrong; a process takes seconds to start.
+
+    Args:
+        bad: what goes wrong, by batch.
+        seen: takes the batches as they are opened.
+        here: batches that run in this process.
+    """
 
     def open_lane(job: Job, build: Callable[[], Trained], timeout: float) -> Lane:
         batch = job.workload.batch
         seen.append(batch)
+        if batch in here:
+            return Here(job, build, timeout)
         if batch not in bad:
             return Apart(job, build, timeout)
         command = (sys.executable, "-c", bad[batch] + "worker.main()")
-        return Apart(job, build, 15 if batch == 5 else timeout, command)
+        return Apart(job, build, 5 if batch == 5 else timeout, command)
 
     return open_lane
 
@@ -70,7 +80,8 @@ def rows(ledger: Ledger, open_lane: Callable[..., Lane]) -> dict[int, Result]:
 @pytest.mark.timeout(600)
 def test_a_bad_cell_costs_one_row_and_a_resumed_sweep_runs_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    first = rows(Ledger(path), opened(BAD, []))
+    processes = {*BAD, 3}  # one of them goes well, right after one that was killed
+    first = rows(Ledger(path), opened(BAD, [], frozenset(PLAN.batches) - processes))
     assert list(first) == list(PLAN.batches)
     for batch, row in first.items():
         if batch in BAD:
@@ -91,11 +102,11 @@ def test_a_bad_cell_costs_one_row_and_a_resumed_sweep_runs_what_is_missing(tmp_p
 
 @pytest.mark.timeout(600)
 def test_a_slower_backend_is_found_by_compare(tmp_path: Path) -> None:
-    """A sleep in every pass of one run; a second run as it is."""
+    """A sleep in every pass of one run, in a process of its own; two runs as they are."""
     from bench.compare import compare
     from bench.testing import fake_report
 
-    plan = replace(PLAN, batches=(1,), rounds=5, limits=Limits(0.5, 1.5, 3.0))
+    plan = replace(PLAN, batches=(1,), rounds=5, limits=Limits(0.3, 1.0, 1.5))
     slow = START + (
         "from bench.backends import ort_session\n"
         "run = ort_session.OrtSession.run\n"
@@ -107,7 +118,7 @@ def test_a_slower_backend_is_found_by_compare(tmp_path: Path) -> None:
     reports: list[Report] = []
     for bad in ({}, {}, {1: slow}):
         ledger = Ledger(tmp_path / f"{len(reports)}.jsonl")
-        steps = sweep(plan, Source(), ledger, opened(bad, []))
+        steps = sweep(plan, Source(), ledger, opened(bad, [], frozenset({1} - {*bad})))
         found = [step for step in steps if isinstance(step, Result)]
         reports.append(fake_report(*found))
     same = compare(reports[0], reports[1], 0.3)

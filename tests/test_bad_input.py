@@ -101,6 +101,27 @@ def test_a_folder_below_a_file(command: Command, folder: Path) -> None:
 def test_one_file_for_several_graphs(folder: Path) -> None:
     assert_refused(export("onnx", "--out", "one.onnx"), "one.onnx", "10 graphs", "folder")
     assert_refused(export("onnx", "--period", 2, "--scale", 0, "--out", "one.onnx"), "2 graphs")
+    assert_refused(export("onnx", "--out", "ONE.ONNX"), "ONE.ONNX", "10 graphs")
+    assert files(folder) == set()
+
+
+@both
+@pytest.mark.parametrize(
+    "weights", [("--seed", 1, "--checkpoint", "do_1"), ("--checkpoint", "do_1", "--seed", 0)]
+)
+def test_a_checkpoint_and_a_seed(
+    command: Command, weights: tuple[object, ...], folder: Path
+) -> None:
+    assert_refused(command("--period", 2, *weights), "--checkpoint and --seed", "one of the two")
+    assert files(folder) == set()
+
+
+@pytest.mark.parametrize("command", [("sweep", "x.toml"), ("list",), ("parity", "--period", 2)])
+def test_an_option_before_a_command_that_would_ignore_it(
+    command: tuple[object, ...], folder: Path
+) -> None:
+    ran = bench("--limit", 2, "--resume", *command)
+    assert_refused(ran, "--limit, --resume before", f"what {command[0]} takes behind it")
     assert files(folder) == set()
 
 

@@ -93,6 +93,13 @@ def test_json_is_the_manifest_and_nothing_else(folder: Path) -> None:
     assert files(folder) == {"one.onnx", "one.json"}
 
 
+def test_a_file_s_name_may_be_in_capitals(folder: Path) -> None:
+    ran = export("onnx", "--period", 2, "--outputs", "scores", "--out", "ONE.ONNX")
+    assert (ran.code, ran.err) == (0, "")
+    assert files(folder) == {"ONE.ONNX", "ONE.json"}
+    assert "fits its manifest" in export("inspect", "ONE.ONNX").out
+
+
 def test_json_of_several_graphs_is_a_list() -> None:
     ran = export("onnx", "--period", 3, "--period", 2, "--period", 3, "--json")
     assert [manifest["variant"] for manifest in json.loads(ran.out)] == ["mpd-3", "mpd-2"]

@@ -29,14 +29,6 @@ def p11(mpd_11: Trained) -> nn.Module:
     return network
 
 
-@pytest.fixture(scope="module")
-def ensembles(mpd: Trained, msd: Trained) -> dict[str, nn.Module]:
-    networks = {name: copy.deepcopy(each.module) for name, each in (("mpd", mpd), ("msd", msd))}
-    for network in networks.values():
-        fold(network)
-    return networks
-
-
 def _broken(network: nn.Module, request: ExportRequest, change: Break) -> str:
     """What the contract says of a graph after a change; before it, nothing."""
     model = to_onnx(network, request)
@@ -95,18 +87,18 @@ def _set_ints(model: ir.Model, node: ir.Node, index: int, values: list[int]) -> 
 @pytest.mark.parametrize("pair", [False, True], ids=["single", "pair"])
 @pytest.mark.parametrize("opset", [11, 18, 26])
 def test_dynamic_ensembles_keep_it(
-    ensembles: dict[str, nn.Module], name: str, pair: bool, opset: int
+    folded: dict[str, nn.Module], name: str, pair: bool, opset: int
 ) -> None:
     request = ExportRequest(Variant(name), opset, pair=pair)
-    check_graph(to_onnx(ensembles[name], request), request)
+    check_graph(to_onnx(folded[name], request), request)
 
 
 @pytest.mark.parametrize("samples", [*range(6, 18), 2310, 2311, 8192, 22050])
 @pytest.mark.parametrize("pair", [False, True], ids=["single", "pair"])
 def test_ensembles_of_fixed_length_keep_it(
-    ensembles: dict[str, nn.Module], samples: int, pair: bool
+    folded: dict[str, nn.Module], samples: int, pair: bool
 ) -> None:
-    for name, network in ensembles.items():
+    for name, network in folded.items():
         request = ExportRequest(Variant(name), batch=1, samples=samples, pair=pair)
         check_graph(to_onnx(network, request), request)
 
@@ -289,12 +281,12 @@ def test_a_missing_pad(p11: nn.Module) -> None:
     assert "0 pads, expected 1" in _broken(p11, FIXED, change)
 
 
-def test_one_missing_pad_of_five(ensembles: dict[str, nn.Module]) -> None:
+def test_one_missing_pad_of_five(folded: dict[str, nn.Module]) -> None:
     def change(model: ir.Model) -> None:
         _bypass(model, _first(model, "Pad"))
 
     request = ExportRequest(Variant("mpd"))
-    assert "4 pads, expected 5" in _broken(ensembles["mpd"], request, change)
+    assert "4 pads, expected 5" in _broken(folded["mpd"], request, change)
 
 
 def test_a_pad_too_much(p11: nn.Module) -> None:
@@ -366,21 +358,21 @@ def test_a_computed_fold(p11: nn.Module) -> None:
     assert "folds by [], expected [11]" in _broken(p11, DYNAMIC, change)
 
 
-def test_a_fold_where_there_is_none(ensembles: dict[str, nn.Module]) -> None:
+def test_a_fold_where_there_is_none(folded: dict[str, nn.Module]) -> None:
     def change(model: ir.Model) -> None:
         shape = _initializer(model, "shape", np.array([0, 0, -1, 2], dtype=np.int64))
         _before(model, _first(model, "Conv"), 0, "Reshape", shape)
 
     request = ExportRequest(Variant("msd"))
-    assert "folds by [2], expected []" in _broken(ensembles["msd"], request, change)
+    assert "folds by [2], expected []" in _broken(folded["msd"], request, change)
 
 
-def test_two_folds_of_one_period(ensembles: dict[str, nn.Module]) -> None:
+def test_two_folds_of_one_period(folded: dict[str, nn.Module]) -> None:
     def change(model: ir.Model) -> None:
         _set_ints(model, _fold_shape(model), 1, [0, 0, -1, 3])
 
     request = ExportRequest(Variant("mpd"))
-    message = _broken(ensembles["mpd"], request, change)
+    message = _broken(folded["mpd"], request, change)
     assert "folds by [3, 3, 5, 7, 11], expected [2, 3, 5, 7, 11]" in message
 
 

@@ -1,5 +1,6 @@
 """The one command for a machine with a GPU, led here by fakes: a mistake there would cost hours."""
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.group import Phase, Step
 from bench.ledger import Ledger
 from bench.records import Ceiling, Skipped
 from bench.render import as_json
+from bench.render.views import views, why_no_html
 from bench.testing import fake_result
 from export.gpu import Gpu
 from hifigan_ref.errors import HifiError
@@ -74,11 +76,41 @@ def test_every_part_is_measured_and_saved(rows: list[Part], tmp_path: Path) -> N
     page = stem.with_name("h200-2026-01-02.md").read_text()
     assert "engines load" in page and str(H200) in page and "no such library" in page
     assert "50000 GFLOP/s" in page
+    for name, content in views(report).items():
+        assert stem.with_name(f"h200-2026-01-02{Path(name).suffix}").read_bytes() == content
+
+
+def test_without_what_draws_it_there_is_no_html_and_the_rest_is_saved(
+    rows: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    told = why_no_html()
+    assert told is not None and told.startswith("plotly") and told.endswith("pip install plotly")
+    measure_all(tmp_path / "stem", H200, 0.5, 0, [])
+    assert rows and sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".json", ".md"]
+
+
+def test_every_row_is_in_the_record_before_its_part_ends(
+    rows: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem = tmp_path / "h100-1.5"
+
+    def lost(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+        del part, limit, ledger
+        yield fake_result("trt")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu_results, "results_of", lost)
+    with pytest.raises(KeyboardInterrupt):
+        measure_all(stem, H200, 0.5, 60, [])
+    assert len(as_json.load(tmp_path / "h100-1.5.json").results) == 1
+    assert rows == []
 
 
 def test_it_ends_in_time_with_what_there_is(rows: list[Part], tmp_path: Path) -> None:
     report = measure_all(tmp_path / "stem", H200, 0.5, 0, [])
     assert len(rows) == 1
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".html", ".json", ".md"]
     assert report.notes[-1] == f"ended after 0 minutes in part 1 of {len(PARTS)}"
     assert as_json.load(tmp_path / "stem.json") == report
 

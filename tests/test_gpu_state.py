@@ -7,8 +7,8 @@ from typing import Any
 import pynvml
 import pytest
 
-from bench.gpu_state import gpu_state, in_words
-from bench.records import GpuState, Skipped
+from bench.gpu_state import gpu_at_work, gpu_state, in_words
+from bench.records import GpuMoment, GpuState, Skipped
 
 H200 = GpuState(
     "NVIDIA H200",
@@ -26,6 +26,7 @@ H200 = GpuState(
     mig=True,
     other_processes=2,
 )
+AT_WORK = GpuMoment(1980, 3201, ("software power cap",), 121.5, 41, 2)
 EMPTY: dict[str, tuple[str, Any]] = {
     "nvmlDeviceGetComputeRunningProcesses": ("other_processes", 0),
     "nvmlDeviceGetPowerUsage": ("watts", 0),
@@ -92,6 +93,46 @@ def test_everything_is_told_and_nothing_is_set(driver: Driver) -> None:
     assert gpu_state() == H200
     assert not [name for name in driver.calls if "Set" in name or "Reset" in name]
     assert driver.calls.count("nvmlInit") == driver.calls.count("nvmlShutdown")
+
+
+def test_at_work_it_is_asked_after_the_work_began_and_nothing_is_set(driver: Driver) -> None:
+    assert gpu_at_work(lambda: driver.calls.append("work")) == AT_WORK
+    first, *_ = (name for name in driver.calls if name.startswith("nvmlDeviceGet"))
+    asked = [name for name in driver.calls if name.startswith("nvmlDeviceGet") and name != first]
+    assert first == "nvmlDeviceGetHandleByIndex"
+    assert driver.calls.index("work") < min(map(driver.calls.index, asked))
+    assert not [name for name in driver.calls if "Set" in name or "Reset" in name]
+    assert driver.calls.count("nvmlInit") == driver.calls.count("nvmlShutdown") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nvmlInit", "no NVIDIA driver answers"), ("nvmlDeviceGetHandleByIndex", "tells no state")],
+)
+def test_a_driver_that_is_silent_is_a_reason_and_gives_no_work(
+    driver: Driver, name: str, words: str
+) -> None:
+    driver.refuse(name)
+    found = gpu_at_work(lambda: driver.calls.append("work"))
+    assert isinstance(found, Skipped) and words in found.reason
+    assert "work" not in driver.calls
+
+
+def test_what_a_driver_does_not_tell_at_work_is_empty(driver: Driver) -> None:
+    for name in EMPTY:
+        driver.refuse(name)
+    driver.refuse("nvmlDeviceGetCurrentClocksEventReasons")
+    driver.refuse("nvmlDeviceGetCurrentClocksThrottleReasons")
+    assert gpu_at_work(lambda: None) == GpuMoment(1980, 3201, (), 0.0, 0, 0)
+
+
+def test_work_that_fails_lets_the_driver_go(driver: Driver) -> None:
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        gpu_at_work(fail)
+    assert driver.calls[-1] == "nvmlShutdown"
 
 
 @pytest.mark.parametrize("name", EMPTY)

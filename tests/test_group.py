@@ -12,6 +12,7 @@ from bench.job import Command, Failed, Finished, Job, Prepared, Reply, Sampled, 
 from bench.records import (
     Claim,
     ColdStart,
+    GpuMoment,
     Layer,
     Measurement,
     OutputParity,
@@ -122,6 +123,29 @@ def test_a_cell_goes_all_the_way() -> None:
     assert (row.layers, row.bytes_moved, row.flops) == (LAYERS, 1500, 4 * 10**9)
     assert isinstance(row.end_to_end, Measurement) and row.end_to_end.clock == "end-to-end"
     assert isinstance(row.device, Skipped) and isinstance(row.throughput, Skipped)
+
+
+def test_what_the_gpu_was_is_told_with_the_samples_of_its_clock() -> None:
+    hot = GpuMoment(1500, 2619, ("software power cap",), 700.0, 80, 0)
+    cool, silent = replace(hot, throttle_reasons=()), Skipped("no NVIDIA driver answers")
+    finished = replace(FINISHED, device=(0.5,) * 8, throughput=(0.5,) * 8)
+    finished = replace(finished, gpu={"end-to-end": silent, "device": hot, "throughput": cool})
+    lane = Group(rounds=3, one={"answers": {"finish": finished}})
+    told = iter((cool, silent, hot))
+    usual = lane.lanes["one"].ask
+
+    def ask(command: Command) -> Reply:
+        reply = usual(command)
+        return replace(reply, gpu=next(told)) if isinstance(reply, Sampled) else reply
+
+    lane.lanes["one"].ask = ask  # type: ignore[method-assign]
+    row = lane.rows()["one"]
+    found = [row.measurement, row.device, row.end_to_end, row.throughput]
+    assert all(isinstance(each, Measurement) for each in found)
+    gpus = [each.gpu for each in found if isinstance(each, Measurement)]
+    assert gpus == [(cool, hot), (hot,), silent, (cool,)]
+    states = [each.states for each in found if isinstance(each, Measurement)]
+    assert states == [("throttled: software power cap",)] * 2 + [()] * 2
 
 
 def test_cells_take_turns_at_random_in_every_round() -> None:

@@ -36,14 +36,7 @@ def double(msd: Trained) -> MultiScaleDiscriminator:
 @pytest.fixture(scope="module")
 def state(msd: Trained) -> Outputs:
     """All weights, their norms folded by the golden."""
-    return {key: taps_first(x) for key, x in golden.fold(as_numpy(msd.module)).items()}
-
-
-def taps_first(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same array, (O, I, K...), in the order of memory that the golden works in."""
-    if x.ndim == 1:
-        return x
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 2, 0)), 0, 2)
+    return golden.fold(as_numpy(msd.module))
 
 
 def as_numpy(module: nn.Module) -> dict[str, NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import numpy_helper
 from rich.console import Console
 
 import cli
-from bench import meaning, parity_cases
+from bench import meaning, parity_cases, parity_run
 from bench.exit_code import WRONG_ROW
 from bench.hole import Skipped
 from bench.meaning import Judged
@@ -119,7 +120,8 @@ def test_a_right_file_passes_everywhere(judge: Callable[..., ParityReport]) -> N
     assert found.passed and found.failures == ()
     assert [(c.batch, c.samples) for c in found.cases] == [(n, t) for t in SHORT for n in (1, 2, 5)]
     assert tuple(worst.name for worst in found.outputs) == LAYERS
-    assert tuple(o.parity.name for o in found.cases[0].outputs) == NAMES
+    first = found.cases[0].outputs
+    assert not isinstance(first, Skipped) and tuple(o.parity.name for o in first) == NAMES
     for worst in found.outputs:
         element = worst.found.worst
         assert isinstance(element, Element)
@@ -153,7 +155,8 @@ def test_a_wrong_pad_fails_only_where_there_is_a_pad(judge: Callable[..., Parity
     wrong = {
         case.samples
         for case in found.cases
-        if min(each.parity.snr_db for each in case.outputs) < found.budget_db
+        if not isinstance(case.outputs, Skipped)
+        and min(each.parity.snr_db for each in case.outputs) < found.budget_db
     }
     assert wrong == {34, 41}
     assert found.failures[0] == "fmap_0"
@@ -180,6 +183,55 @@ def test_another_shape_says_so(judge: Callable[..., ParityReport]) -> None:
     assert isinstance(found.outputs[-1].found.worst, Skipped)
     assert "has shape" in as_parity.markdown([found])
     assert all(change.relative == np.inf for _, change in found.meaning)
+
+
+def only_33_samples(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 33
+
+
+def no_such_operation(model: onnx.ModelProto) -> None:
+    model.graph.node[-1].op_type = "Nothing"
+
+
+def test_a_case_that_cannot_be_run_is_a_hole_and_the_others_go_on(
+    judge: Callable[..., ParityReport],
+) -> None:
+    found = judge(only_33_samples, (33, 34))
+    assert [case.shape for case, _ in found.holes] == ["1 x 34", "2 x 34", "5 x 34"]
+    assert not found.passed and found.failures == ()
+    reasons = {hole.reason for _, hole in found.holes}
+    assert all(each.startswith("onnxruntime cannot run the file: ") for each in reasons)
+    assert all(case.meaning == hole for case, hole in found.holes)
+    assert {case.samples for case, _ in found.meaning} == {33}
+    assert as_parity.verdict(found) == "mpd-11 FAILED: 3 of 6 shapes cannot be run, first 1 x 34"
+    assert as_parity.load(as_parity.dump([found])) == (found,)
+    console = Console(width=400, record=True)
+    as_parity.print_reports([found], console)
+    html = unescape(as_parity.views([found])["parity.html"].decode())
+    for page in (as_parity.markdown([found]), html, console.export_text()):
+        assert "not run" in page and all(each in page for each in reasons)
+
+
+def test_what_cannot_be_run_and_what_is_wrong_are_both_told(
+    judge: Callable[..., ParityReport],
+) -> None:
+    def spoil(model: onnx.ModelProto) -> None:
+        only_33_samples(model)
+        change_weight(model, "convs.0.weight", 1.001)
+
+    told = as_parity.verdict(judge(spoil, (33, 34)))
+    assert "3 of 6 shapes cannot be run, first 1 x 34; 7 of 7 outputs leave the budget" in told
+
+
+def test_a_file_that_does_not_load_has_nothing_but_holes(
+    judge: Callable[..., ParityReport],
+) -> None:
+    found = judge(no_such_operation, (33,))
+    assert len(found.holes) == len(found.cases) == 3
+    assert (found.outputs, found.meaning, found.passed) == ((), (), False)
+    (reason,) = {hole.reason for _, hole in found.holes}
+    assert f"1 x 33, 2 x 33, 5 x 33: {reason}" in unescape(as_parity.markdown([found]))
+    assert b"not run" in as_parity.views([found])["parity.html"]
 
 
 def test_layers_come_before_their_score_member_by_member() -> None:
@@ -272,6 +324,21 @@ def test_a_wrong_file_has_exit_code_3(file: Artifact, monkeypatch: pytest.Monkey
     ran = bench("parity", file.path, "--samples", 33)
     assert ran.code == WRONG_ROW == 3
     assert "FAILED: 7 of 7 outputs" in " ".join(ran.out.split())
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_cannot_be_run_has_exit_code_3(
+    file: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(loaded: Artifact, content: bytes, trained: Trained, order: Order) -> ParityReport:
+        model = onnx.ModelProto.FromString(content)
+        only_33_samples(model)
+        return report(loaded, model.SerializeToString(), trained, order)
+
+    monkeypatch.setattr(parity_run, "report", spoilt)
+    ran = bench("parity", file.path, "--samples", 33, "--samples", 34)
+    assert (ran.code, ran.err) == (WRONG_ROW, "")
+    assert "FAILED: 3 of 6 shapes cannot be run" in " ".join(ran.out.split())
 
 
 def parity_cases_budget() -> dict[str, float]:

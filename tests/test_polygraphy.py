@@ -31,9 +31,10 @@ from polygraphy.comparator import RunResults
 from polygraphy.json import save_json
 folder = sys.argv[1]
 save_json([dict(np.load(f"{folder}/inputs.npz"))], f"{folder}/inputs.json")
-results = RunResults()
-results.add([dict(np.load(f"{folder}/outputs.npz"))], runner_name="pytorch")
-results.save(f"{folder}/outputs.json")
+for name in ("outputs", "wrong"):
+    results = RunResults()
+    results.add([dict(np.load(f"{folder}/{name}.npz"))], runner_name="pytorch")
+    results.save(f"{folder}/{name}.json")
 """
 
 
@@ -57,23 +58,25 @@ def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pipeline.export_onnx(ExportRequest(trained.variant), trained, path).artifact.path
 
 
-def outputs_of_torch(trained: Trained, folder: Path, factor: float = 1.0) -> None:
-    """Inputs and PyTorch's outputs, one of them off by a factor, as Polygraphy reads them."""
+@pytest.fixture(scope="module")
+def recorded(trained: Trained, file: Path) -> Path:
+    """A folder with inputs, PyTorch's outputs and wrong ones, as Polygraphy reads them."""
+    folder = file.parent
     inputs = {"y": audio.clip().batch(1, SAMPLES)}
     network = interface(trained.module, ExportRequest(trained.variant))
     outputs = {name: np.asarray(array) for name, array in run_torch(network, inputs).items()}
     last = list(outputs)[-1]
-    outputs[last] = outputs[last] * np.float32(factor)
-    np.savez(folder / "inputs.npz", allow_pickle=False, **inputs)
-    np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
+    wrong = {**outputs, last: outputs[last] * np.float32(1.01)}
+    for name, arrays in (("inputs", inputs), ("outputs", outputs), ("wrong", wrong)):
+        np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
     python(SAVE, folder)
+    return folder
 
 
-def polygraphy_run(file: Path) -> "subprocess.CompletedProcess[str]":
-    folder = file.parent
+def polygraphy_run(file: Path, expected: Path) -> "subprocess.CompletedProcess[str]":
     tool = Path(sys.executable).with_name("polygraphy")
-    words = f"run {file} --onnxrt --load-inputs {folder / 'inputs.json'} "
-    words += f"--load-outputs {folder / 'outputs.json'} --rtol 1e-4 --atol 1e-4"
+    words = f"run {file} --onnxrt --load-inputs {expected.with_name('inputs.json')} "
+    words += f"--load-outputs {expected} --rtol 1e-4 --atol 1e-4"
     command = [str(tool), *words.split()]
     return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
@@ -84,15 +87,14 @@ def test_polygraphy_parses_it_with_tensorrt_rtx(file: Path) -> None:
     assert told.split() == [output.name for output in graph.output]
 
 
-def test_polygraphy_finds_onnxruntime_equal_to_pytorch(trained: Trained, file: Path) -> None:
-    outputs_of_torch(trained, file.parent)
-    ran = polygraphy_run(file)
+def test_polygraphy_finds_onnxruntime_equal_to_pytorch(file: Path, recorded: Path) -> None:
+    ran = polygraphy_run(file, recorded / "outputs.json")
     assert ran.returncode == 0, ran.stdout[-2000:]
     assert "Pass Rate: 100.00%" in ran.stdout
 
 
-def test_polygraphy_sees_one_output_that_differs(trained: Trained, file: Path) -> None:
-    outputs_of_torch(trained, file.parent, factor=1.01)
-    ran = polygraphy_run(file)
+@pytest.mark.parametrize("trained", ["msd"], indirect=True)
+def test_polygraphy_sees_one_output_that_differs(file: Path, recorded: Path) -> None:
+    ran = polygraphy_run(file, recorded / "wrong.json")
     assert ran.returncode != 0
     assert "Pass Rate: 0.00%" in ran.stdout

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 from bench.ratio import LEAST_ROUNDS, RESAMPLES, Ratio, _bootstrap_medians, ratio_of
-from bench.records import Measurement
+from bench.records import GpuMoment, Measurement
 
 Samples = NDArray[np.float64]
 TRIALS = 200
@@ -116,3 +116,10 @@ def test_what_was_unsteady_in_one_round_is_no_ground_for_a_verdict(state: str) -
     assert not ratio_of(unsteady, steady).enough
     rounds = (2,) * 5
     assert ratio_of(replace(steady, rounds=rounds), replace(unsteady, rounds=rounds)).enough
+
+
+def test_a_throttled_gpu_is_unsteady() -> None:
+    steady = Measurement((1.0,) * 10, 1.0, 10, warm=True, converged=True)
+    moment = GpuMoment(1200, 2619, ("software power cap",), 700.0, 80, 0)
+    assert ratio_of(steady, replace(steady, gpu=(replace(moment, throttle_reasons=()),))).enough
+    assert not ratio_of(steady, replace(steady, gpu=(moment,))).enough

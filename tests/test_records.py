@@ -17,6 +17,7 @@ from bench.records import (
     PERCENTILE_FLOORS,
     SCHEMA,
     Ceiling,
+    GpuMoment,
     Machine,
     Measurement,
     OutputParity,
@@ -84,6 +85,16 @@ def test_floors_follow_from_99_percent_confidence(percent: int) -> None:
 )
 def test_states_say_what_to_distrust(warm: bool, converged: bool, states: tuple[str, ...]) -> None:
     assert measurement(1.0, warm=warm, converged=converged).states == states
+
+
+def test_a_throttled_gpu_is_a_state_and_a_fixed_clock_is_none() -> None:
+    def states(*reasons: tuple[str, ...]) -> tuple[str, ...]:
+        gpu = tuple(GpuMoment(1980, 2619, each, 300.0, 60, 0) for each in reasons)
+        return dataclasses.replace(measurement(1.0, warm=False), gpu=gpu).states
+
+    cap, heat = "software power cap", "hardware thermal slowdown"
+    assert states((), ()) == states((), ("applications clocks setting",)) == ("not warm",)
+    assert states((cap,), (), (heat, cap)) == ("not warm", f"throttled: {cap} and {heat}")
 
 
 def with_snrs(*snrs: float) -> Parity:

@@ -1,18 +1,19 @@
 """The loop, with runtimes that do as they are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bench import backend, group, rows, runner, suite
+from bench import backend, group, parity, rows, runner, suite
 from bench.backend import Backend, Case, Option, Session
 from bench.group import Phase, Step
 from bench.lane import Here
 from bench.ledger import Ledger
-from bench.parity import reference
+from bench.parity import Reference, reference
 from bench.proof import NotAsAskedError
 from bench.records import (
     NOT_TAKEN,
@@ -93,7 +94,7 @@ class Bench:
         """Makes sessions with PyTorch's outputs, off by a relative error."""
 
         def make(case: Case) -> Session:
-            outputs = reference(case.trained, case.request, case.inputs).torch
+            outputs = parity.reference(case.trained, case.request, case.inputs).torch
             found = {name: array * np.float32(1 + error) for name, array in outputs.items()}
             session = FakeSession(found=found, fails_in=fails_in, claims=claims)
             self.cases.append(case)
@@ -124,8 +125,30 @@ def explain(case: Case) -> Session:
     raise HifiError(f"batch {case.workload.batch} is outside of 2 to 4: choose one inside")
 
 
+@pytest.fixture(scope="module")
+def remembered() -> Callable[..., Reference]:
+    """The reference, computed once for the same inputs: most tests are not about it."""
+    known: dict[tuple[object, ...], Reference] = {}
+
+    def remember(
+        trained: Trained, request: ExportRequest, inputs: Mapping[str, NDArray[np.float32]]
+    ) -> Reference:
+        waves = [(name, wave.shape, wave.tobytes()) for name, wave in inputs.items()]
+        key = (trained.digest, repr(request), *waves)
+        if key not in known:
+            known[key] = reference(trained, request, inputs)
+        return known[key]
+
+    return remember
+
+
 @pytest.fixture
-def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+def bench(
+    mpd_11: Trained,
+    remembered: Callable[..., Reference],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Bench:
     made = Bench(mpd_11, tmp_path / "ledger.jsonl")
     fakes: list[Backend] = [
         FakeBackend("right", made.runtime()),
@@ -143,6 +166,7 @@ def bench(mpd_11: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> B
     for module in (group, rows):  # fakes give thousands of samples, whose interval is nobody's
         monkeypatch.setattr(module, "is_settled", bool)
     monkeypatch.setattr(suite, "cached_export", made.export)
+    monkeypatch.setattr(parity, "reference", remembered)
     return made
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from export import opset
-from export.fold import fold
 from export.interface import interface
 from export.request import OPSETS, ExportRequest
 from export.to_onnx import to_onnx
@@ -32,18 +31,15 @@ TESTED_OPSETS = (11, 13, 15, 17, 18, 20, 22, 24, 26)
 
 
 @pytest.fixture(scope="module")
-def networks(mpd: Trained, msd: Trained) -> Networks:
+def networks(folded: dict[str, nn.Module]) -> Networks:
     """Every variant's network, folded; the members share the ensembles' weights."""
-    found: dict[str, nn.Module] = {}
-    for ensemble in (mpd, msd):
-        folded = copy.deepcopy(ensemble.module)
-        fold(folded)
-        family = find_family(ensemble.variant.family)
-        found[family.name] = folded
+    found = dict(folded)
+    for name, ensemble in folded.items():
+        family = find_family(name)
         for i, member in enumerate(family.members):
             with torch.device("meta"):
                 network = family.build((member,))
-            network.discriminators[0] = folded.discriminators[i]  # type: ignore[index, operator]
+            network.discriminators[0] = ensemble.discriminators[i]  # type: ignore[index, operator]
             found[f"{family.name}-{member}"] = network
     return found
 
@@ -128,7 +124,7 @@ def test_a_fixed_length_has_constant_pads_or_none(networks: Networks, samples: i
     """Each fold takes the wave itself or a constant pad of it; periods may share a pad."""
     variant = Variant("mpd")
     request = ExportRequest(variant, samples=samples)
-    graph = onnx.ModelProto.FromString(_bytes(networks["mpd"], request)).graph
+    graph = ir.to_proto(to_onnx(networks["mpd"], request)).graph
     constants = {
         tensor.name: onnx.numpy_helper.to_array(tensor).tolist()
         for tensor in graph.initializer

@@ -125,7 +125,9 @@ def test_the_command_in_the_manifest_builds_the_same(
         (("--period", 11, "--opt-level", 9), "choose 0 to 5"),
         (("--period", 11, "--opset", 10), "opset 10 is out of range"),
         (("nothing.onnx",), "cannot read nothing.onnx"),
-        (("nothing.onnx", "--period", 11), "give one of the two"),
+        (("nothing.onnx", "--period", 11), "nothing.onnx and --period: give one of the two"),
+        (("nothing.onnx", "--out", "o", "--opset", 11), "and --opset, --out: give one of the two"),
+        (("nothing.onnx", "--seed", 0), "nothing.onnx and --seed: give one of the two"),
     ],
     ids=str,
 )

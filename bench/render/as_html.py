@@ -14,6 +14,7 @@ from bench.render.context import context
 from bench.render.layer_tables import layers
 from bench.render.table import Table
 from bench.render.tables_costs import costs
+from bench.render.tables_gpu import gpu_at_work
 from bench.render.tables_machine import machine
 from bench.render.tables_proof import holes, proofs
 
@@ -101,7 +102,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         Section("Latency", tables=tables.latency(report)),
         Section("Latency by batch", BY_BATCH, tuple(latency_charts(report))),
         Section("Samples", SAMPLES, tuple(sample_charts(report)), folded=samples),
-        Section("Costs", tables=_filled(costs(report))),
+        Section("Costs", tables=_filled(costs(report), gpu_at_work(report))),
         Section("Roofline", ROOFLINE, tuple(roofline_charts(report)), missing),
         Section("Parity", PARITY, tuple(parity_charts(report)), folded=parity),
         Section("Layers", folded=layers(report)),

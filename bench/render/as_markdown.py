@@ -6,13 +6,15 @@ from bench.render.layer_tables import layers
 from bench.render.table import Table
 from bench.render.tables import latency, parity, samples, settings
 from bench.render.tables_costs import costs
+from bench.render.tables_gpu import gpu_at_work
 from bench.render.tables_proof import holes, proofs
 
 
 def markdown(report: Report) -> str:
     """The context, the latency tables, every statistic, settings, proofs, holes and parity."""
     timed = (*latency(report), *layers(report), samples(report))
-    stated = (table for table in (costs(report), proofs(report), holes(report)) if table.rows)
+    told = (costs(report), gpu_at_work(report), proofs(report), holes(report))
+    stated = (table for table in told if table.rows)
     tables = (*timed, settings(report), *stated, *parity(report))
     heading = f"# hifi-bench, {report.created}"
     facts = "\n".join(f"- {line}" for line in context(report))

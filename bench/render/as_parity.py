@@ -92,11 +92,15 @@ def verdict(report: ParityReport) -> str:
     count, budget = len(report.cases), f"{report.budget_db:.0f} dB"
     if report.passed:
         return f"{report.variant} PASSED: no output leaves the budget of {budget} in {count} shapes"
-    first = report.failures[0]
-    return (
-        f"{report.variant} FAILED: {len(report.failures)} of {len(report.outputs)} outputs leave "
-        f"the budget of {budget}, the first layer is {first}"
-    )
+    told = []
+    if report.holes:
+        first, _ = report.holes[0]
+        told.append(f"{len(report.holes)} of {count} shapes cannot be run, first {first.shape}")
+    if report.failures:
+        outputs = f"{len(report.failures)} of {len(report.outputs)} outputs"
+        layer = report.failures[0]
+        told.append(f"{outputs} leave the budget of {budget}, the first layer is {layer}")
+    return f"{report.variant} FAILED: {'; '.join(told)}"
 
 
 def _part(report: ParityReport) -> _Part:
@@ -132,10 +136,21 @@ def _output(worst: Worst) -> tuple[str, ...]:
 def _shapes(report: ParityReport) -> Table:
     rows = [_shape(case, report.budget_db) for case in report.cases]
     header = ("N x T", "SNR dB", "torch dB", "verdict", "worst output")
-    return Table(f"{report.variant}: shapes, each with its worst output", header, tuple(rows))
+    title = f"{report.variant}: shapes, each with its worst output"
+    return Table(title, header, tuple(rows), _reasons(report))
+
+
+def _reasons(report: ParityReport) -> tuple[str, ...]:
+    """Each once, behind the shapes that it holds for."""
+    missing: dict[str, list[str]] = {}
+    for case, hole in report.holes:
+        missing.setdefault(hole.reason, []).append(case.shape)
+    return tuple(f"{', '.join(shapes)}: {reason}" for reason, shapes in missing.items())
 
 
 def _shape(case: ParityCase, budget_db: float) -> tuple[str, ...]:
+    if isinstance(case.outputs, Skipped):
+        return (case.shape, EMPTY, EMPTY, _word(passed=False), "not run")
     worst = min((output.parity for output in case.outputs), key=lambda parity: parity.snr_db)
     numbers = (_db(worst.snr_db), _db(worst.torch_snr_db), _word(worst.snr_db >= budget_db))
     return (case.shape, *numbers, worst.name)
@@ -159,11 +174,16 @@ def _change(case: ParityCase, change: Change) -> tuple[str, ...]:
 def _html(reports: Sequence[ParityReport]) -> bytes:
     parts = list(map(_part, reports))
     sections = [
-        Section(part.title, PARITY, (_chart(report),), part.facts, part.tables)
+        Section(part.title, PARITY, _charts(report), part.facts, part.tables)
         for part, report in zip(parts, reports, strict=True)
     ]
     facts = tuple(part.facts[-1] for part in parts)
     return page(TITLE, reports[0].tool, facts, tuple(sections))
+
+
+def _charts(report: ParityReport) -> tuple[Chart, ...]:
+    """None where no case could be run."""
+    return (_chart(report),) if report.outputs else ()
 
 
 def _chart(report: ParityReport) -> Chart:

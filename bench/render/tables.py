@@ -165,7 +165,7 @@ def _parity(name: str, found: Parity) -> Table:
 def _remark(result: Result, report: Report) -> str:
     if isinstance(result.measurement, Skipped):
         return result.measurement.reason
-    states = list(result.measurement.states)
+    states = [*result.measurement.states, *_throttled_beside(result, result.measurement)]
     speed = result.gflop_per_second
     ceiling = ceiling_of(report, result)
     share = bound_share(report, result)
@@ -179,3 +179,10 @@ def _remark(result: Result, report: Report) -> str:
         states.append(f"the same input again is {100 * (gain - 1):.0f} % faster")
     untimed = why_untimed(result)
     return ", ".join([*states, f"no times of its layers: {untimed}"] if untimed else states)
+
+
+def _throttled_beside(result: Result, timed: Measurement) -> list[str]:
+    """Clocks whose GPU was slowed down when that of the call clock was not."""
+    others = (result.device, result.end_to_end, result.throughput)
+    slowed = [m for m in others if isinstance(m, Measurement) and m.throttled]
+    return [] if timed.throttled else [f"{m.clock} {m.states[-1]}" for m in slowed]
