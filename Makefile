@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format schema results gpu-results clean
+.PHONY: demo test lint format schema results bench-cpu gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -28,6 +28,16 @@ results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
 		--backend ort-cpu --batch 2 --out docs/results/cpu
 	$(BIN)/python -m bench.readme README.md
+
+TUNED := docs/results/tune
+bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and keep the defaults
+	$(BIN)/hifi-bench tune --backend ort-cpu --out $(TUNED)/ort-cpu
+	$(BIN)/hifi-bench tune --backend openvino --out $(TUNED)/openvino
+	$(BIN)/hifi-bench tune --backend ort-cpu --batch 1 --samples 110250 --out $(TUNED)/long
+	$(BIN)/hifi-bench tune --backend ort-cpu --outputs scores --out $(TUNED)/scores
+	cp $(TUNED)/ort-cpu/plan.json export/lowering/defaults/ort-cpu.json
+	cp $(TUNED)/openvino/plan.json export/lowering/defaults/openvino.json
+	$(BIN)/python -m bench.readme docs/lowerings.md
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/

@@ -1,5 +1,6 @@
 """How many times as long: the ratio of two medians and its interval, from raw samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,18 +47,26 @@ def ratio_of(before: Measurement, after: Measurement) -> Ratio:
 
     Where both have at least 5 rounds, rounds are drawn first, then samples within each.
     """
-    both = (before, after)
-    by_rounds = all(len(each.round_medians) >= LEAST_ROUNDS for each in both)
-    groups = [_rounds(each) if by_rounds else [np.asarray(each.seconds)] for each in both]
+    return ratio_of_sums((before,), (after,))
+
+
+def ratio_of_sums(before: Sequence[Measurement], after: Sequence[Measurement]) -> Ratio:
+    """Compare what several networks take together, each measured on its own."""
+    every = (*before, *after)
+    by_rounds = all(len(each.round_medians) >= LEAST_ROUNDS for each in every)
+    groups = [_rounds(each) if by_rounds else [np.asarray(each.seconds)] for each in every]
     rng = np.random.default_rng(0)
     resampled = [_resampled(each, rng) for each in groups]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(resampled[1] / resampled[0], (tail, 1 - tail))
     middles = [float(np.median([np.median(each) for each in group])) for group in groups]
+    parts = slice(len(before)), slice(len(before), None)
+    old, new = (np.sum(resampled[part], axis=0) for part in parts)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(new / old, (tail, 1 - tail))
     # without rounds nothing tells a drift of the machine from a change
-    steady = by_rounds or not any(each.states for each in both)
-    enough = steady and min(before.count, after.count) >= LEAST_SAMPLES
-    return Ratio(middles[0], middles[1], float(low), float(high), by_rounds, enough)
+    steady = by_rounds or not any(each.states for each in every)
+    enough = steady and min(each.count for each in every) >= LEAST_SAMPLES
+    sums = (sum(middles[part]) for part in parts)
+    return Ratio(*sums, float(low), float(high), by_rounds, enough)
 
 
 def _rounds(measurement: Measurement) -> list[Seconds]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.hole import Skipped
-from bench.ratio import ratio_of
+from bench.ratio import ratio_of_sums
 from bench.records import Measurement, Report, Result
 from bench.render import as_parity
 from bench.render.as_html import Section, page
@@ -85,27 +85,35 @@ def markdown(tuned: Tuned) -> str:
 
 
 def speeds(report: Report) -> tuple[Table, ...]:
-    """A table for each network: how many times as fast as PyTorch and as the plain file."""
+    """How many times as fast as PyTorch and as the plain file: together, and each network."""
     groups = groupby(report.results, key=lambda result: result.workload.variant)
-    return tuple(_speeds(variant, list(rows)) for variant, rows in groups)
+    networks = [tuple(rows) for _, rows in groups]
+    together = tuple(zip(*networks, strict=True))
+    apart = tuple(_speeds(rows[0].workload.variant, [(row,) for row in rows]) for rows in networks)
+    if len(networks) == 1:
+        return apart
+    return (_speeds(" + ".join(rows[0].workload.variant for rows in networks), together), *apart)
 
 
-def _speeds(variant: str, rows: Sequence[Result]) -> Table:
+def _speeds(name: str, rows: Sequence[tuple[Result, ...]]) -> Table:
     peer, plain, *_ = rows
-    load = plain.workload
-    title = f"{variant}, {load.batch} x {load.samples}: how many times as fast"
+    load = plain[0].workload
+    title = f"{name}, {load.batch} x {load.samples}: how many times as fast"
     header = ("backend", "median ms", "times torch", "times plain", "SNR dB")
     lines = [
-        (
-            "tuned" if "lowering=" in row.backend else row.backend,
-            _median(row),
-            _times(peer, row),
-            _times(plain, row),
-            EMPTY if isinstance(row.parity, Skipped) else f"{row.parity.worst.snr_db:.1f}",
-        )
+        (_backend(row[0]), _median(row), _times(peer, row), _times(plain, row), _worst(row))
         for row in rows
     ]
     return Table(title, header, tuple(lines))
+
+
+def _backend(result: Result) -> str:
+    return "tuned" if "lowering=" in result.backend else result.backend
+
+
+def _worst(row: Sequence[Result]) -> str:
+    found = [each.parity.worst.snr_db for each in row if not isinstance(each.parity, Skipped)]
+    return f"{min(found):.1f}" if found else EMPTY
 
 
 def chosen(tuning: Tuning) -> Table:
@@ -210,15 +218,20 @@ def _chart(tuning: Tuning) -> Chart:
     return Chart("Layers of the plan", drawn, looks)
 
 
-def _median(result: Result) -> str:
-    taken = result.measurement
-    return EMPTY if isinstance(taken, Skipped) else milliseconds(taken.median)
+def _median(row: Sequence[Result]) -> str:
+    taken = _taken(row)
+    return milliseconds(sum(each.median for each in taken)) if taken else EMPTY
 
 
-def _times(slow: Result, fast: Result) -> str:
-    pair = (slow.measurement, fast.measurement)
-    if not all(isinstance(each, Measurement) for each in pair):
+def _times(slow: Sequence[Result], fast: Sequence[Result]) -> str:
+    old, new = _taken(slow), _taken(fast)
+    if not old or not new:
         return EMPTY
-    old, new = (each for each in pair if isinstance(each, Measurement))
-    found = ratio_of(new, old)
+    found = ratio_of_sums(new, old)
     return f"{found.value:.2f}x ({found.low:.2f} to {found.high:.2f})"
+
+
+def _taken(row: Sequence[Result]) -> list[Measurement]:
+    """What was measured, or nothing where one network was not."""
+    taken = [each.measurement for each in row if isinstance(each.measurement, Measurement)]
+    return taken if len(taken) == len(row) else []

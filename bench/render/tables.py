@@ -23,6 +23,7 @@ from bench.stopping import LEAST_SAMPLES
 __all__ = ["Table", "latency", "parity", "samples", "settings"]
 
 ABOVE_PEAK = "above the peak: the machine was slower when that was measured"
+FEWER_PRODUCTS = "above the peak: its rewrites need fewer products than are counted"
 ABOVE_BOUND = "above the bound: caches held what it counts as moved, or the machine was slower then"
 REPEATS_FASTER = 1.1  # of the median with rotating inputs
 TOO_FEW = "too few"
@@ -171,7 +172,7 @@ def _remark(result: Result, report: Report) -> str:
     share = bound_share(report, result)
     if isinstance(speed, float) and isinstance(ceiling, Ceiling):
         if speed > ceiling.gflop_per_second:
-            states.append(ABOVE_PEAK)
+            states.append(FEWER_PRODUCTS if "lowering=" in result.backend else ABOVE_PEAK)
         elif isinstance(share, float) and share > 100:
             states.append(ABOVE_BOUND)
     gain = result.repeat_gain
