@@ -197,6 +197,8 @@ def _chart(tuning: Tuning) -> Chart:
             y=names,
             x=times,
             text=texts,
+            textposition="outside",
+            cliponaxis=False,
             orientation="h",
             name=look.name,
             legendgroup=look.name,
@@ -210,7 +212,7 @@ def _chart(tuning: Tuning) -> Chart:
     drawn = figure(
         traces,
         80 + 34 * max(1, len(names)),
-        margin={"l": 110, "r": 14, "t": 12, "b": 46},
+        margin={"l": 130, "r": 60, "t": 12, "b": 46},
         barmode="group",
         xaxis={"title": {"text": "ms"}},
         yaxis={"autorange": "reversed"},
