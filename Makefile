@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
-	$(BIN)/hifi-bench --backend torch --backend torch-compile --backend ort-cpu
+	$(BIN)/hifi-bench --backend torch --backend torch-compile --backend ort-cpu --limit 4
 
 test: $(INSTALLED)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
