@@ -180,7 +180,7 @@ def test_none_is_the_plain_graph() -> None:
 def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package whose defaults are those that a test writes."""
     (tmp_path / "defaults").mkdir()
-    monkeypatch.setattr(plans.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr("export.lowering.plan.resources.files", lambda _: tmp_path)
     return tmp_path / "defaults"
 
 
