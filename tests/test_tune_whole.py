@@ -1,7 +1,8 @@
 """Winners on a whole graph: what does not make it faster does not stay."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,24 @@ def test_a_plain_graph_that_fails_fails(
     with pytest.raises(RuntimeError, match="run fails"):
         member(runtime).ratios({"": {}, "first": {"mpd_11.convs.0": "columns"}})
     assert runtime.closed == 1
+
+
+def test_it_has_the_machine_to_itself(
+    member: Callable[[Clockwork], Whole], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        held.append(True)
+        yield
+        held[-1] = False
+
+    def told(forms: Forms) -> float:
+        assert held == [True]
+        return seconds(forms)
+
+    monkeypatch.setattr("bench.tune.whole.turn", turn)
+    runtime = Clockwork(told)
+    monkeypatch.setattr(backend, "backends", runtime.backends)
+    assert member(runtime).ratios({"": {}}) == {"": 1.0} and held == [False]
