@@ -65,8 +65,8 @@ def ratio_of_sums(before: Sequence[Measurement], after: Sequence[Measurement]) -
     # without rounds nothing tells a drift of the machine from a change
     steady = by_rounds or not any(each.states for each in every)
     enough = steady and min(each.count for each in every) >= LEAST_SAMPLES
-    sums = (sum(middles[part]) for part in parts)
-    return Ratio(*sums, float(low), float(high), by_rounds, enough)
+    first, second = (sum(middles[part]) for part in parts)
+    return Ratio(first, second, float(low), float(high), by_rounds, enough)
 
 
 def _rounds(measurement: Measurement) -> list[Seconds]:

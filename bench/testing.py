@@ -25,6 +25,7 @@ from bench.records import (
     Skipped,
     Workload,
 )
+from bench.tune.records import LayerTrials, Step, Trial, Tuning
 
 
 class TickingClock:
@@ -175,6 +176,53 @@ def fake_report(*results: Result, notes: tuple[str, ...] = ()) -> Report:
         ceiling=Ceiling(100.0, 2048, 1),
         sample_rate=22050,
         notes=notes,
+        results=results,
+    )
+
+
+def fake_trials(
+    *names: str, problem: str = "8 -> 8, 5 taps on 2 x 8 x 32 x 11", **seconds: float | str
+) -> LayerTrials:
+    """A layer whose forms took so long, or why they did not run; ``_`` in a form is ``-``."""
+    trials = []
+    for form, found in seconds.items():
+        name = form.replace("_", "-")
+        if isinstance(found, str):
+            trials.append(Trial(name, 10**9, 10**6, (), Skipped(found)))
+        else:
+            trials.append(Trial(name, 10**9, 10**6, (found,) * 3, 120.0))
+    return LayerTrials(names, problem, tuple(trials))
+
+
+def fake_tuning(results: tuple[Result, ...] | None = None) -> Tuning:
+    """Of one period on ort-cpu: a layer in columns, one that stays plain."""
+    path = "ort-cpu:lowering=out/plan.json"
+    speeds = {"torch": 0.4, "ort-cpu": 0.2, path: 0.1}
+    if results is None:
+        results = tuple(fake_result(name, (each,) * 4) for name, each in speeds.items())
+    return Tuning(
+        schema=1,
+        created="2026-01-02T03:04:05+00:00",
+        tool="hifi-export 0",
+        machine=fake_report().machine,
+        backend="ort-cpu",
+        precision="fp32",
+        variants=("mpd-11",),
+        batch=2,
+        samples=11025,
+        outputs="all",
+        pair=False,
+        threads=1,
+        floor_db=108.0,
+        layers=(
+            fake_trials("mpd_11.convs.4", plain=0.04, columns=0.01, rows="it failed | in words"),
+            fake_trials("mpd_11.conv_post", plain=0.002, columns=0.001),
+        ),
+        steps=(
+            Step("mpd-11", "", "winners", 0.8, kept=True),
+            Step("mpd-11", "mpd_11.conv_post", "plain", 0.9, kept=True),
+        ),
+        plan={"mpd_11.convs.4": "columns"},
         results=results,
     )
 

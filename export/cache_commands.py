@@ -3,7 +3,7 @@
 import typer
 
 app = typer.Typer(
-    help="Exported files and engines that are kept.",
+    help="Exported files, engines and timings of layers that are kept.",
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,

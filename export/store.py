@@ -12,7 +12,7 @@ from pathlib import Path
 from hifigan_ref.errors import HifiError
 
 FOLDER_VARIABLE = "HIFI_EXPORT_CACHE"
-KINDS = ("onnx", "engine", "runtime")
+KINDS = ("onnx", "engine", "runtime", "tuning")
 _LOCKS = "locks"
 
 

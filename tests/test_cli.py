@@ -353,6 +353,7 @@ HELP = [
     ("bench", "report", "--help"),
     ("bench", "compare", "--help"),
     ("bench", "sweep", "--help"),
+    ("bench", "tune", "--help"),
 ]
 
 

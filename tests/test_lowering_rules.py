@@ -170,8 +170,6 @@ TAKES = {
     "scale-6": {"wide", "fir-2-2", "fir-2-5", "fir-3-5", "fir-4-5", "block-16"},
     "period-3": {
         "phase",
-        "fir-4-2+gemm",
-        "fir-3-2+gemm",
         "columns",
         "fir-2-2",
         "fir-3-2",
@@ -179,8 +177,6 @@ TAKES = {
     },
     "period-4": {
         "rows",
-        "fir-2-5+gemm",
-        "fir-3-5+gemm",
         "columns",
         "fir-2-5",
         "fir-3-5",

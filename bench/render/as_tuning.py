@@ -1,6 +1,6 @@
 """What a tuner found: in the terminal, as Markdown, as HTML and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -11,22 +11,23 @@ from rich.text import Text
 
 from bench.hole import Skipped
 from bench.ratio import ratio_of_sums
-from bench.records import Measurement, Report, Result
+from bench.records import Measurement, Result
 from bench.render import as_parity
 from bench.render.as_html import Section, page
 from bench.render.as_html import sections as report_sections
 from bench.render.as_markdown import section
 from bench.render.as_table import draw
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
-from bench.render.context import context
+from bench.render.context import context, machine_lines
 from bench.render.table import EMPTY, Table, milliseconds
 from bench.tune.records import LayerTrials, Step, Trial, Tuning
-from bench.tune.run import Tuned
+from bench.tune.run import PEER, Tuned
 from export import atomic
 from export.artifact import read_file
 from hifigan_ref.errors import HifiError
 
 TITLE = "hifi-bench tune"
+PLAIN = "plain"
 GAINS = "Each layer alone in the runtime: as exported, and in the form that the plan has for it."
 OTHER = "a layer alone; the plan may differ, because layer times do not simply add"
 _TUNING = TypeAdapter(Tuning)
@@ -65,7 +66,7 @@ def load(path: Path) -> Tuning:
 def print_tuned(tuned: Tuned, console: Console | None = None) -> None:
     """The comparison, the plan, and the verdict, on standard output unless told otherwise."""
     console = console or Console()
-    for table in (*speeds(tuned.report), chosen(tuned.tuning)):
+    for table in (*speeds(tuned.tuning.results), chosen(tuned.tuning)):
         draw(table, console)
     for line in context(tuned.report):
         console.print(Text(line, style="dim"))
@@ -77,43 +78,88 @@ def print_tuned(tuned: Tuned, console: Console | None = None) -> None:
 def markdown(tuned: Tuned) -> str:
     """A page."""
     tuning = tuned.tuning
-    tables = (*speeds(tuned.report), chosen(tuning), whole(tuning), *map(tried, tuning.layers))
+    tables = (*speeds(tuning.results), chosen(tuning), whole(tuning), *map(tried, tuning.layers))
     facts = (*map(as_parity.verdict, tuned.parities), *context(tuned.report))
     heading = f"# {TITLE}: {tuning.backend}"
     lines = "\n".join(f"- {line}" for line in facts)
     return "\n\n".join([heading, lines, *map(section, tables)]) + "\n"
 
 
-def speeds(report: Report) -> tuple[Table, ...]:
+def brief(tuning: Tuning) -> str:
+    """The comparison and every layer, for a page about something else."""
+    tables = (*speeds(tuning.results), winners(tuning))
+    load = f"{tuning.batch} x {tuning.samples}, outputs: {tuning.outputs}"
+    facts = (
+        f"{tuning.backend} in {tuning.precision}, {load}, threads: {tuning.threads}",
+        *machine_lines(tuning.machine),
+        f"{tuning.tool}, {tuning.created}",
+    )
+    lines = "\n".join(f"- {fact}" for fact in facts)
+    return "\n\n".join([*(section(table, "###") for table in tables), lines]) + "\n"
+
+
+def speeds(results: Sequence[Result]) -> tuple[Table, ...]:
     """How many times as fast as PyTorch and as the plain file: together, and each network."""
-    groups = groupby(report.results, key=lambda result: result.workload.variant)
-    networks = [tuple(rows) for _, rows in groups]
-    together = tuple(zip(*networks, strict=True))
-    apart = tuple(_speeds(rows[0].workload.variant, [(row,) for row in rows]) for rows in networks)
-    if len(networks) == 1:
+    groups = groupby(results, key=lambda result: result.workload.variant)
+    networks = {name: {_role(row): (row,) for row in rows} for name, rows in groups}
+    apart = tuple(_speeds(name, rows) for name, rows in networks.items())
+    if len(networks) < 2:
         return apart
-    return (_speeds(" + ".join(rows[0].workload.variant for rows in networks), together), *apart)
+    first, *others = networks.values()
+    shared = [role for role in first if all(role in each for each in others)]
+    together = {role: sum((each[role] for each in networks.values()), ()) for role in shared}
+    return (_speeds(" + ".join(networks), together), *apart) if together else apart
 
 
-def _speeds(name: str, rows: Sequence[tuple[Result, ...]]) -> Table:
-    peer, plain, *_ = rows
-    load = plain[0].workload
+def _speeds(name: str, rows: Mapping[str, tuple[Result, ...]]) -> Table:
+    load = next(iter(rows.values()))[0].workload
     title = f"{name}, {load.batch} x {load.samples}: how many times as fast"
     header = ("backend", "median ms", "times torch", "times plain", "SNR dB")
     lines = [
-        (_backend(row[0]), _median(row), _times(peer, row), _times(plain, row), _worst(row))
-        for row in rows
+        (
+            row[0].backend if role == PLAIN else role,
+            _median(row),
+            _times(rows.get(PEER, ()), row),
+            _times(rows.get(PLAIN, ()), row),
+            _worst(row),
+        )
+        for role, row in rows.items()
     ]
     return Table(title, header, tuple(lines))
 
 
-def _backend(result: Result) -> str:
-    return "tuned" if "lowering=" in result.backend else result.backend
+def _role(row: Result) -> str:
+    """Which of the three it is; an interrupted run lacks some."""
+    if row.backend == PEER:
+        return PEER
+    return "tuned" if "lowering=" in row.backend else PLAIN
 
 
 def _worst(row: Sequence[Result]) -> str:
     found = [each.parity.worst.snr_db for each in row if not isinstance(each.parity, Skipped)]
     return f"{min(found):.1f}" if found else EMPTY
+
+
+def winners(tuning: Tuning) -> Table:
+    """Every layer: the fastest form that is exact enough, alone, and what the plan has for it."""
+    header = ("layer", "problem", "plain ms", "fastest alone", "ms", "gain", "in the plan")
+    rows = []
+    for layer in tuning.layers:
+        best = layer.contenders(tuning.floor_db)[0]
+        gain = layer.plain.median / best.median
+        forms = dict.fromkeys(tuning.plan.get(name, "plain") for name in layer.names)
+        rows.append(
+            (
+                ", ".join(layer.names),
+                layer.geometry,
+                milliseconds(layer.plain.median),
+                best.form,
+                milliseconds(best.median),
+                f"{gain:.2f}x",
+                ", ".join(forms),
+            )
+        )
+    return Table("Layers", header, tuple(rows), (OTHER,))
 
 
 def chosen(tuning: Tuning) -> Table:
@@ -173,7 +219,7 @@ def _html(tuned: Tuned) -> bytes:
     tuning = tuned.tuning
     facts = (*map(as_parity.verdict, tuned.parities), *context(tuned.report))
     sections = (
-        Section("Speed", tables=speeds(tuned.report)),
+        Section("Speed", tables=speeds(tuning.results)),
         Section("Plan", GAINS, (_chart(tuning),), tables=(chosen(tuning), whole(tuning))),
         Section("Forms tried", folded=tuple(map(tried, tuning.layers))),
         *report_sections(tuned.report),

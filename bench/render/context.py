@@ -12,9 +12,7 @@ NAMES = {"fp32": "float32", "tf32": "TF32", "fp16": "float16", "bf16": "bfloat16
 def context(report: Report) -> tuple[str, ...]:
     """Machine, ceiling, workload and notes, a line each."""
     return (
-        _machine(report.machine),
-        *_gpu(report.machine),
-        _versions(report.machine),
+        *machine_lines(report.machine),
         *map(_ceiling, _ceilings(report)),
         _workload(report),
         "median ms: latency by the host clock, one call after the other; ± %: its 95 % interval",
@@ -22,6 +20,11 @@ def context(report: Report) -> tuple[str, ...]:
         "SNR dB: of the worst output against PyTorch in float64; torch dB: float32 PyTorch's own",
         *report.notes,
     )
+
+
+def machine_lines(machine: Machine) -> tuple[str, ...]:
+    """CPU, GPU and versions."""
+    return (_machine(machine), *_gpu(machine), _versions(machine))
 
 
 def _machine(machine: Machine) -> str:

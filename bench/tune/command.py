@@ -16,7 +16,7 @@ from hifigan_ref.variant import Variant
 Tunable = Annotated[str, typer.Option("--backend", help="One that runs the exported file.")]
 OneBatch = Annotated[int, typer.Option("--batch", help="N.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure what was measured before.")]
-AGAIN = "interrupted: what was measured is kept; the same command goes on"
+AGAIN = "interrupted: what was measured is kept; the same command goes on, without --again"
 
 
 def tune(
@@ -69,5 +69,6 @@ def tune(
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(as_tuning.save(tuned, out))
     if tuned.interrupted:
+        typer.echo(AGAIN, err=True)
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(exit_code(tuned.report.results) if tuned.passed else WRONG_ROW)

@@ -9,6 +9,7 @@ from bench.backend import find
 from bench.hardware import Machine
 from bench.records import GpuState, Precision
 from bench.roofline import measure_ceilings, measure_gpu_ceilings
+from bench.suite import MOST_THREADS
 from bench.tune import kept
 from bench.tune.forms import forms_of
 from bench.tune.geometry import Geometry, geometries
@@ -64,6 +65,8 @@ class Wish:
         missing = backend.missing()
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
         for variant in self.variants:
             self.request(variant)
 
@@ -125,7 +128,7 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
     import onnx_ir as ir
 
     shuffle = random.Random(0)  # noqa: S311 - an order, not a secret
-    bench = Bench(wish.backend, wish.threads, _peak(wish, machine), shuffle)
+    bench = Bench(wish.backend, wish.threads, _peak(wish, machine), wish.floor_db, shuffle)
     keeper = Kept(machine, wish.backend, wish.threads)
     members = wish.members
     yield Doing("export", 0, 1)

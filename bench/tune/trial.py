@@ -1,13 +1,13 @@
 """Forms side by side in the real runtime, in rounds at random, by the clock of its device.
 
-Those that are far behind after the first round are not timed again, and those that the machine's
-peak makes slower than the best so far not at all.
+Those that are far behind after the first round, or not exact enough, are not timed again, and those
+that the machine's peak makes slower than the best so far not at all.
 """
 
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 from bench import parity
 from bench.backend import Case, Session, find
 from bench.hole import Skipped
-from bench.measure import Timer, no_collection
+from bench.measure import HostClock, Take, Timer, no_collection
+from bench.pool import Inputs
 from bench.records import Workload
 from bench.tune.geometry import Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
 from bench.tune.records import LayerTrials, Trial
+from bench.turn import turn
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
 from export.request import ExportRequest
@@ -55,13 +57,17 @@ class Bench:
         backend: its name and options.
         threads: of a CPU runtime.
         peak: FLOP/s of the device in the backend's precision; infinite where it is unknown.
+        floor_db: least SNR of a form that races, dB.
         shuffle: draws the order within a round.
+        clock: seconds, monotonic.
     """
 
     backend: str
     threads: int
     peak: float
+    floor_db: float
     shuffle: random.Random
+    clock: HostClock = perf_counter
 
     def open(
         self,
@@ -116,7 +122,7 @@ def try_forms(
     best = np.inf
     racers: list[Racer[Form]] = []
     found: dict[Form, Trial] = {}
-    with ExitStack() as stack, no_collection():
+    with turn(), ExitStack() as stack, no_collection():
         for form in forms:
             try:
                 model = layer_graph(geometry, form)
@@ -130,6 +136,9 @@ def try_forms(
                 continue
             try:
                 session = stack.enter_context(_opened(bench, model, pool[0]))
+                ratio = _ratio(session, reference)
+                racer = Racer(form, session, pool, bench.clock)
+                racer.round()
             # a runtime fails in types of its own; whatever it says becomes the reason
             except Exception as error:
                 if not form:
@@ -137,36 +146,49 @@ def try_forms(
                 told = (str(error).strip().splitlines() or [""])[0]
                 found[form] = replace(trial, snr_db=Skipped(f"{type(error).__name__}: {told}"))
                 continue
-            session.run()
-            session.wait()
-            (output,) = session.outputs().values()
-            ratio = snr_db(reference, output) if output.shape == reference.shape else -np.inf
-            found[form] = replace(trial, snr_db=ratio)
-            racer = Racer(form, Timer(session, pool), session.stream is not None)
-            racer.round()
-            racers.append(racer)
-            best = min(best, racer.rounds[0])
+            found[form] = replace(trial, snr_db=ratio, seconds=tuple(racer.rounds))
+            if not form or ratio >= bench.floor_db:
+                racers.append(racer)
+                best = min(best, racer.rounds[0])
         race(racers, bench.shuffle)
     for racer in racers:
         found[racer.key] = replace(found[racer.key], seconds=tuple(racer.rounds))
     return LayerTrials(names, str(geometry), tuple(found.values()))
 
 
-class Racer(Generic[Key]):
-    """A session that is timed in rounds."""
+def _ratio(session: Session, reference: NDArray[np.float64]) -> float:
+    """SNR of one pass on the first input, dB."""
+    session.run()
+    session.wait()
+    (output,) = session.outputs().values()
+    return snr_db(reference, output) if output.shape == reference.shape else -np.inf
 
-    def __init__(self, key: Key, timer: Timer, device: bool) -> None:
+
+class Racer(Generic[Key]):
+    """A session that is timed in rounds, by the clock of its device.
+
+    Args:
+        key: whose.
+        session: that has run.
+        pool: inputs that rotate.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, key: Key, session: Session, pool: Sequence[Inputs], clock: HostClock = perf_counter
+    ) -> None:
         self.key = key
-        self._timer = timer
-        self._take: Callable[[], float] = timer.device if device else timer.call
+        timer = Timer(session, pool, clock)
+        self._take: Take = timer.call if session.stream is None else timer.device
+        self._clock = clock
         self.rounds: list[float] = []
 
     def round(self) -> None:
         """The median of a round's calls; the first call finds caches cold and does not count."""
         self._take()
         taken: list[float] = []
-        start = perf_counter()
-        while len(taken) < LEAST_CALLS or perf_counter() - start < SECONDS:
+        start = self._clock()
+        while len(taken) < LEAST_CALLS or self._clock() - start < SECONDS:
             taken.append(self._take())
         self.rounds.append(median(taken))
 

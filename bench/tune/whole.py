@@ -14,9 +14,10 @@ from statistics import median
 import numpy as np
 import onnx_ir as ir
 
-from bench.measure import Timer, no_collection
+from bench.measure import no_collection
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, Racer, race
+from bench.turn import turn
 from export import artifact
 from export.artifact import Artifact
 from export.lowering.lower import lower
@@ -58,21 +59,27 @@ class Whole:
     def ratios(self, plans: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
         """Time of each plan over that of the first, median of rounds; infinite for what fails."""
         found: dict[str, float] = {}
-        with ExitStack() as stack, no_collection(), tempfile.TemporaryDirectory() as folder:
+        with (
+            turn(),
+            tempfile.TemporaryDirectory() as folder,
+            ExitStack() as stack,
+            no_collection(),
+        ):
             racers: list[Racer[str]] = []
             for number, (name, plan) in enumerate(plans.items()):
                 try:
                     file = self._lowered(plan, Path(folder) / str(number))
                     session = self._bench.open(file, self._pool[0], self._request)
+                    stack.callback(session.close)
+                    racer = Racer(name, session, self._pool, self._bench.clock)
+                    racer.round()
                 # a runtime fails in types of its own
                 except Exception:
                     if not racers:
                         raise
                     found[name] = np.inf
                     continue
-                stack.callback(session.close)
-                racers.append(Racer(name, Timer(session, self._pool), session.stream is not None))
-                racers[-1].round()
+                racers.append(racer)
             race(racers, self._bench.shuffle, far=np.inf)
         first = racers[0].rounds
         for racer in racers:

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hifigan_ref.errors import HifiError
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import Variant, all_variants
 
 if TYPE_CHECKING:
     from export.lowering.rule import Form
@@ -79,14 +80,20 @@ def plan_of(choice: str, target: str) -> LoweringPlan:
         return PLAIN
     if choice != DEFAULT:
         return read_plan(Path(choice))
-    if target not in TARGETS:
-        allowed = ", ".join(TARGETS)
+    found = _defaults()
+    if target not in found:
+        choice = f"choose from {', '.join(found)}, or give" if found else "give"
         raise HifiError(
-            f"there is no default plan for {target!r}: choose from {allowed}, or give a plan of "
-            "hifi-bench tune"
+            f"there is no default plan for {target!r}: {choice} a plan of hifi-bench tune"
         )
-    text = resources.files("export.lowering").joinpath(f"defaults/{TARGETS[target]}.json")
-    return parse_plan(text.read_text(), f"the default plan for {target}")
+    return parse_plan(found[target].read_text(), f"the default plan for {target}")
+
+
+def _defaults() -> dict[str, Traversable]:
+    """Where the default plan of each backend that has one lies."""
+    folder = resources.files("export.lowering").joinpath("defaults")
+    places = {target: folder.joinpath(f"{name}.json") for target, name in TARGETS.items()}
+    return {target: place for target, place in places.items() if place.is_file()}
 
 
 def read_plan(path: Path) -> LoweringPlan:
@@ -109,7 +116,7 @@ def parse_plan(text: str, name: str) -> LoweringPlan:
     """A plan from JSON.
 
     Raises:
-        HifiError: it is no plan, of another schema, or has a form that is unknown.
+        HifiError: it is no plan, of another schema, or names a network or a form that is unknown.
     """
     from export.lowering.rule import parse_form
 
@@ -127,7 +134,13 @@ def parse_plan(text: str, name: str) -> LoweringPlan:
     texts = isinstance(layers, dict) and all(isinstance(form, str) for form in layers.values())
     if not texts or not isinstance(origin, str):
         raise HifiError(f"{name} is no lowering plan: origin is a text, layers are name: form")
+    scopes = tuple(f"{str(one).replace('-', '_')}." for one in all_variants() if one.member)
     for layer, form in layers.items():
+        if not layer.startswith(scopes):
+            raise HifiError(
+                f"{name}: there is no network with a layer {layer}: its name begins with one of "
+                f"{', '.join(scopes)} as in {scopes[0]}convs.4"
+            )
         try:
             parse_form(form)
         except HifiError as error:
