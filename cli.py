@@ -105,6 +105,7 @@ def export_trt(
     samples: opt.Samples = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
+    lowering: opt.Lowering = "none",
     runtime: opt.RuntimeOption = opt.RuntimeName.auto,
     min_batch: opt.MinBatch = None,
     opt_batch: opt.OptBatch = None,
@@ -127,6 +128,7 @@ def export_trt(
     from export.as_text import engine_line
     from export.build_progress import BuildProgress
     from export.engine_request import EngineRequest
+    from export.lowering.plan import plan_of
     from export.request import ExportRequest
     from export.trt_library import find_library
     from hifigan_ref.variant import all_variants
@@ -156,8 +158,9 @@ def export_trt(
     if file is not None:
         engines = iter([trt_pipeline.engine_of_file(file, order)])
     else:
+        plan = plan_of(lowering, "trt")
         requests = [
-            ExportRequest(variant, opset, batch, samples, outputs.value, pair)
+            ExportRequest(variant, opset, batch, samples, outputs.value, pair, plan)
             for variant in variants or all_variants()
         ]
         engines = trt_pipeline.engines_of(requests, Source(checkpoint, seed), out, order)

@@ -59,6 +59,14 @@ def test_an_engine_lies_beside_its_onnx_file(first: Ran, made: Path) -> None:
     assert engine.manifest.onnx == "mpd-11.onnx"
 
 
+def test_an_engine_of_the_default_plan(tmp_path: Path) -> None:
+    ran = run_main(export_main, "trt", "--scale", 2, "--lowering", "default", "--out", tmp_path)
+    assert ran.code == 0 and ran.err == ""
+    told = json.loads((tmp_path / "msd-2.json").read_text())["lowering"]
+    assert told["layers"]["msd_2.convs.1"] == "wide"
+    assert engine_file.load(tmp_path / "msd-2.engine").manifest.onnx == "msd-2.onnx"
+
+
 def test_a_second_run_changes_nothing(first: Ran, made: Path) -> None:
     paths = [made / "out" / name for name in FILES]
     before = [path.stat().st_mtime_ns for path in paths]
@@ -127,6 +135,8 @@ def test_the_command_in_the_manifest_builds_the_same(
         (("nothing.onnx",), "cannot read nothing.onnx"),
         (("nothing.onnx", "--period", 11), "nothing.onnx and --period: give one of the two"),
         (("nothing.onnx", "--out", "o", "--opset", 11), "and --opset, --out: give one of the two"),
+        (("nothing.onnx", "--lowering", "none"), "nothing.onnx and --lowering: give one of"),
+        (("--period", 11, "--lowering", "fast"), "cannot read the lowering plan fast"),
         (("nothing.onnx", "--seed", 0), "nothing.onnx and --seed: give one of the two"),
     ],
     ids=str,
