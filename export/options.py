@@ -15,7 +15,7 @@ from hifigan_ref.version import VERSION
 Value = TypeVar("Value")
 OF_A_GRAPH = (
     *("period", "scale", "model", "checkpoint", "seed"),
-    *("opset", "batch", "samples", "outputs", "pair", "out"),
+    *("opset", "batch", "samples", "outputs", "pair", "lowering", "out"),
 )
 
 
