@@ -107,7 +107,9 @@ def test_the_wheel_holds_every_module_and_the_clip(place: Place) -> None:
     folder = "bench/render/html_template"
     page = {f"{folder}/{name}" for name in ("charts.js", "page.html", "style.css")}
     data = {"hifigan_ref/data/speech_22k.wav", "hifigan_ref/py.typed"}
-    assert held == {*sources, *page, *data, "cli.py"}
+    folder = "export/lowering/defaults"
+    plans = {str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.json")}
+    assert plans and held == {*sources, *page, *data, *plans, "cli.py"}
 
 
 def test_the_wheel_says_what_it_is(place: Place) -> None:

@@ -41,6 +41,9 @@ class LoweringPlan:
     origin: str = NONE
     layers: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.origin, *sorted(self.layers.items())))
+
     def forms(self, variant: Variant) -> "dict[str, Form]":
         """Forms by name of the node in that variant's graph.
 
