@@ -9,7 +9,7 @@ import pytest
 
 from bench import parity
 from bench.backend import Case, backends
-from bench.backends.openvino_cpu import OpenVino, OpenVinoSession, claims
+from bench.backends.openvino_cpu import OpenVino, OpenVinoSession, claims, name_of
 from bench.records import Parity, Result, Skipped
 from hifigan_ref.trained import Trained
 
@@ -169,3 +169,10 @@ def test_another_length_is_another_network(case_of: Callable[..., Case]) -> None
     with pytest.raises(ValueError, match="broadcast"):
         session.load(case_of("openvino").inputs)
     session.close()
+
+
+def test_an_output_has_the_name_that_the_file_gives_it(case_of: Callable[..., Case]) -> None:
+    """OpenVINO drops a pad of nothing and leaves its name on the tensor."""
+    case = case_of("openvino")
+    name = case.artifact.manifest.outputs[0].name
+    assert name_of({"convs.2.phase.pad", name, "zeros"}, case) == name
