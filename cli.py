@@ -230,7 +230,7 @@ def bench(
         outputs=outputs.value,
         pair=pair,
         threads=usable_cores() if threads is None else threads,
-        recording=audio.read_wav(wav) if wav else audio.clip(),
+        recording=audio.read_wav(wav) if wav else audio.speech(),
         limits=Limits.up_to(limit),
         rounds=rounds,
         timeout=timeout,
@@ -303,7 +303,7 @@ def parity(
     from hifigan_ref import audio
 
     variants = tuple(opt.select(period, scale, model))
-    recording = audio.read_wav(wav) if wav else audio.clip()
+    recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
     order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()))
     reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)

@@ -166,7 +166,7 @@ def measure(variant: Variant, rounds: int, seconds: float) -> list[Pair]:
     path = cached_export(request, source.identity, source.build).path
     with tempfile.TemporaryDirectory(prefix="hifi-agreement-") as name:
         folder = Path(name)
-        inputs = pool.draw(audio.clip(), request.inputs, BATCH, SAMPLES)
+        inputs = pool.draw(audio.speech(), request.inputs, BATCH, SAMPLES)
         pool.save(folder, inputs, parity.reference(source.build(variant), request, inputs[0]))
         load = Workload(
             str(variant), BATCH, SAMPLES, "all", False, "fp32", "clip", source.origin, threads

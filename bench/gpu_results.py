@@ -102,7 +102,7 @@ def plan_of(part: Part, limit: float) -> Plan:
         outputs="all",
         pair=part.pair,
         threads=usable_cores(),
-        recording=audio.clip(),
+        recording=audio.speech(),
         limits=Limits(limit, min(Limits.least, limit), limit),
         timeout=180,
     )
@@ -151,7 +151,7 @@ def empty_report(notes: tuple[str, ...]) -> Report:
         tool=f"hifi-export {VERSION}",
         machine=this_machine(),
         ceiling=ceilings[0],
-        sample_rate=audio.clip().rate,
+        sample_rate=audio.speech().rate,
         notes=notes,
         results=(),
         gpu_ceiling=of_gpu[0] if of_gpu else NO_GPU,

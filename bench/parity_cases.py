@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +104,7 @@ def waveforms(recording: Recording, shape: Shape) -> tuple[Wave, Wave]:
     Raises:
         HifiError: a segment is silent.
     """
-    loudest = int(np.abs(recording.samples).argmax())
-    loud = replace(recording, samples=np.roll(recording.samples, -loudest))
-    speech = loud.sounding(shape.batch, shape.samples)
+    speech = recording.loudest_first().sounding(shape.batch, shape.samples)
     noise = np.random.default_rng(SEED).standard_normal(speech.shape)
     level = np.sqrt(np.square(speech, dtype=np.float64).mean(axis=2, keepdims=True))
     return speech, (speech + noise * level * 10 ** (-NOISE_DB / 20)).astype(np.float32)

@@ -95,7 +95,7 @@ class SweepPart:
 
     def recording(self) -> Recording:
         """Of the waveforms. Raises HifiError where the file is not readable as one."""
-        return audio.read_wav(self.wav) if self.wav else audio.clip()
+        return audio.read_wav(self.wav) if self.wav else audio.speech()
 
     def cells(self) -> Iterator[SweepCell]:
         """In the order in which they are measured."""

@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from export import atomic
 from export.lowering.plan import PLAIN, LoweringPlan
+from export.precision.budget import BUDGETS_DB
+from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest, Outputs
 from hifigan_ref.errors import HifiError
 from hifigan_ref.version import VERSION
@@ -61,6 +63,8 @@ class Manifest:
         graph_digest: sha256 of the file without its metadata.
         tools: versions of what made it.
         lowering: forms of its convolutions.
+        precision: of its layers.
+        budget_db: least SNR of the worst output that was asked for or promised, dB.
     """
 
     schema: int
@@ -79,6 +83,8 @@ class Manifest:
     graph_digest: str
     tools: Mapping[str, str]
     lowering: LoweringPlan = PLAIN
+    precision: PrecisionPlan = FP32
+    budget_db: float = BUDGETS_DB["fp32"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         graph_digest=graph_digest(proto),
         tools=tools(),
         lowering=request.lowering,
+        precision=request.precision.nameless,
+        budget_db=request.budget_db,
     )
     text = _MANIFEST.dump_json(manifest)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

@@ -61,13 +61,14 @@ class Builder:
         shape: Sequence[Extent],
         attributes: Mapping[str, Attribute] | None = None,
         dtype: ir.DataType | None = None,
+        node: str | None = None,
     ) -> ir.Value:
         """The node's only output; the same operation on the same inputs is one node."""
         attributes = attributes or {}
         key = (op_type, tuple(map(id, inputs)), repr(sorted(attributes.items())))
         if key not in self._known:
             value = ir.val(name, dtype=dtype or self.real, shape=ir.Shape(shape))
-            self._tape.op(op_type, inputs, attributes, name=name, output=value)
+            self._tape.op(op_type, inputs, attributes, name=node or name, output=value)
             self._known[key] = value
         return self._known[key]
 
@@ -77,6 +78,14 @@ class Builder:
             rounded = np.ascontiguousarray(array, dtype=self.real.numpy())
             self._known[name] = self._tape.initializer(ir.tensor(rounded, name=name))
         return self._known[name]
+
+    def constant(self, name: str, array: NDArray[np.generic]) -> ir.Value:
+        """An initializer of that name and type."""
+        key = (name, array.dtype.name)
+        if key not in self._known:
+            kept = ir.tensor(np.ascontiguousarray(array), name=name)
+            self._known[key] = self._tape.initializer(kept)
+        return self._known[key]
 
     def ints(self, *values: int) -> ir.Value:
         """A constant int64 vector."""

@@ -10,12 +10,18 @@
 7. No text that describes the machine it was made on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import onnx_ir as ir
 
 from export.builder import shape_of
 from export.opset import stated_opset
+from export.precision.budget import GraphPrecision
+from export.precision.layers import layer_of
+from export.precision.narrow import TYPES
+from export.precision.plan import FP32
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 
@@ -26,6 +32,7 @@ OPERATIONS = frozenset(
 
 
 OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "Transpose"})
+OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "QuantizeLinear"})
 
 
 class ContractError(HifiError):
@@ -38,7 +45,7 @@ def check_graph(model: ir.Model, request: ExportRequest) -> None:
     Raises:
         ContractError: with every clause that is broken.
     """
-    _check(_CLAUSES, model, request)
+    _check(_CLAUSES, model, replace(request, precision=FP32))
 
 
 def check_lowered(model: ir.Model, request: ExportRequest) -> None:
@@ -47,7 +54,18 @@ def check_lowered(model: ir.Model, request: ExportRequest) -> None:
     Raises:
         ContractError: with every clause that is broken.
     """
-    _check(_OF_LOWERED, model, request)
+    _check(_OF_LOWERED, model, replace(request, precision=FP32))
+
+
+def check_precise(
+    model: ir.Model, request: ExportRequest, layers: Mapping[str, GraphPrecision]
+) -> None:
+    """Check what casts and Q/DQ left: each convolution computes in its layer's precision.
+
+    Raises:
+        ContractError: with every clause that is broken.
+    """
+    _check((*_OF_PRECISIONS, partial(_precisions, layers)), model, request)
 
 
 def _check(clauses: "tuple[Clause, ...]", model: ir.Model, request: ExportRequest) -> None:
@@ -69,7 +87,7 @@ def _opset(model: ir.Model, request: ExportRequest) -> list[str]:
 
 def _inputs(model: ir.Model, request: ExportRequest) -> list[str]:
     expected = (request.batch or "batch", 1, request.samples or "samples")
-    wanted = [(name, ir.DataType.FLOAT, expected) for name in request.inputs]
+    wanted = [(name, _outside(request), expected) for name in request.inputs]
     found = [(value.name, value.dtype, shape_of(value)) for value in model.graph.inputs]
     return [] if found == wanted else [f"inputs are {found}, expected {wanted}"]
 
@@ -79,8 +97,14 @@ def _outputs(model: ir.Model, request: ExportRequest) -> list[str]:
     return [
         f"output {value.name} is {value.dtype} {shape_of(value)}"
         for value in model.graph.outputs
-        if value.dtype != ir.DataType.FLOAT or shape_of(value)[0] != batch
+        if value.dtype != _outside(request) or shape_of(value)[0] != batch
     ]
+
+
+def _outside(request: ExportRequest) -> ir.DataType:
+    """Type of inputs and outputs."""
+    same = request.precision.io == "same"
+    return TYPES[request.precision.base] if same else ir.DataType.FLOAT
 
 
 def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
@@ -91,6 +115,11 @@ def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
 def _lowered_operations(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
     return _foreign(model, OPERATIONS | OF_REWRITES)
+
+
+def _precise_operations(model: ir.Model, request: ExportRequest) -> list[str]:
+    del request
+    return _foreign(model, OPERATIONS | OF_REWRITES | OF_PRECISIONS)
 
 
 def _foreign(model: ir.Model, allowed: frozenset[str]) -> list[str]:
@@ -107,6 +136,31 @@ def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
         for role, value in zip(("weight", "bias"), node.inputs[1:], strict=False)
         if value is None or not value.is_initializer()
     ]
+
+
+def _precisions(
+    layers: Mapping[str, GraphPrecision], model: ir.Model, request: ExportRequest
+) -> list[str]:
+    """What each convolution multiplies, and that int8 layers read int8 on both sides."""
+    del request
+    faults = []
+    for node in model.graph:
+        if node.op_type not in ("Conv", "ConvTranspose"):
+            continue
+        layer = layer_of(node.name or "", layers)
+        asked = "none" if layer is None else layers[layer]
+        found = {_held(value) for value in node.inputs[:2] if value is not None}
+        if found != {asked}:
+            faults.append(f"{node.name} computes in {' and '.join(sorted(found))}, not {asked}")
+    return faults
+
+
+def _held(value: ir.Value) -> str:
+    producer = value.producer()
+    if producer is not None and producer.op_type == "DequantizeLinear":
+        return "int8"
+    names = {dtype: name for name, dtype in TYPES.items() if name != "int8"}
+    return names[value.dtype] if value.dtype in names else str(value.dtype)
 
 
 def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
@@ -167,6 +221,14 @@ _CLAUSES: tuple[Clause, ...] = (
     _weights,
     _pads,
     _folds,
+    _texts,
+)
+
+_OF_PRECISIONS: tuple[Clause, ...] = (
+    _opset,
+    _inputs,
+    _outputs,
+    _precise_operations,
     _texts,
 )
 

@@ -1,4 +1,7 @@
-"""One way through: build, fold, trace, check, lower, check again, verify, save."""
+"""One way through: build, fold, trace, check, lower, lessen precision, verify, save.
+
+What each step promises is checked after it.
+"""
 
 import copy
 from dataclasses import dataclass
@@ -43,10 +46,12 @@ def export_onnx(
     Raises:
         HifiError: the weights cannot be folded, the graph is refused, or the path is not writable.
     """
-    from export.contract import check_graph, check_lowered
+    from export.contract import check_graph, check_lowered, check_precise
     from export.fold import fold
     from export.interface import interface
     from export.lowering.lower import lower
+    from export.precision.apply import apply
+    from export.precision.layers import resolve
     from export.to_onnx import to_onnx
     from export.verify import verify
     from hifigan_ref.norms import norm_of
@@ -59,10 +64,14 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
+    layers = resolve(model, request.precision, request.variant)
     forms = request.lowering.forms(request.variant)
     if forms:
         model = lower(model, forms)
         check_lowered(model, request)
+    if set(layers.values()) != {"fp32"}:
+        model = apply(model, layers, request.precision)
+        check_precise(model, request, layers)
     manifest, content = artifact.seal(model, request, trained)
     verification = verify(content, request, interface(trained.module, request))
     return Exported(artifact.save(path, manifest, content, durable), report, verification)

@@ -1,9 +1,11 @@
 """What to export: validated once, then only read."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from export.lowering.plan import PLAIN, LoweringPlan
+from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -28,6 +30,8 @@ class ExportRequest:
         outputs: ``all`` (scores and feature maps) or ``scores``.
         pair: inputs ``y`` and ``y_hat`` in one pass instead of ``y``.
         lowering: forms of its convolutions.
+        precision: of its layers.
+        min_snr_db: least SNR of the worst output, dB, or None for the precision's own budget.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -40,6 +44,8 @@ class ExportRequest:
     outputs: Outputs = "all"
     pair: bool = False
     lowering: LoweringPlan = PLAIN
+    precision: PrecisionPlan = FP32
+    min_snr_db: float | None = None
 
     def __post_init__(self) -> None:
         shortest = self.variant.min_samples()
@@ -60,6 +66,21 @@ class ExportRequest:
             raise HifiError(f"{self.samples} samples are too many: choose {MOST_SAMPLES} or less")
         if self.outputs not in OUTPUTS:
             raise HifiError(f"outputs {self.outputs!r}: choose from {', '.join(OUTPUTS)}")
+        for precision in self.precision.used(self.variant):
+            smallest = SMALLEST_OPSET[precision]
+            if self.opset < smallest:
+                raise HifiError(
+                    f"opset {self.opset} has no {precision} for these layers: choose "
+                    f"{smallest} or more, or another precision"
+                )
+        if self.min_snr_db is not None and not isfinite(self.min_snr_db):
+            raise HifiError(f"a least SNR of {self.min_snr_db} dB: choose a number")
+
+    @property
+    def budget_db(self) -> float:
+        """Least SNR of the worst output, dB: as asked, or what the precision promises."""
+        own = self.precision.budget_db(self.variant)
+        return own if self.min_snr_db is None else self.min_snr_db
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Waveforms of shape (N, 1, T): the shipped speech clip or a wav file."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -58,12 +58,29 @@ class Recording:
             )
         return segments
 
+    def loudest_first(self) -> "Recording":
+        """The same, starting at its loudest sample and going on from its end."""
+        start = int(np.abs(self.samples).argmax())
+        return replace(self, samples=np.roll(self.samples, -start))
+
 
 def clip() -> Recording:
     """The shipped speech clip: 8 s at 22,050 Hz."""
     with resources.as_file(resources.files("hifigan_ref") / "data" / "speech_22k.wav") as path:
         recording = read_wav(path)
     return Recording(recording.samples, recording.rate, "clip")
+
+
+def speech() -> Recording:
+    """The clip's first half: what outputs are judged on."""
+    whole = clip()
+    return replace(whole, samples=whole.samples[: whole.samples.size // 2])
+
+
+def calibration_speech() -> Recording:
+    """The clip's second half: what ranges are taken from, so that nothing is judged on it."""
+    whole = clip()
+    return replace(whole, samples=whole.samples[whole.samples.size // 2 :])
 
 
 def read_wav(path: Path) -> Recording:

@@ -107,3 +107,13 @@ def all_variants() -> tuple[Variant, ...]:
     """Every member of every family, then each family as one graph."""
     single = [Variant(f.name, member) for f in families().values() for member in f.members]
     return (*single, *(Variant(name) for name in families()))
+
+
+def scope_of(family: str, member: str) -> str:
+    """What the names of a member's layers begin with where plans name them: ``mpd_11.``."""
+    return f"{family}_{member}."
+
+
+def scopes() -> tuple[str, ...]:
+    """Those of every member of every family."""
+    return tuple(scope_of(f.name, member) for f in families().values() for member in f.members)

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["HIFI_EXPORT_CACHE"] = str(folder)
     yield folder
     del os.environ["HIFI_EXPORT_CACHE"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell that starts a command in the background lets it ignore Ctrl-C, children included."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

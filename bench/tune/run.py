@@ -114,7 +114,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
         for variant in wish.variants
     )
     finished = _compare(wish, place, out, limit)
-    order = parity_run.Order(wish.weights, audio.clip())
+    order = parity_run.Order(wish.weights, audio.speech())
     parities = () if finished.interrupted else tuple(_proved(out, file, order) for file in files)
     return Tuned(
         replace(tuning, results=finished.report.results),
@@ -140,7 +140,7 @@ def _compare(wish: Wish, place: Path, out: Path, limit: float) -> Finished:
         outputs=wish.outputs,
         pair=wish.pair,
         threads=wish.threads,
-        recording=audio.clip(),
+        recording=audio.speech(),
         limits=Limits.up_to(limit),
     )
     return run([plan], [wish.weights], out, resume=not wish.again)

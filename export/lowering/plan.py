@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hifigan_ref.errors import HifiError
-from hifigan_ref.variant import Variant, all_variants
+from hifigan_ref.variant import Variant, scope_of, scopes
 
 if TYPE_CHECKING:
     from export.lowering.rule import Form
@@ -52,8 +52,8 @@ class LoweringPlan:
         """
         from export.lowering.rule import parse_form
 
-        scope = "" if variant.member is None else f"{variant.family}_{variant.member}."
-        members = tuple(f"{variant.family}_{member}." for member in variant.members())
+        scope = "" if variant.member is None else scope_of(variant.family, variant.member)
+        members = tuple(scope_of(variant.family, member) for member in variant.members())
         return {
             name.removeprefix(scope): parse_form(form)
             for name, form in self.layers.items()
@@ -66,7 +66,7 @@ PLAIN = LoweringPlan()
 
 def layer_name(variant: Variant, node: str) -> str:
     """A node of a variant's graph as plans name it."""
-    return node if variant.member is None else f"{variant.family}_{variant.member}.{node}"
+    return node if variant.member is None else scope_of(variant.family, variant.member) + node
 
 
 def plan_of(choice: str, target: str) -> LoweringPlan:
@@ -137,12 +137,11 @@ def parse_plan(text: str, name: str) -> LoweringPlan:
     texts = isinstance(layers, dict) and all(isinstance(form, str) for form in layers.values())
     if not texts or not isinstance(origin, str):
         raise HifiError(f"{name} is no lowering plan: origin is a text, layers are name: form")
-    scopes = tuple(f"{str(one).replace('-', '_')}." for one in all_variants() if one.member)
     for layer, form in layers.items():
-        if not layer.startswith(scopes):
+        if not layer.startswith(scopes()):
             raise HifiError(
                 f"{name}: there is no network with a layer {layer}: its name begins with one of "
-                f"{', '.join(scopes)} as in {scopes[0]}convs.4"
+                f"{', '.join(scopes())} as in {scopes()[0]}convs.4"
             )
         try:
             parse_form(form)

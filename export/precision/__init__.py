@@ -1,0 +1,1 @@
+"""Graphs that compute in less than float32, and what that costs in exactness."""
