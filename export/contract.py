@@ -32,7 +32,7 @@ OPERATIONS = frozenset(
 
 
 OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "Transpose"})
-OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "QuantizeLinear"})
+OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"})
 
 
 class ContractError(HifiError):

@@ -4,7 +4,7 @@ What each step promises is checked after it.
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from export import artifact, atomic
 from export.request import ExportRequest
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from export.fold import FoldReport
     from export.verify import Verification
     from hifigan_ref.trained import Trained
@@ -46,12 +48,9 @@ def export_onnx(
     Raises:
         HifiError: the weights cannot be folded, the graph is refused, or the path is not writable.
     """
-    from export.contract import check_graph, check_lowered, check_precise
+    from export.contract import check_graph
     from export.fold import fold
     from export.interface import interface
-    from export.lowering.lower import lower
-    from export.precision.apply import apply
-    from export.precision.layers import resolve
     from export.to_onnx import to_onnx
     from export.verify import verify
     from hifigan_ref.norms import norm_of
@@ -64,14 +63,30 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
-    layers = resolve(model, request.precision, request.variant)
-    forms = request.lowering.forms(request.variant)
-    if forms:
-        model = lower(model, forms)
-        check_lowered(model, request)
-    if set(layers.values()) != {"fp32"}:
-        model = apply(model, layers, request.precision)
-        check_precise(model, request, layers)
+    model, request = _rewritten(model, request)
     manifest, content = artifact.seal(model, request, trained)
     verification = verify(content, request, interface(trained.module, request))
     return Exported(artifact.save(path, manifest, content, durable), report, verification)
+
+
+def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, ExportRequest]":
+    """The graph in other forms and precisions; the request also names layers that kept float32."""
+    from export.contract import check_lowered, check_precise
+    from export.lowering.lower import lower
+    from export.precision.keep import keep
+    from export.precision.layers import resolve, stated
+    from export.precision.material import prepare, write
+
+    forms = request.lowering.forms(request.variant)
+    asked = resolve(model, request.precision, request.variant)
+    if set(asked.values()) == {"fp32"}:
+        if forms:
+            model = lower(model, forms)
+            check_lowered(model, request)
+        return model, request
+    material = prepare(model, asked, request.precision, forms)
+    layers = keep(material, asked, request.budget_db) if "int8" in asked.values() else asked
+    model = write(material, layers)
+    check_precise(model, request, layers)
+    plan = stated(request.precision, request.variant, asked, layers)
+    return model, replace(request, precision=plan)

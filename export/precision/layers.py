@@ -1,16 +1,21 @@
 """The precision of every convolution of a graph, by the plan that was asked for."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from export.lowering.convolution import read
+from export.lowering.plan import layer_name
 from export.precision.budget import GraphPrecision
 from export.precision.plan import PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
+
+Layers = Mapping[str, GraphPrecision]
+"""A precision for each layer, by the name of its convolution in the plain graph."""
 
 
 def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str, GraphPrecision]:
@@ -37,6 +42,16 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
         edge = plan.base == "int8" and 1 in conv.channels
         found[conv.name] = named.get(conv.name, "fp32" if edge else plan.base)
     return found
+
+
+def stated(plan: PrecisionPlan, variant: Variant, asked: Layers, kept: Layers) -> PrecisionPlan:
+    """The plan that also names the layers that did not become what was asked."""
+    other = {
+        layer_name(variant, name): precision
+        for name, precision in kept.items()
+        if precision != asked[name]
+    }
+    return replace(plan, layers={**plan.layers, **other})
 
 
 def layer_of(node: str, layers: Iterable[str]) -> str | None:

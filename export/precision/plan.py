@@ -76,8 +76,8 @@ class PrecisionPlan:
 
     @property
     def name(self) -> str:
-        """``fp16``, or ``mixed`` where layers differ."""
-        return "mixed" if self.layers else self.base
+        """``fp16``, or ``mixed`` where layers differ by more than staying in float32."""
+        return self.base if set(self.layers.values()) <= {"fp32", self.base} else "mixed"
 
     @property
     def nameless(self) -> "PrecisionPlan":

@@ -1,0 +1,75 @@
+"""How much a graph's outputs move when layers lose precision, on calibration audio.
+
+Errors of different layers are nearly independent, so that their powers add.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from export.precision.calibration import Segment
+from export.precision.layers import Layers
+from export.precision.material import Material, write
+
+Noise = Mapping[tuple[str, int], float]
+"""Power of an output's error over that of the output, by its name and the segment's number."""
+
+TINY = 1e-300
+
+
+class Meter:
+    """Runs graphs on the same segments, in float32 that rounds where they do.
+
+    Args:
+        exact: the graph in float32.
+        segments: (1, 1, T) each, for every input.
+    """
+
+    def __init__(self, exact: ir.Model, segments: tuple[Segment, ...]) -> None:
+        self._segments = segments
+        self._expected = self._run(exact)
+
+    def noise(self, model: ir.Model) -> Noise:
+        """Of a graph with the same outputs."""
+        noise = {}
+        pairs = zip(self._expected, self._run(model), strict=True)
+        for segment, (expected, found) in enumerate(pairs):
+            for name, exact in expected.items():
+                error = float(np.square(found[name] - exact, dtype=np.float64).sum())
+                signal = float(np.square(exact, dtype=np.float64).sum())
+                noise[name, segment] = error / max(signal, TINY)
+        return noise
+
+    def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
+        from export.verify import open_on_cpu
+
+        session = open_on_cpu(ir.to_proto(model).SerializeToString())
+        names = [output.name for output in session.get_outputs()]
+        inputs = [each.name for each in session.get_inputs()]
+        return [
+            dict(zip(names, session.run(None, dict.fromkeys(inputs, segment)), strict=True))
+            for segment in self._segments
+        ]
+
+
+def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str, Noise]:
+    """Noise of each layer that is not in float32, all the others in float32."""
+    return {
+        name: meter.noise(write(material, {**dict.fromkeys(layers, "fp32"), name: precision}))
+        for name, precision in layers.items()
+        if precision != "fp32"
+    }
+
+
+def worst_db(noise: Noise) -> float:
+    """SNR of the worst output in its worst segment, dB."""
+    largest = max(noise.values())
+    return float(-10 * np.log10(largest)) if largest > 0 else float("inf")
+
+
+def together(parts: Mapping[str, Noise]) -> Noise:
+    """Of several layers, each known alone."""
+    places = next(iter(parts.values()), {})
+    return {place: sum(part[place] for part in parts.values()) for place in places}
