@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from export.engine_file import EngineFile
     from export.pipeline import Exported
     from export.store import Entry
+    from export.verify import Verification
 
 UNKNOWN = "-"
 DIGEST = {True: "fits its manifest", False: "DOES NOT FIT its manifest", None: "has no manifest"}
@@ -23,10 +24,16 @@ def export_line(exported: "Exported") -> str:
     worst = exported.verification
     norms = folding.weight_norm + folding.spectral_norm
     return (
-        f"{exported.artifact.path}  opset {manifest.opset}; {norms} norms folded, largest error "
-        f"{folding.max_relative_error:.1e}; worst output {worst.output}, "
-        f"{worst.snr_db:.0f} dB from PyTorch"
+        f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
+        f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
+        f"{worst.output}, {_distance(worst)}"
     )
+
+
+def _distance(worst: "Verification") -> str:
+    if worst.promised_db is None:
+        return f"{worst.snr_db:.0f} dB from PyTorch"
+    return f"{worst.snr_db:.1f} dB from PyTorch in float64, {worst.promised_db:g} promised"
 
 
 def engine_line(engine: "EngineFile") -> str:
@@ -34,7 +41,7 @@ def engine_line(engine: "EngineFile") -> str:
     manifest = engine.manifest
     profile = manifest.profile
     return (
-        f"{engine.path}  {manifest.builder}; {engine.bytes / 1e6:.0f} MB; "
+        f"{engine.path}  {manifest.builder}; {manifest.precision}; {engine.bytes / 1e6:.0f} MB; "
         f"batch {profile.batch}, samples {profile.samples}; "
         f"for {', '.join(manifest.targets) or manifest.gpu or 'every GPU the library supports'}"
     )
