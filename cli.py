@@ -102,12 +102,12 @@ export_app.command("trt")(trt)
 
 @export_app.command("inspect")
 def inspect(file: opt.AnyFile, as_json: opt.JsonOption = False) -> None:
-    """Say what an ONNX file or a checkpoint holds."""
+    """Say what an ONNX file, an engine or a checkpoint holds."""
     from export.as_text import lines
-    from export.describe import OnnxDescription, describe
+    from export.describe import OnnxDescription, as_record, describe
 
     found = describe(file)
-    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(lines(found)))
+    typer.echo(json.dumps(as_record(found), indent=2) if as_json else "\n".join(lines(found)))
     if isinstance(found, OnnxDescription) and found.intact is False:
         raise HifiError(f"{file} was changed after it was exported (digest): export it again")
 

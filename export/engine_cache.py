@@ -166,6 +166,8 @@ def _manifest(
         pair=source.pair,
         rebuild=_rebuild(artifact, request, profile),
         tools=source.tools,
+        plan=source.precision,
+        budget_db=source.budget_db,
     )
 
 

@@ -169,7 +169,7 @@ EngineOut = Annotated[Path, typer.Option("--out", help="A folder.")]
 OnnxFile = Annotated[
     Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
 ]
-AnyFile = Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")]
+AnyFile = Annotated[Path, typer.Argument(help="An .onnx file, an engine or a checkpoint.")]
 
 # of an engine
 RuntimeOption = Annotated[
