@@ -21,6 +21,7 @@ from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
 from bench.tune.command import tune
 from export import cache_commands
 from export import options as opt
+from export.trt_command import trt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
@@ -61,6 +62,10 @@ def export_onnx(
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
     lowering: opt.Lowering = "none",
+    precision: opt.Precision = "fp32",
+    min_snr: opt.MinSnr = None,
+    io_types: opt.IoTypesOption = opt.IoTypes.float32,
+    calibration: opt.Calibration = None,
     target: opt.For = None,
     out: opt.OnnxOut = Path("artifacts"),
     as_json: opt.JsonOption = False,
@@ -68,14 +73,15 @@ def export_onnx(
     """Export to ONNX: all ten graphs, or those that are named."""
     from export import atomic, pipeline
     from export.as_text import export_line
+    from export.choice import Wish, choose
     from export.request import ExportRequest
     from hifigan_ref.variant import all_variants
 
     variants = opt.select(period, scale, model) or list(all_variants())
     paths = opt.onnx_paths(out, variants)
-    plan = opt.plan_for(lowering, target)
+    plans = choose(Wish(lowering, precision, io_types.value, calibration or (), target))
     requests = [
-        ExportRequest(variant, opset, batch, samples, outputs.value, pair, plan)
+        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
         for variant in variants
     ]
     atomic.check_writable(paths[0].parent)
@@ -91,96 +97,17 @@ def export_onnx(
         typer.echo(json.dumps(manifests[0] if len(manifests) == 1 else manifests, indent=2))
 
 
-@export_app.command("trt")
-def export_trt(
-    context: typer.Context,
-    file: opt.OnnxFile = None,
-    period: opt.Period = None,
-    scale: opt.Scale = None,
-    model: opt.ModelOption = None,
-    checkpoint: opt.CheckpointOption = None,
-    seed: opt.Seed = 0,
-    opset: opt.Opset = 18,
-    batch: opt.Batch = None,
-    samples: opt.Samples = None,
-    outputs: opt.OutputsOption = opt.Outputs.all,
-    pair: opt.Pair = False,
-    lowering: opt.Lowering = "none",
-    runtime: opt.RuntimeOption = opt.RuntimeName.auto,
-    min_batch: opt.MinBatch = None,
-    opt_batch: opt.OptBatch = None,
-    max_batch: opt.MaxBatch = None,
-    min_samples: opt.MinSamples = None,
-    opt_samples: opt.OptSamples = None,
-    max_samples: opt.MaxSamples = None,
-    target: opt.Target = "",
-    workspace: opt.Workspace = None,
-    opt_level: opt.OptLevel = None,
-    tf32: opt.Tf32 = False,
-    version_compatible: opt.VersionCompatible = False,
-    hardware_compatible: opt.HardwareCompatible = False,
-    timing_cache: opt.TimingCache = None,
-    out: opt.EngineOut = Path("artifacts"),
-    as_json: opt.JsonOption = False,
-) -> None:
-    """Build TensorRT engines: of all ten graphs, of those that are named, or of a file."""
-    from export import trt_pipeline
-    from export.as_text import engine_line
-    from export.build_progress import BuildProgress
-    from export.engine_request import EngineRequest
-    from export.lowering.plan import plan_of
-    from export.request import ExportRequest
-    from export.trt_library import find_library
-    from hifigan_ref.variant import all_variants
-
-    variants = opt.select(period, scale, model)
-    if file is not None:
-        opt.refuse_beside(file, context)
-    library = find_library(runtime.value)
-    targets = tuple(filter(None, target.lower().split(",")))
-    request = EngineRequest(
-        runtime.value,
-        targets,
-        workspace,
-        opt_level,
-        tf32,
-        version_compatible,
-        hardware_compatible,
-        timing_cache,
-    ).for_library(library)
-    order = trt_pipeline.EngineOrder(
-        request,
-        library,
-        (min_batch, opt_batch, max_batch),
-        (min_samples, opt_samples, max_samples),
-        BuildProgress,
-    )
-    if file is not None:
-        engines = iter([trt_pipeline.engine_of_file(file, order)])
-    else:
-        plan = plan_of(lowering, "trt")
-        requests = [
-            ExportRequest(variant, opset, batch, samples, outputs.value, pair, plan)
-            for variant in variants or all_variants()
-        ]
-        engines = trt_pipeline.engines_of(requests, Source(checkpoint, seed), out, order)
-    built = []
-    for engine in engines:
-        built.append(engine.describe())
-        if not as_json:
-            typer.echo(engine_line(engine))
-    if as_json:
-        typer.echo(json.dumps(built[0] if len(built) == 1 else built, indent=2))
+export_app.command("trt")(trt)
 
 
 @export_app.command("inspect")
 def inspect(file: opt.AnyFile, as_json: opt.JsonOption = False) -> None:
-    """Say what an ONNX file or a checkpoint holds."""
+    """Say what an ONNX file, an engine or a checkpoint holds."""
     from export.as_text import lines
-    from export.describe import OnnxDescription, describe
+    from export.describe import OnnxDescription, as_record, describe
 
     found = describe(file)
-    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(lines(found)))
+    typer.echo(json.dumps(as_record(found), indent=2) if as_json else "\n".join(lines(found)))
     if isinstance(found, OnnxDescription) and found.intact is False:
         raise HifiError(f"{file} was changed after it was exported (digest): export it again")
 

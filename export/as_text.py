@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.artifact import Port
-from export.describe import CheckpointDescription, OnnxDescription
+from export.describe import (
+    CheckpointDescription,
+    Description,
+    OnnxDescription,
+    told_calibration,
+)
 
 if TYPE_CHECKING:
     from export.engine_file import EngineFile
     from export.pipeline import Exported
     from export.store import Entry
+    from export.verify import Verification
 
 UNKNOWN = "-"
 DIGEST = {True: "fits its manifest", False: "DOES NOT FIT its manifest", None: "has no manifest"}
@@ -23,10 +29,16 @@ def export_line(exported: "Exported") -> str:
     worst = exported.verification
     norms = folding.weight_norm + folding.spectral_norm
     return (
-        f"{exported.artifact.path}  opset {manifest.opset}; {norms} norms folded, largest error "
-        f"{folding.max_relative_error:.1e}; worst output {worst.output}, "
-        f"{worst.snr_db:.0f} dB from PyTorch"
+        f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
+        f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
+        f"{worst.output}, {_distance(worst)}"
     )
+
+
+def _distance(worst: "Verification") -> str:
+    if worst.promised_db is None:
+        return f"{worst.snr_db:.0f} dB from PyTorch"
+    return f"{worst.snr_db:.1f} dB from PyTorch in float64, {worst.promised_db:g} promised"
 
 
 def engine_line(engine: "EngineFile") -> str:
@@ -34,7 +46,7 @@ def engine_line(engine: "EngineFile") -> str:
     manifest = engine.manifest
     profile = manifest.profile
     return (
-        f"{engine.path}  {manifest.builder}; {engine.bytes / 1e6:.0f} MB; "
+        f"{engine.path}  {manifest.builder}; {manifest.precision}; {engine.bytes / 1e6:.0f} MB; "
         f"batch {profile.batch}, samples {profile.samples}; "
         f"for {', '.join(manifest.targets) or manifest.gpu or 'every GPU the library supports'}"
     )
@@ -55,9 +67,11 @@ def _when(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
-def lines(found: OnnxDescription | CheckpointDescription) -> list[str]:
+def lines(found: Description) -> list[str]:
     """A description, a fact a line."""
-    return _onnx(found) if isinstance(found, OnnxDescription) else _checkpoint(found)
+    if isinstance(found, OnnxDescription):
+        return _onnx(found)
+    return _checkpoint(found) if isinstance(found, CheckpointDescription) else _engine(found)
 
 
 def _onnx(found: OnnxDescription) -> list[str]:
@@ -70,9 +84,47 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"producer: {found.producer or UNKNOWN}",
         f"parameters: {found.parameters:,}",
         f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
+        f"precision: {_promised(found.precision, found.budget_db, found.calibration)}",
+        *_by_value("convolutions in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),
         *(f"output: {_port(port)}" for port in found.outputs),
+    ]
+
+
+def _engine(found: "EngineFile") -> list[str]:
+    manifest = found.manifest
+    profile, plan = manifest.profile, manifest.plan
+    told = _promised(manifest.precision, manifest.budget_db, told_calibration(plan))
+    return [
+        f"file: {found.path.name}, {DIGEST[True]}",
+        f"network: {manifest.variant}",
+        f"weights: {manifest.weights}",
+        f"built by: {manifest.builder}, from {manifest.onnx}",
+        f"for: {', '.join(manifest.targets) or manifest.gpu or 'every GPU the library supports'}",
+        f"precision: {told}",
+        *([f"other layers in: {plan.base}"] if plan.layers else []),
+        *_by_value("layers in", plan.layers),
+        f"profile: batch {profile.batch}, samples {profile.samples}",
+        *(f"input: {_port(port)}" for port in manifest.inputs),
+        *(f"output: {_port(port)}" for port in manifest.outputs),
+        f"built again by: {manifest.rebuild}",
+    ]
+
+
+def _promised(precision: str, budget_db: float | None, calibration: str) -> str:
+    budget = "" if budget_db is None else f", budget {budget_db:g} dB"
+    return (precision or UNKNOWN) + budget + (calibration and f", calibration: {calibration}")
+
+
+def _by_value(words: str, found: Mapping[str, str]) -> list[str]:
+    """Names by what they have, a line for each: how many where all have the same."""
+    values = dict.fromkeys(found.values())
+    if len(values) == 1:
+        return [f"{words} {value}: {len(found)}" for value in values]
+    return [
+        f"{words} {value}: {', '.join(name for name, own in found.items() if own == value)}"
+        for value in values
     ]
 
 

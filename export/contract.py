@@ -19,6 +19,7 @@ import onnx_ir as ir
 from export.builder import shape_of
 from export.opset import stated_opset
 from export.precision.budget import GraphPrecision
+from export.precision.held import held
 from export.precision.layers import layer_of
 from export.precision.narrow import TYPES
 from export.precision.plan import FP32
@@ -144,23 +145,12 @@ def _precisions(
     """What each convolution multiplies, and that int8 layers read int8 on both sides."""
     del request
     faults = []
-    for node in model.graph:
-        if node.op_type not in ("Conv", "ConvTranspose"):
-            continue
-        layer = layer_of(node.name or "", layers)
+    for name, found in held(model).items():
+        layer = layer_of(name, layers)
         asked = "none" if layer is None else layers[layer]
-        found = {_held(value) for value in node.inputs[:2] if value is not None}
-        if found != {asked}:
-            faults.append(f"{node.name} computes in {' and '.join(sorted(found))}, not {asked}")
+        if found != asked:
+            faults.append(f"{name} computes in {found}, not {asked}")
     return faults
-
-
-def _held(value: ir.Value) -> str:
-    producer = value.producer()
-    if producer is not None and producer.op_type == "DequantizeLinear":
-        return "int8"
-    names = {dtype: name for name, dtype in TYPES.items() if name != "int8"}
-    return names[value.dtype] if value.dtype in names else str(value.dtype)
 
 
 def _pads(model: ir.Model, request: ExportRequest) -> list[str]:

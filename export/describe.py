@@ -1,13 +1,14 @@
-"""What is in this file? An ONNX graph or a training checkpoint, in records."""
+"""What is in this file? An ONNX graph, an engine or a training checkpoint, in records."""
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import artifact
+from export import artifact, engine_file
+from export.precision.plan import PrecisionPlan
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hifigan_ref.checkpoint import Checkpoint
 
 COUNTED_SAMPLES = 8192
+QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
 CHECKPOINT_STARTS = (b"PK", b"\x80\x02")  # a zip file, a pickle
 
@@ -39,6 +41,10 @@ class OnnxDescription:
         parameters: number of values in floating-point initializers.
         flops_per_sample: floating-point operations per input sample, one item of the batch of
             8192 samples; None where the graph is not one of ours.
+        precision: what was asked for, from the manifest; "" without one.
+        budget_db: least SNR that it promises, dB, from the manifest; None without one.
+        calibration: audio that decided ranges or reach; "" where none did.
+        convolutions: what each computes in, read from the graph, by name of its node.
     """
 
     file: str
@@ -53,6 +59,10 @@ class OnnxDescription:
     operators: Mapping[str, int]
     parameters: int
     flops_per_sample: float | None
+    precision: str
+    budget_db: float | None
+    calibration: str
+    convolutions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -91,15 +101,25 @@ class CheckpointDescription:
     members: tuple[MemberDescription, ...]
 
 
-def describe(path: Path) -> OnnxDescription | CheckpointDescription:
+Description = OnnxDescription | CheckpointDescription | engine_file.EngineFile
+
+
+def describe(path: Path) -> Description:
     """Read a file, by its ending or else by how it begins.
 
     Raises:
-        HifiError: it is neither.
+        HifiError: it is none of these, or an engine that was changed.
     """
+    if path.suffix == engine_file.SUFFIX:
+        return engine_file.load(path)
     if path.suffix != ".onnx" and artifact.read_file(path, 2) in CHECKPOINT_STARTS:
         return describe_checkpoint(path)
     return describe_onnx(path)
+
+
+def as_record(found: Description) -> dict[str, object]:
+    """A description as JSON can hold it."""
+    return found.describe() if isinstance(found, engine_file.EngineFile) else asdict(found)
 
 
 def describe_onnx(path: Path) -> OnnxDescription:
@@ -111,6 +131,8 @@ def describe_onnx(path: Path) -> OnnxDescription:
     import onnx
     from google.protobuf.message import DecodeError
 
+    from export.precision.held import held
+
     try:
         proto = onnx.ModelProto.FromString(artifact.read_file(path))
     except DecodeError:
@@ -118,8 +140,6 @@ def describe_onnx(path: Path) -> OnnxDescription:
     if not proto.graph.node:
         raise HifiError(f"{path} holds no ONNX graph: give another file")
     manifest = artifact.embedded_manifest(proto, path)
-    kinds = {onnx.TensorProto.DataType.Value(name) for name in FLOATING_POINT}
-    floats = [tensor for tensor in proto.graph.initializer if tensor.data_type in kinds]
     model = _to_ir(proto, path)
     return OnnxDescription(
         file=path.name,
@@ -132,8 +152,32 @@ def describe_onnx(path: Path) -> OnnxDescription:
         inputs=artifact.ports(proto.graph.input),
         outputs=artifact.ports(proto.graph.output),
         operators=dict(sorted(Counter(node.op_type for node in proto.graph.node).items())),
-        parameters=sum(prod(tensor.dims) for tensor in floats),
+        parameters=_parameters(proto),
         flops_per_sample=_flops_per_sample(model, manifest),
+        precision=manifest.precision.name if manifest else "",
+        budget_db=manifest.budget_db if manifest else None,
+        calibration=told_calibration(manifest.precision) if manifest else "",
+        convolutions=held(model),
+    )
+
+
+def told_calibration(plan: PrecisionPlan) -> str:
+    """What audio decided something about a graph, or ""."""
+    return str(plan.calibration) if plan.calibrated else ""
+
+
+def _parameters(proto: "onnx.ModelProto") -> int:
+    """How many values are weights or biases: a scale is none, what it scales is."""
+    import onnx
+
+    kinds = {onnx.TensorProto.DataType.Value(name) for name in FLOATING_POINT}
+    quantizers = [node for node in proto.graph.node if node.op_type in QUANTIZERS]
+    scales = {node.input[1] for node in quantizers}
+    scaled = {node.input[0] for node in quantizers}
+    return sum(
+        prod(tensor.dims)
+        for tensor in proto.graph.initializer
+        if tensor.name in scaled or (tensor.data_type in kinds and tensor.name not in scales)
     )
 
 

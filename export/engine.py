@@ -6,6 +6,7 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 from export.build_watch import Watch, monitor_of
+from export.engine_precision import check_precision
 from export.engine_profile import Profile
 from export.engine_request import EngineRequest
 from export.trt_library import Library
@@ -70,6 +71,7 @@ def _build(
         raise HifiError(f"{library} cannot start: {log.reason()}")
     network = builder.create_network(_creation_flags(library))
     _parse(content, network, library, log)
+    check_precision(content, network, library)
     config = builder.create_builder_config()
     _configure(config, request, library)
     shapes = builder.create_optimization_profile()

@@ -155,7 +155,7 @@ def _manifest(
         compute_capability=None if gpu is None else gpu.compute_capability,
         targets=request.targets,
         profile=profile,
-        precision="fp32",
+        precision=source.precision.name,
         tf32=request.tf32,
         version_compatible=request.version_compatible,
         hardware_compatible=request.hardware_compatible,
@@ -166,6 +166,8 @@ def _manifest(
         pair=source.pair,
         rebuild=_rebuild(artifact, request, profile),
         tools=source.tools,
+        plan=source.precision,
+        budget_db=source.budget_db,
     )
 
 

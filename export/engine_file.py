@@ -12,6 +12,8 @@ from export import atomic
 from export.artifact import Port, file_digest
 from export.engine_profile import Profile
 from export.gpu import Gpu
+from export.precision.budget import BUDGETS_DB
+from export.precision.plan import FP32, PrecisionPlan
 from export.trt_library import Library, Runtime
 from hifigan_ref.errors import HifiError
 
@@ -38,7 +40,7 @@ class EngineManifest:
         compute_capability: of that GPU.
         targets: compute capabilities that were asked for; none means the library's choice.
         profile: accepted shapes.
-        precision: of the graph.
+        precision: of the graph: a name, ``mixed`` where layers differ.
         tf32: whether float32 products may round their factors.
         version_compatible: whether later versions of the library may run it.
         hardware_compatible: whether later GPUs may run it.
@@ -49,6 +51,8 @@ class EngineManifest:
         pair: whether y and y_hat go in together.
         rebuild: the command that builds it again.
         tools: versions of what made the ONNX file.
+        plan: precision of the graph's layers, which the parsed network was held against.
+        budget_db: least SNR that the graph promises, dB.
     """
 
     schema: int
@@ -76,6 +80,8 @@ class EngineManifest:
     pair: bool
     rebuild: str
     tools: Mapping[str, str]
+    plan: PrecisionPlan = FP32
+    budget_db: float = BUDGETS_DB["fp32"]
 
 
 @dataclass(frozen=True)

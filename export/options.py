@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan, plan_of
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
@@ -16,6 +15,7 @@ Value = TypeVar("Value")
 OF_A_GRAPH = (
     *("period", "scale", "model", "checkpoint", "seed"),
     *("opset", "batch", "samples", "outputs", "pair", "lowering", "out"),
+    *("precision", "min_snr", "io_types", "calibration"),
 )
 
 
@@ -32,6 +32,13 @@ class Outputs(StrEnum):
 
     all = "all"
     scores = "scores"
+
+
+class IoTypes(StrEnum):
+    """What ``--io-types`` accepts."""
+
+    float32 = "float32"
+    same = "same"
 
 
 class RuntimeName(StrEnum):
@@ -129,7 +136,29 @@ Lowering = Annotated[
     str, typer.Option("--lowering", help="Exact rewrites.", metavar="none|default|PLAN")
 ]
 For = Annotated[
-    str | None, typer.Option("--for", help="Backend whose default is meant.", metavar="BACKEND")
+    str | None,
+    typer.Option(
+        "--for", help="Backend whose default lowering and int8 types are meant.", metavar="BACKEND"
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
+    ),
+]
+MinSnr = Annotated[
+    float | None,
+    typer.Option("--min-snr", help="Least SNR, dB; else the precision's own.", metavar="DB"),
+]
+IoTypesOption = Annotated[
+    IoTypes, typer.Option("--io-types", help="Of inputs and outputs: as the layers, or float32.")
+]
+Calibration = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform in one pass.")]
@@ -140,7 +169,7 @@ EngineOut = Annotated[Path, typer.Option("--out", help="A folder.")]
 OnnxFile = Annotated[
     Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
 ]
-AnyFile = Annotated[Path, typer.Argument(help="An .onnx file or a checkpoint.")]
+AnyFile = Annotated[Path, typer.Argument(help="An .onnx file, an engine or a checkpoint.")]
 
 # of an engine
 RuntimeOption = Annotated[
@@ -169,16 +198,3 @@ HardwareCompatible = Annotated[
 TimingCache = Annotated[
     Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
 ]
-
-
-def plan_for(lowering: str, target: str | None) -> LoweringPlan:
-    """What ``--lowering`` and ``--for`` mean together.
-
-    Raises:
-        HifiError: a default without a backend, a backend without a default, or no plan.
-    """
-    if lowering == DEFAULT and target is None:
-        raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
-    if lowering != DEFAULT and target is not None:
-        raise HifiError(f"--for {target} chooses a default: add --lowering default")
-    return plan_of(lowering, target or "")

@@ -1,10 +1,11 @@
 """What to export: validated once, then only read."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf
 from typing import Literal
 
 from export.lowering.plan import PLAIN, LoweringPlan
+from export.precision.budget import MIN_WRONG_DB
 from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
@@ -73,8 +74,11 @@ class ExportRequest:
                     f"opset {self.opset} has no {precision} for these layers: choose "
                     f"{smallest} or more, or another precision"
                 )
-        if self.min_snr_db is not None and not isfinite(self.min_snr_db):
-            raise HifiError(f"a least SNR of {self.min_snr_db} dB: choose a number")
+        if self.min_snr_db is not None and not MIN_WRONG_DB <= self.min_snr_db < inf:
+            raise HifiError(
+                f"a least SNR of {self.min_snr_db:g} dB: choose {MIN_WRONG_DB:g} or more (below, "
+                "a graph is wrong and not merely coarse)"
+            )
 
     @property
     def budget_db(self) -> float:

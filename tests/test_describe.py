@@ -156,6 +156,10 @@ def test_a_file_of_another_tool(tmp_path: Path) -> None:
         operators={"Gelu": 1, "MatMul": 2},
         parameters=9,
         flops_per_sample=None,
+        precision="",
+        budget_db=None,
+        calibration="",
+        convolutions={},
     )
 
 

@@ -20,6 +20,8 @@ BUDGETS_DB: Mapping[Precision, float] = {
     "int8": 20.0,
 }
 
+MIN_WRONG_DB = 3.0  # below, a graph is wrong and not merely coarse
+
 
 def budget_of(precisions: Iterable[Precision]) -> float:
     """That of the coarsest, dB; of float32 where there is none."""

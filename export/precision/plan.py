@@ -80,6 +80,16 @@ class PrecisionPlan:
         return self.base if set(self.layers.values()) <= {"fp32", self.base} else "mixed"
 
     @property
+    def held(self) -> frozenset[GraphPrecision]:
+        """Every precision that it gives to a layer."""
+        return frozenset({self.base, *self.layers.values()})
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether audio decides anything: ranges of int8, or whether fp16 reaches."""
+        return bool(self.held & {"fp16", "int8"})
+
+    @property
     def nameless(self) -> "PrecisionPlan":
         """The same without folders: what an exported file may tell."""
         return replace(self, calibration=self.calibration.nameless)

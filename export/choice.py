@@ -1,0 +1,85 @@
+"""What the options that shape a graph mean together: how it is written, and in what it computes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan
+from export.lowering.plan import plan_of as lowering_of
+from export.precision.calibration import CLIP, calibration_of
+from export.precision.plan import IoTypes, PrecisionPlan
+from export.precision.plan import plan_of as precision_of
+from hifigan_ref.errors import HifiError
+
+UNSIGNED = ("openvino",)  # backends whose int8 layers read uint8 with a zero point
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed.
+
+    Attributes:
+        lowering: ``none``, ``default``, or a plan's file.
+        precision: a precision's name, or a plan's file.
+        io_types: ``float32`` or ``same``.
+        calibration: files; none for the shipped clip.
+        backend: whose defaults are meant, or None.
+    """
+
+    lowering: str
+    precision: str
+    io_types: IoTypes
+    calibration: Sequence[Path]
+    backend: str | None
+
+
+class Choice(NamedTuple):
+    """What it means, as ``ExportRequest`` takes it.
+
+    Attributes:
+        lowering: forms of convolutions.
+        precision: of layers.
+    """
+
+    lowering: LoweringPlan
+    precision: PrecisionPlan
+
+
+def choose(wish: Wish) -> Choice:
+    """The plans of a wish.
+
+    Raises:
+        HifiError: an option that decides nothing, a default without a backend, or no such plan.
+    """
+    precision = precision_for(wish)
+    backend = wish.backend
+    if wish.lowering == DEFAULT and backend is None:
+        raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
+    if backend is not None and wish.lowering != DEFAULT:
+        if "int8" not in precision.held:
+            raise HifiError(
+                f"--for {backend} chooses a default: add --lowering default, or --precision int8"
+            )
+        if backend not in TARGETS:
+            raise HifiError(f"--for {backend}: choose from {', '.join(TARGETS)}")
+    return Choice(lowering_of(wish.lowering, backend or ""), precision)
+
+
+def precision_for(wish: Wish) -> PrecisionPlan:
+    """The precision plan of a wish.
+
+    Raises:
+        HifiError: no such precision or plan, or calibration audio that is refused or not needed.
+    """
+    files = tuple(wish.calibration)
+    plan = precision_of(wish.precision, wish.io_types)
+    if files and not plan.calibrated:
+        raise HifiError(
+            f"--calibration with --precision {wish.precision}: it has neither int8 layers, whose "
+            "ranges are taken from audio, nor fp16 ones, whose reach is checked on it: leave it out"
+        )
+    calibration = calibration_of(files) if files else CLIP
+    unsigned = "int8" in plan.held and wish.backend in UNSIGNED
+    activations = "uint8" if unsigned else plan.activations
+    return replace(plan, calibration=calibration, activations=activations)
