@@ -32,6 +32,10 @@ MIN_SNR_DB = 60.0  # a wrong graph stays below 20, rounding in float32 above 100
 Array = NDArray[np.floating]
 
 
+class NotExactError(HifiError):
+    """A right graph whose worst output is below the SNR that was asked for."""
+
+
 @dataclass(frozen=True)
 class Verification:
     """The worst output of the comparison.
@@ -126,7 +130,7 @@ def verify(content: bytes, request: ExportRequest, function: "Interface") -> Ver
     lowest = min(worst, key=lambda entry: entry.snr_db)
     where = f"{lowest.output} at {lowest.samples} samples has an SNR of {lowest.snr_db:.1f} dB"
     if promise is not None and MIN_WRONG_DB < lowest.snr_db < promise:
-        raise HifiError(
+        raise NotExactError(
             f"{request.variant} in {request.precision.name} is not exact enough: {where}, "
             f"{promise:g} is asked for: nothing was written; choose a finer precision, or allow "
             f"it with --min-snr {floor(lowest.snr_db)}"

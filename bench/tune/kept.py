@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from bench.hardware import Machine
+from bench.mix.records import MemberTrials
 from bench.records import GpuState
 from bench.tune.geometry import Geometry
 from bench.tune.records import LayerTrials, Step
@@ -22,6 +23,7 @@ Found = TypeVar("Found")
 Improved = tuple[tuple[Step, ...], Mapping[str, str]]
 
 TRIALS: TypeAdapter[LayerTrials] = TypeAdapter(LayerTrials)
+MIXED: TypeAdapter[MemberTrials] = TypeAdapter(MemberTrials)
 IMPROVED: TypeAdapter[Improved] = TypeAdapter(Improved)
 
 

@@ -1,0 +1,117 @@
+"""A member's graph in a runtime, with its layers in precisions of choice: error and time."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from bench.backend import Session
+from bench.measure import no_collection
+from bench.mix.predict import Assigned
+from bench.mix.records import Trial
+from bench.parity import Arrays
+from bench.tune.trial import Bench, Racer, race
+from bench.turn import turn
+from export import artifact
+from export.artifact import Artifact
+from export.lowering.plan import layer_name
+from export.precision.layers import Layers
+from export.precision.material import Material, write
+from export.precision.plan import PrecisionPlan
+from export.request import ExportRequest
+
+Inputs = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """What trials of a member need.
+
+    Attributes:
+        bench: where.
+        request: with fixed axes.
+        file: the plain file.
+        material: of its graph.
+        plain: every layer, in float32.
+        pool: speech that rotates; errors are measured on the first.
+        exact: outputs of PyTorch in float64 for the first.
+    """
+
+    bench: Bench
+    request: ExportRequest
+    file: Artifact
+    material: Material
+    plain: Layers
+    pool: Sequence[Inputs]
+    exact: Arrays
+
+    def measure(self, plans: Sequence[Assigned]) -> tuple[list[Trial], float]:
+        """A trial of each plan that runs, and the median seconds of the first, which is the base.
+
+        Raises:
+            Exception: whatever the runtime raises on the first.
+        """
+        with (
+            turn(),
+            tempfile.TemporaryDirectory() as folder,
+            ExitStack() as stack,
+            no_collection(),
+        ):
+            racers: list[Racer[int]] = []
+            noises: dict[int, Mapping[str, float]] = {}
+            for number, plan in enumerate(plans):
+                try:
+                    file = self.written(plan, Path(folder) / str(number))
+                    session = self.bench.open(file, self.pool[0], self.request)
+                    stack.callback(session.close)
+                    noises[number] = self.noise(session)
+                    racer = Racer(number, session, self.pool, self.bench.clock)
+                    racer.round()
+                # a runtime fails in types of its own; what it cannot run is not a candidate
+                except Exception:
+                    if not racers:
+                        raise
+                    continue
+                racers.append(racer)
+            race(racers, self.bench.shuffle, far=np.inf)
+        first = racers[0].rounds
+        found = []
+        for racer in racers:
+            pairs = zip(racer.rounds, first, strict=True)
+            ratio = median(mine / theirs for mine, theirs in pairs)
+            found.append(Trial(dict(plans[racer.key]), noises[racer.key], ratio))
+        return found, median(first)
+
+    def written(self, plan: Assigned, folder: Path) -> Artifact:
+        """The file of a plan."""
+        if not plan:
+            return self.file
+        proto = ir.to_proto(write(self.material, {**self.plain, **plan}))
+        variant = self.request.variant
+        named = {layer_name(variant, name): precision for name, precision in plan.items()}
+        told = PrecisionPlan(layers=named, activations=self.material.plan.activations)
+        manifest = replace(self.file.manifest, precision=told)
+        folder.mkdir()
+        content = proto.SerializeToString(deterministic=True)
+        return artifact.save(folder / "graph.onnx", manifest, content, durable=False)
+
+    def noise(self, session: Session) -> dict[str, float]:
+        """Error power over signal power of each output, of a pass on the first input."""
+        session.load(self.pool[0])
+        session.run()
+        session.wait()
+        found = session.outputs()
+        return {name: _noise(exact, found.get(name)) for name, exact in self.exact.items()}
+
+
+def _noise(exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:
+    if found is None or found.shape != exact.shape or not np.isfinite(found).all():
+        return float("inf")
+    error = np.square(found - exact, dtype=np.float64).sum()
+    return float(error / max(np.square(exact, dtype=np.float64).sum(), 1e-300))

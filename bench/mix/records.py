@@ -1,0 +1,110 @@
+"""What a search for precisions finds: frozen records with raw numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, log10
+
+from bench.hardware import Machine
+from export.precision.budget import GraphPrecision
+from export.request import Outputs
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A member's graph with some layers in other precisions, measured in the runtime.
+
+    Attributes:
+        layers: those that are not as the base, by name of their node.
+        noise: power of each output's error over that of the output, beside PyTorch in float64.
+        ratio: its time over that of the base, median of rounds.
+    """
+
+    layers: Mapping[str, GraphPrecision]
+    noise: Mapping[str, float]
+    ratio: float
+
+    @property
+    def worst(self) -> str:
+        """Name of the output that is furthest off."""
+        return max(self.noise, key=lambda name: self.noise[name])
+
+    @property
+    def snr_db(self) -> float:
+        """Of the worst output, dB."""
+        largest = max(self.noise.values())
+        return -10 * log10(largest) if largest > 0 else inf
+
+
+@dataclass(frozen=True)
+class MemberTrials:
+    """Everything that was tried on a member.
+
+    Attributes:
+        member: its name.
+        seconds: median time of the base.
+        trials: the base first, then each layer alone, then combinations.
+        chosen: which trial is exported.
+    """
+
+    member: str
+    seconds: float
+    trials: tuple[Trial, ...]
+    chosen: int = 0
+
+    @property
+    def choice(self) -> Trial:
+        """What is exported."""
+        return self.trials[self.chosen]
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """Trials that none beats in both error and time, the fastest first."""
+        best, found = -inf, []
+        for trial in sorted(self.trials, key=lambda each: (each.ratio, -each.snr_db)):
+            if trial.snr_db > best:
+                found.append(trial)
+                best = trial.snr_db
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A search's result.
+
+    Attributes:
+        schema: version of this record.
+        created: when, UTC.
+        tool: name and version.
+        machine: what it is for.
+        backend: name and options.
+        base: precision of layers that are not named.
+        min_snr_db: least SNR of the worst output, dB.
+        batch: N.
+        samples: T.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+        threads: of a CPU runtime.
+        source: of the waveform that errors were measured on.
+        weights: of the networks.
+        calibration: audio of the ranges.
+        members: with every trial.
+    """
+
+    schema: int
+    created: str
+    tool: str
+    machine: Machine
+    backend: str
+    base: GraphPrecision
+    min_snr_db: float
+    batch: int
+    samples: int
+    outputs: Outputs
+    pair: bool
+    threads: int
+    source: str
+    weights: str
+    calibration: str
+    members: tuple[MemberTrials, ...]

@@ -1,0 +1,81 @@
+"""From a wish to a plan and files in one folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.machine import this_machine
+from bench.mix.records import SCHEMA, MemberTrials, Mixing
+from bench.mix.search import Progress, Wish, exported, plan_of, search
+from export import atomic
+from export.artifact import Artifact
+from export.cache import exported_at
+from export.precision.plan import PrecisionPlan, write_plan
+from hifigan_ref import audio
+from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
+
+PLAN = "precision.json"
+
+Watch = Callable[[Iterator[Progress]], Iterator[Progress]]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Everything that a search leaves.
+
+    Attributes:
+        mixing: what was tried and chosen.
+        plan: as in its file.
+        files: exported by it.
+    """
+
+    mixing: Mixing
+    plan: PrecisionPlan
+    files: tuple[Artifact, ...]
+
+
+def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> Mixed:
+    """Search, write the plan, and export every network by it.
+
+    Args:
+        wish: what to search for.
+        paths: where each network's file goes.
+        folder: where the plan goes.
+        watch: sees every step.
+
+    Raises:
+        HifiError: as ``search``, or a file is refused.
+        KeyboardInterrupt: what was measured is kept.
+    """
+    machine = this_machine()
+    members = [each for each in watch(search(wish, machine)) if isinstance(each, MemberTrials)]
+    chosen = {Variant.parse(each.member): each.choice for each in members}
+    plan = plan_of(wish, chosen)
+    atomic.write_all({folder / PLAN: write_plan(plan).encode()})
+    files = tuple(
+        exported_at(
+            path, exported(wish, variant, plan), wish.weights.identity, wish.weights.build
+        )
+        for variant, path in paths.items()
+    )
+    mixing = Mixing(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=machine,
+        backend=wish.backend,
+        base=wish.base,
+        min_snr_db=wish.min_snr_db,
+        batch=wish.batch,
+        samples=wish.samples,
+        outputs=wish.request.outputs,
+        pair=wish.request.pair,
+        threads=wish.threads,
+        source=audio.speech().source,
+        weights=wish.weights.origin,
+        calibration=str(wish.plan.calibration),
+        members=tuple(members),
+    )
+    return Mixed(mixing, plan, files)

@@ -1,0 +1,240 @@
+"""The precision of every layer: the fastest that the error allows, measured on whole members.
+
+1. Each layer that may lose precision, alone, in every precision that the backend reads from a file;
+   and all of them together.
+2. Combinations that are predicted to be fastest within the budget, and some on the way from one end
+   to the other.
+3. Of what was measured, the fastest within the budget that exports.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from bench import parity, pool
+from bench.choice import choose, is_told
+from bench.hardware import Machine
+from bench.mix.member import Member
+from bench.mix.predict import Assigned, worth_trying
+from bench.mix.records import MemberTrials, Trial
+from bench.precisions import PRECISION
+from bench.suite import MOST_THREADS
+from bench.tune import kept
+from bench.tune.kept import MIXED, Kept
+from bench.tune.search import Doing
+from bench.tune.trial import Bench
+from export.cache import cached_export
+from export.lowering.plan import layer_name
+from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.precision.layers import resolve
+from export.precision.material import prepare
+from export.precision.plan import PrecisionPlan
+from export.request import ExportRequest
+from export.verify import NotExactError
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to search for.
+
+    Attributes:
+        backend: its name and options; its precision is that of layers that are not named.
+        variants: networks.
+        request: opset, outputs, pair, lowering, calibration audio and least SNR of every graph.
+        batch: N.
+        samples: T.
+        threads: of a CPU runtime.
+        weights: of the networks.
+
+    Raises:
+        HifiError: on construction, for a value that is out of range, or a backend that reads no
+            precision from a file.
+    """
+
+    backend: str
+    variants: tuple[Variant, ...]
+    request: ExportRequest
+    batch: int
+    samples: int
+    threads: int
+    weights: Source
+
+    def __post_init__(self) -> None:
+        choice = choose(self.backend)
+        if not choice.precisions.written:
+            raise HifiError(
+                f"{self.backend} reads no precision from a file, and so has nothing to mix"
+            )
+        if choice.asked not in choice.precisions.on_runtime:
+            told = ", ".join(choice.precisions.on_runtime)
+            raise HifiError(f"{self.backend}: layers that keep their precision have one of {told}")
+        if is_told(self.backend, "lowering"):
+            raise HifiError(f"{self.backend}: leave out lowering, and give --lowering instead")
+        missing = choice.backend.missing()
+        if missing is not None:
+            raise HifiError(f"{self.backend} cannot run here: {missing}")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
+        for variant in self.variants:
+            self.request_of(variant)
+
+    @property
+    def base(self) -> GraphPrecision:
+        """Of layers that are not named; TF32 is float32 to a graph."""
+        asked = choose(self.backend).asked
+        return next((each for each in GRAPH_PRECISIONS if each == asked), "fp32")
+
+    @property
+    def lower(self) -> tuple[GraphPrecision, ...]:
+        """Precisions that a layer may be given instead."""
+        return choose(self.backend).precisions.written
+
+    @property
+    def min_snr_db(self) -> float:
+        """The budget, dB."""
+        return self.request.budget_db
+
+    @cached_property
+    def plan(self) -> PrecisionPlan:
+        """Of which all graphs are made."""
+        activations = choose(self.backend).precisions.activations
+        return replace(self.request.precision, activations=activations)
+
+    def request_of(self, variant: Variant) -> ExportRequest:
+        """Of a plain graph with dynamic axes."""
+        plain = replace(self.request, variant=variant, precision=PrecisionPlan(), min_snr_db=None)
+        return replace(plain, batch=None, samples=None)
+
+    @property
+    def members(self) -> tuple[Variant, ...]:
+        """Of every network, each once."""
+        found = [
+            Variant(variant.family, member)
+            for variant in self.variants
+            for member in variant.members()
+        ]
+        return tuple(dict.fromkeys(found))
+
+
+Progress = Doing | MemberTrials
+
+
+def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
+    """Every member's trials, with the choice made.
+
+    Raises:
+        HifiError: the export is refused, or no plan is exact enough.
+    """
+    shuffle = random.Random(0)  # noqa: S311 - an order, not a secret
+    bench = Bench(wish.backend, wish.threads, float("inf"), 0.0, shuffle)
+    keeper = Kept(machine, wish.backend, wish.threads)
+    for number, variant in enumerate(wish.members):
+        yield Doing(f"{variant}: each layer alone", 2 * number, 2 * len(wish.members))
+        place = keeper.improved(
+            "mixed", str(variant), wish.weights.identity, wish.batch, wish.samples, wish.request,
+            wish.plan,
+        )  # fmt: skip
+        known = kept.read(place, MIXED)
+        if known is None:
+            found = _alone(bench, wish, variant)
+            yield Doing(f"{variant}: combinations", 2 * number + 1, 2 * len(wish.members))
+            known = _combined(found, wish, str(variant))
+            kept.write(place, known)
+        yield _chosen(known, wish, variant)
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """What the first step found.
+
+    Attributes:
+        member: to measure more.
+        layers: that may lose precision.
+        trials: the base first.
+        seconds: of the base.
+    """
+
+    member: Member
+    layers: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    seconds: float
+
+
+def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
+    import onnx_ir as ir
+
+    request = wish.request_of(variant)
+    plain = replace(request, lowering=type(request.lowering)())
+    file = cached_export(request, wish.weights.identity, wish.weights.build)
+    bare = cached_export(plain, wish.weights.identity, wish.weights.build)
+    model = ir.load(bare.path)
+    lowest: GraphPrecision = "int8" if "int8" in wish.lower else wish.lower[-1]
+    least = resolve(model, replace(wish.plan, base=lowest, layers={}), variant)
+    layers = tuple(name for name, precision in least.items() if precision != "fp32")
+    inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)
+    exact = parity.reference(wish.weights.build(variant), request, inputs[0]).exact
+    forms = request.lowering.forms(variant)
+    material = prepare(model, least, wish.plan, forms)
+    fixed = replace(request, batch=wish.batch, samples=wish.samples)
+    member = Member(bench, fixed, file, material, dict.fromkeys(least, "fp32"), inputs, exact)
+    single: list[Assigned] = [{name: each} for name in layers for each in wish.lower]
+    whole: list[Assigned] = [dict.fromkeys(layers, each) for each in wish.lower]
+    trials, seconds = member.measure([{}, *single, *whole])
+    return _Alone(member, layers, tuple(trials), seconds)
+
+
+def _combined(found: _Alone, wish: Wish, name: str) -> MemberTrials:
+    plans = worth_trying(found.layers, found.trials, wish.min_snr_db)
+    more = found.member.measure([{}, *plans])[0][1:] if plans else []
+    return MemberTrials(name, found.seconds, (*found.trials, *more))
+
+
+def _chosen(known: MemberTrials, wish: Wish, variant: Variant) -> MemberTrials:
+    """The fastest within the budget that exports."""
+    order = sorted(range(len(known.trials)), key=lambda each: known.trials[each].ratio)
+    for number in order:
+        trial = known.trials[number]
+        if trial.snr_db < wish.min_snr_db:
+            continue
+        try:
+            exported(wish, variant, plan_of(wish, {variant: trial}))
+        except NotExactError:
+            continue
+        return replace(known, chosen=number)
+    best = max(trial.snr_db for trial in known.trials)
+    raise HifiError(
+        f"no plan of {variant} reaches {wish.min_snr_db:g} dB on {wish.backend}: the best reachable "
+        f"is {best:.1f} dB, every layer in {wish.base}: ask for less with --min-snr"
+    )
+
+
+def plan_of(wish: Wish, chosen: dict[Variant, Trial]) -> PrecisionPlan:
+    """The plan of several members."""
+    layers = {
+        layer_name(variant, name): precision
+        for variant, trial in chosen.items()
+        for name, precision in trial.layers.items()
+    }
+    load = f"{wish.batch} x {wish.samples}, {wish.threads} threads"
+    origin = f"mixed for {wish.backend}, {wish.min_snr_db:g} dB, {load}"
+    return replace(wish.plan, base=wish.base, layers=layers, origin=origin)
+
+
+def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> "ExportRequest":
+    """Check that a plan's file is exact enough, and keep it; its request.
+
+    Raises:
+        NotExactError: it is not.
+    """
+    choice = choose(wish.backend)
+    inside = choice.precisions.split(plan, plan.used(variant), wish.backend).file
+    request = replace(
+        wish.request, variant=variant, precision=inside, min_snr_db=wish.min_snr_db
+    )
+    cached_export(request, wish.weights.identity, wish.weights.build)
+    return request
