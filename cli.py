@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +116,7 @@ def bench(
     context: typer.Context,
     version: opt.Version = False,
     backend: opts.BackendOption = None,
+    precision: opts.Precisions = None,
     batch: opts.Batches = None,
     period: opt.Period = None,
     scale: opt.Scale = None,
@@ -133,6 +133,7 @@ def bench(
     rounds: opts.Rounds = 5,
     timeout: opts.Timeout = 600.0,
     layers: opts.Layers = False,
+    min_snr: opts.MinSnr = None,
     resume: opts.Resume = False,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
@@ -141,16 +142,16 @@ def bench(
         opts.refuse_before(context)
         return
     from bench.backend import backends
+    from bench.choice import in_precisions
     from bench.machine import usable_cores
     from bench.stopping import Limits
     from bench.suite import Plan
     from hifigan_ref import audio
 
-    if not 0 < limit < inf:
-        raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
+    limits = Limits.up_to(limit)
     runnable = [name for name, each in backends().items() if each.missing() is None]
     plan = Plan(
-        backends=tuple(dict.fromkeys(backend or runnable)),
+        backends=in_precisions(backend or runnable, precision or ()),
         variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
         batches=tuple(dict.fromkeys(batch or (1,))),
         samples=samples,
@@ -158,10 +159,11 @@ def bench(
         pair=pair,
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.speech(),
-        limits=Limits.up_to(limit),
+        limits=limits,
         rounds=rounds,
         timeout=timeout,
         layers=layers,
+        min_snr_db=min_snr,
     )
     run_plans([plan], [Source(checkpoint, seed)], out, resume)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import Claim, Workload
+from bench.records import Claim, Precision, Workload
 from export.lowering.plan import DEFAULT, NONE
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
@@ -38,6 +38,10 @@ class Option:
     meaning: str
     other: str = ""
 
+    def is_other(self, value: str) -> bool:
+        """Whether a value that is not in the list may be what else may be given."""
+        return bool(self.other and value)
+
 
 LOWERING = Option(
     "lowering", (NONE, DEFAULT), "exact rewrites of the file", "a plan of hifi-bench tune"
@@ -56,6 +60,7 @@ class Case:
         inputs: (N, 1, T) each, by name.
         flops: floating-point operations of one pass.
         options: a value for each option of the backend.
+        runtime: what the runtime is asked to compute the graph's float32 in.
     """
 
     workload: Workload
@@ -65,6 +70,7 @@ class Case:
     inputs: Mapping[str, NDArray[np.float32]]
     flops: int
     options: Mapping[str, str] = field(default_factory=dict)
+    runtime: Precision = "fp32"
 
     @cached_property
     def trained(self) -> "Trained":
@@ -141,7 +147,7 @@ def backends() -> dict[str, Backend]:
 
 
 def find(spec: str) -> tuple[Backend, dict[str, str]]:
-    """The backend and a value for each of its options: ``ort-cuda:tf32=on,prefer_nhwc=on``.
+    """The backend and a value for each of its options: ``trt:precision=fp16,cuda_graph=on``.
 
     Raises:
         HifiError: no such backend, option or value.
@@ -158,11 +164,16 @@ def find(spec: str) -> tuple[Backend, dict[str, str]]:
             allowed = ", ".join(known) or "none"
             raise HifiError(f"{name} has no option {key!r}: it has {allowed}")
         option = known[key]
-        if value not in option.allowed and not (option.other and value):
+        if value not in option.allowed and not option.is_other(value):
             allowed = ", ".join((*option.allowed, *filter(None, [option.other])))
             raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}")
         values[key] = value
     return backend, values
+
+
+def with_option(spec: str, name: str, value: object) -> str:
+    """A backend as typed, with one more option."""
+    return f"{spec}{',' if ':' in spec else ':'}{name}={value}"
 
 
 def _peers_first(backend: Backend) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from export.optional import why_missing
 
 DEVICE = "cuda"
 OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # 0 keeps every NVIDIA library of the process from TF32
+WORDS = {True: "on", False: "off"}
 TORCH_WITH_CUDA = "install one built for CUDA (pip install --force-reinstall torch)"
 
 

@@ -12,10 +12,13 @@ from bench.records import (
     GpuMoment,
     Layer,
     Parity,
+    Precision,
     Skipped,
     Workload,
 )
 from bench.stopping import Limits
+from export.precision.budget import BUDGETS_DB
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 
 
@@ -35,6 +38,9 @@ class Job:
         graph: its layers, not yet timed.
         limits: of the measurement.
         layers: whether the runtime's own profiler is asked too.
+        asked: the precision of all layers, or a plan's.
+        runtime: what the runtime is asked to compute the graph's float32 in.
+        budget_db: least SNR of the worst output, dB.
     """
 
     backend: str
@@ -48,6 +54,9 @@ class Job:
     graph: tuple[Layer, ...]
     limits: Limits
     layers: bool = False
+    asked: Precision | PrecisionPlan = "fp32"
+    runtime: Precision = "fp32"
+    budget_db: float = BUDGETS_DB["fp32"]
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ class Ledger:
 
 def key_of(job: Job, weights: str, rounds: int) -> str:
     """A cell is finished if the same was measured: where its files lie does not count."""
-    parts = (job.backend, job.workload, job.request, weights, job.limits, rounds, job.layers)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    what = (job.backend, job.workload, job.request, weights, job.runtime, job.budget_db)
+    how = (job.limits, rounds, job.layers)
+    return hashlib.sha256(repr((*what, *how)).encode()).hexdigest()[:32]
 
 
 @contextmanager

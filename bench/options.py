@@ -24,6 +24,18 @@ BackendOption = Annotated[
     list[str] | None,
     typer.Option("--backend", help="Repeatable; default: every one that can run here."),
 ]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision",
+        help="Of every backend; repeatable.",
+        metavar="fp32|tf32|fp16|bf16|int8|PLAN",
+    ),
+]
+MinSnr = Annotated[
+    float | None,
+    typer.Option("--min-snr", help="Least SNR, dB; default: what each precision promises."),
+]
 Batches = Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")]
 Samples = Annotated[int, typer.Option("--samples", help="T.")]
 Threads = Annotated[

@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import OutputParity, Parity, Precision
+from bench.records import OutputParity, Parity
+from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from export.verify import run_torch, snr_db
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
 
+__all__ = ["BUDGETS_DB", "Arrays", "Reference", "compare", "reference"]
+
 Arrays = Mapping[str, NDArray[np.floating]]
-
-# dB on the worst output, by what a backend was asked to compute in
-BUDGETS_DB: Mapping[Precision, float] = {"fp32": 100.0, "tf32": 55.0, "fp16": 50.0, "bf16": 38.0}
-SPELLINGS: Mapping[str, Precision] = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
-
-
-def precision_of(options: Mapping[str, str]) -> Precision:
-    """What a backend with these options was asked to compute in."""
-    if options.get("tf32") == "on":
-        return "tf32"
-    return SPELLINGS[options.get("precision", "f32")]
 
 
 @dataclass(frozen=True)
@@ -35,7 +27,7 @@ class Reference:
 
     Attributes:
         exact: in float64.
-        torch: in the workload's precision.
+        torch: in the workload's precision; of the first items of the batch, at least of one.
     """
 
     exact: Arrays
@@ -68,6 +60,7 @@ def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputPari
         shape = () if candidate is None else candidate.shape
         return OutputParity(name, -np.inf, np.inf, np.inf, 0.0, np.inf, shape)
     values = candidate.astype(np.float64)
+    own = expected.torch[name]
     max_abs = float(np.abs(values - exact).max())
     rms = float(np.sqrt(np.square(exact).mean()))
     length = float(np.linalg.norm(values) * np.linalg.norm(exact))
@@ -77,6 +70,6 @@ def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputPari
         max_abs=max_abs,
         max_relative=max_abs / rms if rms else np.inf if max_abs else 0.0,
         cosine=float(np.vdot(values, exact)) / length if length else 0.0,
-        torch_snr_db=snr_db(exact, expected.torch[name]),
+        torch_snr_db=snr_db(exact[: len(own)], own),
         shape=candidate.shape,
     )

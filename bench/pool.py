@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.parity import Reference
+from bench.parity import Arrays, Reference
 from hifigan_ref.audio import Recording
 
 SIZE = 8
+FLOAT32 = "fp32"
 Inputs = Mapping[str, NDArray[np.float32]]
 
 
@@ -34,13 +35,26 @@ def draw(recording: Recording, names: Sequence[str], batch: int, samples: int) -
     ]
 
 
-def save(folder: Path, inputs: Sequence[Inputs], expected: Reference) -> None:
-    """Write the inputs and what PyTorch says of the first."""
+def save(
+    folder: Path,
+    inputs: Sequence[Inputs],
+    expected: Reference,
+    others: Mapping[str, Arrays] | None = None,
+) -> None:
+    """Write the inputs and what PyTorch says of the first.
+
+    Args:
+        folder: that is made where it is not there.
+        inputs: that rotate.
+        expected: in float64 and in float32.
+        others: what PyTorch says in other precisions, by name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for turn, named in enumerate(inputs):
         _save(folder / f"inputs-{turn}.npz", named)
     _save(folder / "exact.npz", expected.exact)
-    _save(folder / "torch.npz", expected.torch)
+    for name, arrays in {FLOAT32: expected.torch, **(others or {})}.items():
+        _save(folder / f"torch-{name}.npz", arrays)
 
 
 def load_inputs(folder: Path) -> list[Inputs]:
@@ -49,9 +63,9 @@ def load_inputs(folder: Path) -> list[Inputs]:
     return [_load(path) for path in paths]
 
 
-def load_reference(folder: Path) -> Reference:
-    """What PyTorch says of the first input."""
-    return Reference(_load(folder / "exact.npz"), _load(folder / "torch.npz"))
+def load_reference(folder: Path, name: str = FLOAT32) -> Reference:
+    """What PyTorch says of the first input, in float64 and in a precision."""
+    return Reference(_load(folder / "exact.npz"), _load(folder / f"torch-{name}.npz"))
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.floating]]) -> None:

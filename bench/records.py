@@ -9,9 +9,21 @@ import numpy as np
 
 from bench.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine
 from bench.hole import NOT_TAKEN, Skipped, require
+from export.precision.budget import Precision
 from export.request import Outputs
 
-__all__ = ["NOT_TAKEN", "Ceiling", "GpuMoment", "GpuState", "Layer", "Machine", "Skipped"]
+__all__ = [
+    "NOT_TAKEN",
+    "Ceiling",
+    "GpuMoment",
+    "GpuState",
+    "Layer",
+    "Machine",
+    "Precision",
+    "Skipped",
+]
+
+RowPrecision = Precision | Literal["mixed"]
 
 SCHEMA = 1
 
@@ -30,7 +42,7 @@ class Workload:
         samples: T of each input.
         outputs: ``all`` or ``scores``.
         pair: y and y_hat in one pass.
-        precision: of weights and activations.
+        precision: that was asked for; ``mixed`` by a plan, whose layers differ.
         source: of the waveform.
         weights: where they come from.
         threads: that a CPU runtime may use.
@@ -41,7 +53,7 @@ class Workload:
     samples: int
     outputs: Outputs
     pair: bool
-    precision: "Precision"
+    precision: RowPrecision
     source: str
     weights: str
     threads: int
@@ -57,7 +69,8 @@ class OutputParity:
         max_abs: largest absolute error.
         max_relative: largest absolute error over the root mean square of the reference.
         cosine: of the angle between the two.
-        torch_snr_db: SNR of PyTorch itself in the workload's precision, dB.
+        torch_snr_db: SNR of PyTorch itself in the workload's precision, dB; beyond float32 on the
+            first item of the batch.
         shape: as computed, to be equal to the reference's.
     """
 
@@ -114,7 +127,6 @@ class Claim:
 
 
 Clock = Literal["call", "device", "end-to-end", "throughput"]
-Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
 @dataclass(frozen=True)

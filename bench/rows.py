@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench import parity
 from bench.job import Failed, Finished, Job, Prepared, Sampled, WarmedUp
 from bench.proof import verdict
 from bench.records import (
@@ -15,7 +14,6 @@ from bench.records import (
     Parity,
     Result,
     Skipped,
-    Workload,
 )
 from bench.stopping import is_settled
 
@@ -71,7 +69,7 @@ def complete(
     on_gpu = bool(finished.device)
     return Result(
         backend=job.backend,
-        workload=_workload(job, prepared),
+        workload=job.workload,
         prepare_seconds=prepared.cold_start.prepared + prepared.cold_start.first_call,
         parity=finished.parity,
         measurement=call,
@@ -95,7 +93,7 @@ def complete(
 def _row(job: Job, prepared: Prepared, found: Parity, measured: Measurement | Skipped) -> Result:
     return Result(
         backend=job.backend,
-        workload=_workload(job, prepared),
+        workload=job.workload,
         prepare_seconds=prepared.cold_start.prepared + prepared.cold_start.first_call,
         parity=found,
         measurement=measured,
@@ -110,12 +108,6 @@ def _row(job: Job, prepared: Prepared, found: Parity, measured: Measurement | Sk
 
 def _moved(job: Job) -> int:
     return sum(layer.bytes for layer in job.graph)
-
-
-def _workload(job: Job, prepared: Prepared) -> Workload:
-    """With the precision that the backend was asked for, which its budget tells."""
-    budgets = {budget: name for name, budget in parity.BUDGETS_DB.items()}
-    return replace(job.workload, precision=budgets[prepared.parity.budget_db])
 
 
 def _by_call(warmed: WarmedUp, rounds: Rounds, settled: bool) -> Measurement:

@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -11,6 +10,7 @@ from bench.backend import Case, Session, find
 from bench.gpu_state import gpu_at_work
 from bench.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.measure import HostClock, Timer, no_collection, passes_ahead
+from bench.peer import name_of
 from bench.profiler import profile, with_times
 from bench.records import Clock, ColdStart, GpuMoment, Layer, OutputParity, Parity, Skipped
 from bench.stopping import BESIDE
@@ -39,7 +39,7 @@ class Runner:
         self._build = build
         self._clock = clock
         self._inputs = pool.load_inputs(job.folder)
-        self._expected = pool.load_reference(job.folder)
+        self._expected = pool.load_reference(job.folder, name_of(job.asked))
         self._checks: list[Parity] = []
 
     def prepare(self) -> Prepared:
@@ -53,16 +53,15 @@ class Runner:
         missing = self._backend.missing()
         if missing is not None:
             raise HifiError(missing)
-        load = replace(self._job.workload, precision=parity.precision_of(options))
-        self._budget = parity.BUDGETS_DB[load.precision]
         self._case = Case(
-            load,
+            self._job.workload,
             self._job.request,
             self._build,
             _load_artifact(self._job.artifact),
             self._inputs[CHECKED_TURN],
             self._job.flops,
             options,
+            self._job.runtime,
         )
         imported = self._clock()
         self._session: Session = self._backend.prepare(self._case)
@@ -139,7 +138,7 @@ class Runner:
         return seconds
 
     def _compare(self) -> Parity:
-        found = parity.compare(self._expected, self._session.outputs(), self._budget)
+        found = parity.compare(self._expected, self._session.outputs(), self._job.budget_db)
         self._checks.append(found)
         return found
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
+
+from hifigan_ref.errors import HifiError
 
 WARM_CALLS = 10
 WARM_SECONDS = 1.0
@@ -35,7 +38,9 @@ class Limits:
 
     @classmethod
     def up_to(cls, most: float) -> "Limits":
-        """The defaults, none above ``most``."""
+        """The defaults, none above ``most``. Raises HifiError where it is not positive."""
+        if not 0 < most < inf:
+            raise HifiError(f"a limit of {most} seconds is not positive: choose more than 0")
         return cls(min(cls.warmup, most), min(cls.least, most), most)
 
 

@@ -6,22 +6,23 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import parity, pool, rows
-from bench.backend import LOWERING, find
+from bench.backend import find
+from bench.cells import job_of
 from bench.group import Phase, Step, measure_group
 from bench.job import Job
 from bench.lane import Apart, Lane, Open
 from bench.ledger import Ledger, key_of
+from bench.peer import name_of, outputs_in
 from bench.profiler import graph_layers, untimed
 from bench.records import Result, Workload
 from bench.stopping import Limits
 from export import memory
 from export.cache import cached_export
-from export.lowering.plan import NONE, plan_of
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
@@ -29,6 +30,7 @@ from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
+    from export.artifact import Artifact
     from hifigan_ref.trained import Trained
 
 MOST_THREADS = 1024
@@ -53,6 +55,7 @@ class Plan:
         rounds: in which the backends of a workload take turns.
         timeout: seconds that a cell may take for one answer.
         layers: ask runtimes for the time of each layer too.
+        min_snr_db: least SNR of the worst output, dB, or None for each precision's own.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -70,8 +73,11 @@ class Plan:
     rounds: int = 5
     timeout: float = 600.0
     layers: bool = False
+    min_snr_db: float | None = None
 
     def __post_init__(self) -> None:
+        if self.min_snr_db is not None and not isfinite(self.min_snr_db):
+            raise HifiError(f"a least SNR of {self.min_snr_db} dB: choose a number")
         if not 1 <= self.threads <= MOST_THREADS:
             raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
         if not 1 <= self.rounds <= MOST_ROUNDS:
@@ -129,6 +135,10 @@ class _Network:
     def trained(self) -> "Trained":
         return self.weights.build(self.variant)
 
+    def export(self, request: ExportRequest) -> "Artifact":
+        """Its file, kept."""
+        return cached_export(request, self.weights.identity, lambda _: self.trained)
+
 
 def _measure_workload(
     plan: Plan,
@@ -141,27 +151,32 @@ def _measure_workload(
     name = f"{network.variant} x {batch}"
     request = ExportRequest(network.variant, outputs=plan.outputs, pair=plan.pair)
     yield Phase(f"{network.variant}: export")
-    artifact = cached_export(request, network.weights.identity, lambda _: network.trained)
+    artifact = network.export(request)
     with tempfile.TemporaryDirectory(prefix="hifi-bench-") as folder:
-        jobs = [
-            replace(job, **_lowered(job, network)) if "lowering=" in job.backend else job
-            for job in _jobs(plan, network, batch, request, artifact.path, Path(folder))
-        ]
+        plain = _plain_job(plan, network, batch, request, artifact.path, Path(folder))
         due: dict[str, tuple[str, Job]] = {}
-        for job in jobs:
+        for spec in plan.backends:
+            job, reason = job_of(spec, plain, plan.min_snr_db)
             key = key_of(job, network.weights.identity, plan.rounds)
             known = ledger.find(key)
-            reason = None if known else _why_not(job.backend)
             if known is not None:
                 yield known
-            elif reason is not None:
+                continue
+            reason = reason or find(spec)[0].missing()
+            if reason is None and job.request != request:
+                yield Phase(f"{network.variant}: export for {spec}")
+                try:
+                    job = replace(job, artifact=network.export(job.request).path)
+                except HifiError as error:
+                    reason = str(error)
+            if reason is not None:
                 yield rows.skipped(job, reason)
             else:
-                due[job.backend] = (key, job)
+                due[spec] = (key, job)
         if not due:
             return
         yield Phase(f"{name}: reference in float64")
-        _save_pool(plan, network, batch, request, Path(folder))
+        _save_pool(plan, network, batch, [job for _, job in due.values()])
 
         def start(job: Job) -> Lane:
             return open_lane(job, lambda: network.trained, plan.timeout)
@@ -173,18 +188,10 @@ def _measure_workload(
             yield step
 
 
-def _lowered(job: Job, network: _Network) -> dict[str, Any]:
-    """The graph of a backend that was asked for rewrites; what it computes stays the same."""
-    backend, options = find(job.backend)
-    lowering = plan_of(options.get(LOWERING.name, NONE), backend.name)
-    request = replace(job.request, lowering=lowering)
-    made = cached_export(request, network.weights.identity, lambda _: network.trained)
-    return {"request": request, "artifact": made.path}
-
-
-def _jobs(
+def _plain_job(
     plan: Plan, network: _Network, batch: int, request: ExportRequest, path: Path, folder: Path
-) -> list[Job]:
+) -> Job:
+    """In float32, of no backend yet."""
     load = Workload(
         str(network.variant),
         batch,
@@ -197,42 +204,35 @@ def _jobs(
         plan.threads,
     )
     graph = untimed(graph_layers(path, load))
-    return [
-        Job(
-            name,
-            load,
-            request,
-            path,
-            folder,
-            network.weights.checkpoint,
-            network.weights.seed,
-            sum(layer.flops for layer in graph),
-            graph,
-            plan.limits,
-            plan.layers,
-        )
-        for name in plan.backends
-    ]
+    return Job(
+        "",
+        load,
+        request,
+        path,
+        folder,
+        network.weights.checkpoint,
+        network.weights.seed,
+        sum(layer.flops for layer in graph),
+        graph,
+        plan.limits,
+        plan.layers,
+    )
 
 
 def _key_of(result: Result) -> tuple[str, int, str]:
     return (result.workload.variant, result.workload.batch, result.backend)
 
 
-def _why_not(spec: str) -> str | None:
-    """Why a backend cannot be measured here: unknown, an option it lacks, something missing."""
-    try:
-        backend, _ = find(spec)
-    except HifiError as error:
-        return str(error)
-    return backend.missing()
-
-
-def _save_pool(
-    plan: Plan, network: _Network, batch: int, request: ExportRequest, folder: Path
-) -> None:
+def _save_pool(plan: Plan, network: _Network, batch: int, jobs: Sequence[Job]) -> None:
+    """What every job of a workload reads: inputs, and PyTorch in float64 and in each precision."""
+    request = jobs[0].request
     inputs = pool.draw(plan.recording, request.inputs, batch, plan.samples)
-    pool.save(folder, inputs, parity.reference(network.trained, request, inputs[0]))
+    expected = parity.reference(network.trained, request, inputs[0])
+    others = {
+        name_of(job.asked): outputs_in(job.asked, network.trained, request, inputs[0])
+        for job in {name_of(job.asked): job for job in jobs if job.asked != "fp32"}.values()
+    }
+    pool.save(jobs[0].folder, inputs, expected, others)
 
 
 def in_order(plan: Plan, results: Sequence[Result]) -> list[Result]:

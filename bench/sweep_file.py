@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.backend import backends
+from bench.choice import in_precisions
 from bench.machine import usable_cores
 from bench.sweep_keys import KEYS
 from bench.sweep_part import SweepPart
@@ -54,6 +55,7 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
     if "backends" not in values:
         runnable = (name for name, each in backends().items() if each.missing() is None)
         values["backends"] = tuple(runnable)
+    values["backends"] = in_precisions(values["backends"], values.pop("precision", ()))
     lengths = values.pop("samples", (SweepPart.samples,))
     pairs = values.pop("pair", (SweepPart.pair,))
     for samples, pair in product(lengths, pairs):

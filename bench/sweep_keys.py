@@ -9,6 +9,7 @@ from export.request import OUTPUTS
 from hifigan_ref.variant import Variant
 
 MOST_SECONDS = 24 * 3600
+MOST_DECIBELS = 300
 
 Read = Callable[[object], object]
 
@@ -69,6 +70,13 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
+def _decibels(value: object) -> float:
+    _require(value, (int, float))
+    assert isinstance(value, int | float)
+    _require(value, (int, float), allowed=abs(value) <= MOST_DECIBELS)
+    return float(value)
+
+
 def _whole(least: int | None = None, most: int | None = None) -> Callable[[object], int]:
     def read(value: object) -> int:
         _require(value, int)
@@ -94,6 +102,7 @@ def _list(read_item: Read, alone: bool = False) -> Callable[[object], tuple[obje
 
 KEYS: Mapping[str, Key] = {
     "backends": Key('a list of texts as in --backend, ["ort-cpu"]', _list(_backend)),
+    "precision": Key('a list of precisions, ["fp32", "bf16"]', _list(_text)),
     "variants": Key('a list of networks, ["mpd", "msd-0"]', _list(_variant)),
     "batches": Key("a list of whole numbers from 1, [1, 16]", _list(_whole(1))),
     "samples": Key("a list of whole numbers from 1, [8192]", _list(_whole(1))),
@@ -106,4 +115,5 @@ KEYS: Mapping[str, Key] = {
     "limit": Key("seconds above 0, less than a day", _seconds),
     "rounds": Key("a whole number from 1", _whole(1)),
     "timeout": Key("seconds above 0, less than a day", _seconds),
+    "min_snr": Key("a least SNR in dB, -300 to 300", _decibels),
 }

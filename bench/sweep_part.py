@@ -7,8 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.backend import find
-from bench.parity import precision_of
+from bench.choice import told_precision
 from bench.records import Workload
 from bench.stopping import BESIDE, WARM_SECONDS, Limits
 from export import memory
@@ -54,6 +53,7 @@ class SweepPart:
         limit: seconds of sampling per cell, at most.
         rounds: in which every cell is measured again.
         timeout: seconds that a cell may take.
+        min_snr: least SNR of the worst output, dB, or None for each precision's own.
 
     Raises:
         HifiError: on construction, for a value that is out of range or a file that is not there.
@@ -72,6 +72,7 @@ class SweepPart:
     limit: float = Limits.most
     rounds: int = 5
     timeout: float = 600.0
+    min_snr: float | None = None
 
     def __post_init__(self) -> None:
         for variant, batch in product(self.variants, self.batches):
@@ -108,7 +109,7 @@ class SweepPart:
                 self.samples,
                 self.outputs,
                 self.pair,
-                precision_of(find(backend)[1]),
+                told_precision(backend),
                 source,
                 weights,
                 self.threads,
@@ -138,4 +139,5 @@ class SweepPart:
             limits=self.limits,
             rounds=self.rounds,
             timeout=self.timeout,
+            min_snr_db=self.min_snr,
         )

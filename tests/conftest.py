@@ -11,16 +11,16 @@ import pytest
 from torch import nn
 
 from bench import gpu
-from bench.backend import Case, find
+from bench.backend import Case
+from bench.choice import choose
 from bench.lane import Here
 from bench.ledger import Ledger
-from bench.parity import precision_of
 from bench.records import Result, Workload
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
 from export.cache import cached_export
 from export.fold import fold
-from export.request import ExportRequest
+from export.request import DEFAULT_OPSET, ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained
@@ -131,16 +131,22 @@ def case_of(mpd_11: Trained) -> Callable[..., Case]:
         samples: int = 1024,
         first: int = 0,
     ) -> Case:
-        _, options = find(spec)
+        choice = choose(spec)
+        split = choice.split(())
         name, origin = str(trained.variant), trained.origin
-        request = ExportRequest(trained.variant, pair=pair)
+        request = ExportRequest(
+            trained.variant, split.opset(DEFAULT_OPSET), pair=pair, precision=split.file
+        )
         artifact = cached_export(request, origin, lambda _: trained)
-        load = Workload(name, 2, samples, "all", pair, precision_of(options), "clip", origin, 1)
+        precision = choice.precision(trained.variant)
+        load = Workload(name, 2, samples, "all", pair, precision, "clip", origin, 1)
         inputs = {
             name: audio.clip().batch(2, samples, first + 2 * i)
             for i, name in enumerate(request.inputs)
         }
-        return Case(load, request, lambda: trained, artifact, inputs, 1, options)
+        return Case(
+            load, request, lambda: trained, artifact, inputs, 1, choice.options, split.runtime
+        )
 
     return make
 

@@ -9,8 +9,8 @@ import pytest
 
 from bench import parity
 from bench.backend import Case, backends
-from bench.backends.openvino_cpu import OpenVino, OpenVinoSession, claims, name_of
-from bench.records import Parity, Result, Skipped
+from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, claims, name_of
+from bench.records import Parity, Precision, Result, Skipped
 from hifigan_ref.trained import Trained
 
 CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -122,9 +122,9 @@ def test_the_pass_writes_into_the_arrays_that_are_handed_out(case_of: Callable[.
     session.close()
 
 
-@pytest.mark.parametrize(("precision", "capability"), [("bf16", "BF16"), ("f16", "FP16")])
+@pytest.mark.parametrize(("precision", "capability"), [("bf16", "BF16"), ("fp16", "FP16")])
 def test_a_precision_is_computed_in_or_the_row_is_invalid(
-    row_of: Callable[[str], Result], precision: str, capability: str
+    row_of: Callable[[str], Result], precision: Precision, capability: str
 ) -> None:
     """OpenVINO computes in float32 without a word on a CPU that has not the precision."""
     row = row_of(f"openvino:precision={precision}")
@@ -132,7 +132,7 @@ def test_a_precision_is_computed_in_or_the_row_is_invalid(
         assert isinstance(row.parity, Parity) and row.parity.worst.snr_db < 100
         assert not row.broken
     else:
-        told = f"INVALID: precision: asked for {precision}, found f32"
+        told = f"INVALID: precision: asked for {SPELLINGS[precision]}, found f32"
         assert isinstance(row.measurement, Skipped)
         assert row.measurement.reason.startswith(told)
         assert row.parity == row.measurement
@@ -147,7 +147,7 @@ def test_the_row_of_float32_has_a_speed(row_of: Callable[[str], Result]) -> None
 
 def test_it_is_found_and_has_a_default() -> None:
     backend = backends()["openvino"]
-    assert backend.options[0].allowed[0] == "f32"
+    assert backend.options[0].allowed[0] == "fp32"
 
 
 def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

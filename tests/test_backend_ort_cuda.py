@@ -74,7 +74,7 @@ def test_a_gpu_of_onnxruntime_alone_is_refused(
     ("options", "changed"),
     [
         ("", {}),
-        (":tf32=on", {"use_tf32": "1"}),
+        (":precision=tf32", {"use_tf32": "1"}),
         (":cudnn_conv_algo_search=HEURISTIC", {"cudnn_conv_algo_search": "HEURISTIC"}),
         (":prefer_nhwc=on,cuda_graph=on", {"prefer_nhwc": "1", "enable_cuda_graph": "1"}),
         (":cudnn_conv1d_pad_to_nc1d=on", {"cudnn_conv1d_pad_to_nc1d": "1"}),
@@ -137,7 +137,7 @@ def test_float32_has_a_speed_by_every_clock(row_of: Callable[[str], Result], opt
 
 @pytest.mark.gpu
 def test_tf32_is_what_ran_and_has_a_budget_of_its_own(row_of: Callable[[str], Result]) -> None:
-    row = run(row_of, "ort-cuda:tf32=on")
+    row = run(row_of, "ort-cuda:precision=tf32")
     assert row.workload.precision == "tf32"
     assert isinstance(row.parity, Parity) and row.parity.passed and not row.broken
     if torch.cuda.get_device_capability() >= (8, 0):

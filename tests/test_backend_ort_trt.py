@@ -59,7 +59,7 @@ def test_a_fallback_is_found_on_every_machine(
 def test_tf32_is_refused_in_a_process_that_was_kept_from_it(
     row_of: Callable[[str], Result],
 ) -> None:
-    row = row_of("ort-trt:tf32=on")
+    row = row_of("ort-trt:precision=tf32")
     told = f"INVALID: {gpu.OVERRIDE}: asked for unset, found 0"
     assert row.measurement == row.parity == Skipped(told)
 

@@ -18,7 +18,7 @@ from bench.backends import torch_cuda_session
 from bench.backends.torch_cuda import TorchCuda
 from bench.backends.torch_cuda_session import PASSES_BEFORE_CAPTURE, TorchCudaSession
 from bench.backends.torch_numerics import numerics, told
-from bench.backends.torch_session import Function
+from bench.backends.torch_session import Function, network
 from bench.records import Claim, Parity, Result, Skipped
 from hifigan_ref.trained import state_digest
 
@@ -72,7 +72,7 @@ def test_new_inputs_give_their_outputs(
     ("options", "told_then"),
     [
         ("", {"tf32": "off", "cudnn_benchmark": "on", "norms": "as-trained"}),
-        (":tf32=on", {"tf32": "on", "tf32_matrix_products": "on"}),
+        (":precision=tf32", {"tf32": "on", "tf32_matrix_products": "on"}),
         (":cudnn_benchmark=off,norms=folded", {"cudnn_benchmark": "off", "norms": "folded"}),
     ],
 )
@@ -89,7 +89,7 @@ def test_options_are_set_and_read_back(
 def test_each_claim_can_fail(
     prepare: Sessions, host_gpu: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = prepare(":tf32=on")
+    session = prepare(":precision=tf32")
     monkeypatch.setattr(gpu, "DEVICE", "cuda")
     assert broken(session.proof()) == {"device of the outputs": "cpu"}
     monkeypatch.setattr(gpu, "DEVICE", "cpu")
@@ -108,8 +108,11 @@ def test_a_session_that_never_ran_proves_nothing(
     host_gpu: Any, case_of: Callable[..., Case]
 ) -> None:
     del host_gpu
-    session = TorchCudaSession(lambda **_: {}, case_of("torch-cuda:cudnn_benchmark=off"), {})
-    assert broken(session.proof())["device of the outputs"] == "none"
+    case = case_of("torch-cuda:cudnn_benchmark=off")
+    session = TorchCudaSession(lambda **_: {}, network(case, folded=False), case, {})
+    found = broken(session.proof())
+    assert found["device of the outputs"] == "none"
+    assert found["type of what was computed"] == "nothing"
 
 
 class FakeGraph:
@@ -174,7 +177,7 @@ def test_what_fails_midway_leaves_nothing_behind(
 ) -> None:
     before, undone = told(), []
     kept: list[weakref.ref[torch.Tensor]] = []
-    chosen = case_of("torch-cuda:tf32=on")
+    chosen = case_of("torch-cuda:precision=tf32")
     with pytest.raises(torch.OutOfMemoryError) as caught:
         torch_cuda_session.open_session(
             chosen, partial(OutOfMemory, kept=kept), {}, lambda: undone.append("undone")
@@ -215,7 +218,7 @@ def test_tf32_is_what_ran_and_has_a_budget_of_its_own(row_of: Callable[[str], Re
     reason = find("torch-cuda")[0].missing()
     if reason is not None:
         pytest.skip(reason)
-    row = row_of("torch-cuda:tf32=on")
+    row = row_of("torch-cuda:precision=tf32")
     assert row.workload.precision == "tf32"
     assert isinstance(row.parity, Parity) and row.parity.passed and not row.broken
     if torch.cuda.get_device_capability() >= (8, 0):

@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import backend, group, parity, rows, runner, suite
-from bench.backend import Backend, Case, Option, Session
+from bench.backend import Backend, Case, Session
 from bench.group import Phase, Step
 from bench.lane import Here
 from bench.ledger import Ledger
 from bench.parity import Reference, reference
+from bench.precisions import precisions
 from bench.proof import NotAsAskedError
 from bench.records import (
     NOT_TAKEN,
@@ -49,6 +50,7 @@ PLAN = Plan(
     limits=LIMITS,
     rounds=2,
 )
+TF32 = precisions(("fp32", "tf32"))
 GPU = Claim("provider", "a GPU", "a GPU", holds=True)
 FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
 
@@ -159,7 +161,7 @@ def bench(
         FakeBackend("fallen-back", made.runtime(claims=(GPU, FALLEN_BACK))),
         FakeBackend("refused-early", not_as_asked),
         FakeBackend("explains", explain),
-        FakeBackend("chosen", made.runtime(), options=(Option("tf32", ("off", "on"), "fast"),)),
+        FakeBackend("chosen", made.runtime(), options=(TF32,)),
         *(FakeBackend(f"no-{m}", made.runtime(fails_in=m)) for m in FAILING),
     ]
     monkeypatch.setattr(backend, "backends", lambda: {fake.name: fake for fake in fakes})
@@ -223,11 +225,11 @@ def test_layers_are_asked_for_of_what_was_timed_and_of_nothing_else(
 
     def profile(found: Backend, case: Case) -> tuple[Layer, ...]:
         profiled.append(found.name)
-        assert case.options == ({"tf32": "on"} if found.name == "chosen" else {})
+        assert case.options == ({"precision": "tf32"} if found.name == "chosen" else {})
         return (Layer("conv", "Conv", 1, 1, seconds=0.5),)
 
     monkeypatch.setattr(runner, "profile", profile)
-    names = ("right", "wrong", "fallen-back", "absent", "chosen:tf32=on")
+    names = ("right", "wrong", "fallen-back", "absent", "chosen:precision=tf32")
     plan = replace(PLAN, backends=names, layers=True)
     rows = {step.backend: step for step in bench.steps(plan) if isinstance(step, Result)}
     assert sorted(profiled) == ["chosen", "right"]
@@ -376,13 +378,13 @@ def test_an_explained_refusal_is_told_as_it_is(bench: Bench) -> None:
 
 
 def test_options_reach_the_backend_and_its_row_has_them_in_its_name(bench: Bench) -> None:
-    plain, chosen = bench.results("chosen", "chosen:tf32=on")
-    assert (plain.backend, chosen.backend) == ("chosen", "chosen:tf32=on")
-    assert [case.options for case in bench.cases] == [{"tf32": "off"}, {"tf32": "on"}]
+    plain, chosen = bench.results("chosen", "chosen:precision=tf32")
+    assert (plain.backend, chosen.backend) == ("chosen", "chosen:precision=tf32")
+    assert [case.options for case in bench.cases] == [{"precision": "fp32"}, {"precision": "tf32"}]
 
 
 def test_a_precision_that_was_asked_for_has_its_own_budget(bench: Bench) -> None:
-    exact, rounded = bench.results("chosen", "chosen:tf32=on")
+    exact, rounded = bench.results("chosen", "chosen:precision=tf32")
     assert (exact.workload.precision, rounded.workload.precision) == ("fp32", "tf32")
     assert isinstance(exact.parity, Parity) and isinstance(rounded.parity, Parity)
     assert (exact.parity.budget_db, rounded.parity.budget_db) == (100.0, 55.0)
@@ -391,10 +393,10 @@ def test_a_precision_that_was_asked_for_has_its_own_budget(bench: Bench) -> None
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        ("chosen:tf33=on", "chosen has no option 'tf33': it has tf32"),
-        ("chosen:tf32", "'' is no value of chosen's tf32: choose from off, on"),
-        ("chosen:tf32=maybe", "'maybe' is no value of chosen's tf32: choose from off, on"),
-        ("right:tf32=on", "right has no option 'tf32': it has none"),
+        ("chosen:tf33=on", "chosen has no option 'tf33': it has precision"),
+        ("chosen:precision", "'' is no value of chosen's precision: choose from fp32, tf32"),
+        ("chosen:precision=f32", "'f32' is no value of chosen's precision: choose from fp32, tf32"),
+        ("right:precision=tf32", "right has no option 'precision': it has none"),
     ],
 )
 def test_an_option_that_is_unknown_is_a_row_with_the_known_ones(

@@ -138,6 +138,8 @@ VALUES = {
     "wav": ["false", '""', '["x.wav"]'],
     "limit": ["0", "-1", "nan", "inf", '"1"', "true", "1" + "0" * 400],
     "rounds": ["0", "2.0", "true"],
+    "precision": ['"int8"', "[]", "[1]", '[""]', "true"],
+    "min_snr": ['"30"', "[30]", "true", "nan", "inf", "301"],
     "timeout": ["0", "inf", "86400"],
 }
 

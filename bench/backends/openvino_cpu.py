@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backend import LOWERING, Case, Option, Session
+from bench.backend import LOWERING, Case, Session
+from bench.precisions import precisions
 from bench.profiler import LayerTime
 from bench.proof import demand, equal
-from bench.records import Claim
+from bench.records import Claim, Precision
 
 if TYPE_CHECKING:
     from openvino import CompiledModel, Node
 
 DEVICE = "CPU"
+SPELLINGS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 class OpenVino:
@@ -24,7 +26,7 @@ class OpenVino:
     name = "openvino"
     purpose = "OpenVINO on the CPU, the exported file, static shapes"
     options = (
-        Option("precision", ("f32", "bf16", "f16"), "of the arithmetic; OpenVINO's own is bf16"),
+        precisions(("fp32", "bf16", "fp16"), ("int8",), "uint8"),
         LOWERING,
     )
 
@@ -61,7 +63,7 @@ class OpenVinoSession:
         import openvino as ov
 
         self._compiled = compiled
-        self._asked = case.options["precision"]
+        self._asked = SPELLINGS[case.runtime]
         self._inputs = {name: array.copy() for name, array in case.inputs.items()}
         self._outputs: dict[str, NDArray[np.floating]] = {
             name_of(port.get_names(), case): np.empty(tuple(port.shape), np.float32)
@@ -136,14 +138,14 @@ def _compile(case: Case, count: bool = False) -> "CompiledModel":
     model = core.read_model(case.artifact.path)
     model.reshape({name: list(array.shape) for name, array in case.inputs.items()})
     hints = {
-        "INFERENCE_PRECISION_HINT": case.options["precision"],
+        "INFERENCE_PRECISION_HINT": SPELLINGS[case.runtime],
         "INFERENCE_NUM_THREADS": case.workload.threads,
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "PERF_COUNT": count,
     }
     compiled = core.compile_model(model, DEVICE, hints)
-    demand(*claims(compiled, case.options["precision"]))
+    demand(*claims(compiled, SPELLINGS[case.runtime]))
     return compiled
 
 

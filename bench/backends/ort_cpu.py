@@ -1,6 +1,7 @@
 """onnxruntime on the CPU."""
 
 from bench.backend import LOWERING, Case, Option, Session
+from bench.precisions import precisions
 from bench.profiler import LayerTime
 
 PROVIDER = "CPUExecutionProvider"
@@ -11,7 +12,7 @@ class OrtCpu:
 
     name = "ort-cpu"
     purpose = "onnxruntime on the CPU, the exported file, static shapes"
-    options: tuple[Option, ...] = (LOWERING,)
+    options: tuple[Option, ...] = (precisions(("fp32",), ("int8",), "uint8"), LOWERING)
 
     def missing(self) -> str | None:
         """Why onnxruntime cannot be imported, or None."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench import gpu
 from bench.backend import LOWERING, Case, Option, Session
+from bench.precisions import precisions
 from bench.profiler import LayerTime
 from bench.records import Claim
 from hifigan_ref.errors import HifiError
@@ -25,7 +26,7 @@ class OrtCuda:
     name = "ort-cuda"
     purpose = "onnxruntime on a GPU with cuDNN, the exported file, static shapes"
     options = (
-        Option("tf32", ("off", "on"), "convolutions in TF32"),
+        precisions(("fp32", "tf32"), ("fp16", "bf16")),
         Option(
             "cudnn_conv_algo_search",
             ("EXHAUSTIVE", "HEURISTIC", "DEFAULT"),
@@ -46,7 +47,7 @@ class OrtCuda:
         with gpu.freed_on_failure():
             stream = own_stream()
             providers = {PROVIDER: provider_options(case, stream), HOST: {}}
-            return open_on(stream, providers, gpu.tf32_claim(case.options["tf32"]), case)
+            return open_on(stream, providers, gpu.tf32_claim(tf32(case)), case)
 
     def layers(self, case: Case) -> tuple[LayerTime, ...]:
         """Time of each node's kernels, from a session that writes a trace, without a CUDA graph.
@@ -61,7 +62,12 @@ class OrtCuda:
         with gpu.freed_on_failure():
             preload()
             options = {PROVIDER: provider_options(case, None), HOST: {}}
-            return node_times(case, Asked(options, (gpu.tf32_claim(case.options["tf32"]),)))
+            return node_times(case, Asked(options, (gpu.tf32_claim(tf32(case)),)))
+
+
+def tf32(case: Case) -> str:
+    """Whether float32 may be rounded to it: ``on`` or ``off``."""
+    return gpu.WORDS[case.runtime == "tf32"]
 
 
 def why_no_provider(provider: str) -> str | None:
@@ -136,7 +142,7 @@ def open_on(
 def provider_options(case: Case, stream: "torch.cuda.Stream | None") -> dict[str, str]:
     """What is set for CUDA: every option of ours, whatever onnxruntime's default."""
     return {
-        "use_tf32": SWITCH[case.options["tf32"]],
+        "use_tf32": SWITCH[tf32(case)],
         "cudnn_conv_algo_search": case.options["cudnn_conv_algo_search"],
         "prefer_nhwc": SWITCH[case.options["prefer_nhwc"]],
         "enable_cuda_graph": SWITCH[case.options["cuda_graph"]],

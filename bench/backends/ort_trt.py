@@ -9,6 +9,7 @@ from contextlib import suppress
 from bench import gpu
 from bench.backend import LOWERING, Case, Option, Session
 from bench.backends import ort_cuda
+from bench.precisions import precisions
 from bench.proof import demand, equal
 
 PROVIDER = "TensorrtExecutionProvider"
@@ -21,9 +22,9 @@ class OrtTrt:
     """The exported file, built into an engine by each session anew."""
 
     name = "ort-trt"
-    purpose = "onnxruntime on a GPU with TensorRT, the exported file, static shapes, float32"
+    purpose = "onnxruntime on a GPU with TensorRT, the exported file, static shapes"
     options = (
-        Option("tf32", ("off", "on"), "convolutions in TF32; for all of the process"),
+        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8")),
         Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
         LOWERING,
     )
@@ -41,7 +42,7 @@ class OrtTrt:
         Raises:
             NotAsAskedError: TF32 was asked for after a session without it.
         """
-        wanted = "unset" if case.options["tf32"] == "on" else "0"
+        wanted = "unset" if case.runtime == "tf32" else "0"
         if wanted == "0":
             os.environ[gpu.OVERRIDE] = wanted
         (tf32,) = demand(equal(gpu.OVERRIDE, wanted, os.environ.get(gpu.OVERRIDE, "unset")))
@@ -51,16 +52,21 @@ class OrtTrt:
             own = ort_cuda.on_stream(stream)
             providers = {
                 PROVIDER: engine_options(case) | own,
-                ort_cuda.PROVIDER: {"use_tf32": ort_cuda.SWITCH[case.options["tf32"]]} | own,
+                ort_cuda.PROVIDER: {"use_tf32": ort_cuda.SWITCH[ort_cuda.tf32(case)]} | own,
                 ort_cuda.HOST: {},
             }
             return ort_cuda.open_on(stream, providers, tf32, case)
 
 
 def engine_options(case: Case) -> dict[str, str]:
-    """What is set for TensorRT: float32 only, nothing taken from an earlier build."""
+    """What is set for TensorRT: nothing taken from an earlier build.
+
+    With none of its switches for precisions the network is strongly typed: each layer computes in
+    what the file says.
+    """
     return {
         "trt_fp16_enable": "False",
+        "trt_bf16_enable": "False",
         "trt_int8_enable": "False",
         "trt_engine_cache_enable": "False",
         "trt_timing_cache_enable": "False",

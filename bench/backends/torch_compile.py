@@ -1,6 +1,7 @@
 """``torch.compile`` on the CPU."""
 
 from bench.backend import Case, Option, Session
+from bench.backends.torch_eager import PRECISIONS
 
 
 class TorchCompile:
@@ -8,7 +9,7 @@ class TorchCompile:
 
     name = "torch-compile"
     purpose = "torch.compile (Inductor) on the CPU, norms as trained, static shapes"
-    options: tuple[Option, ...] = ()
+    options: tuple[Option, ...] = (PRECISIONS,)
 
     def missing(self) -> str | None:
         """Inductor needs a C++ compiler on the CPU."""
@@ -25,13 +26,12 @@ class TorchCompile:
         """Compile with the first call, so that the measurement meets compiled code only."""
         import torch
 
-        from bench.backends.torch_session import TorchSession
-        from export.interface import interface
+        from bench.backends.torch_session import TorchSession, network
 
         torch.compiler.reset()
-        function = interface(case.trained.module, case.request)
-        compiled = torch.compile(function, dynamic=False, fullgraph=True)
-        session = TorchSession(compiled, case, {"norms": "as trained", "mode": "default"})
+        made = network(case, folded=False)
+        compiled = torch.compile(made, dynamic=False, fullgraph=True)
+        session = TorchSession(compiled, made, case, {"norms": "as trained", "mode": "default"})
         session.run()
         return session
 

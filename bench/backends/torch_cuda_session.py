@@ -1,6 +1,5 @@
 """A PyTorch function with its inputs in place on a GPU, on a stream of its own."""
 
-import copy
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
@@ -11,11 +10,9 @@ from numpy.typing import NDArray
 from bench import gpu
 from bench.backend import Case
 from bench.backends.torch_numerics import numerics, told
-from bench.backends.torch_session import Function, TorchSession
+from bench.backends.torch_session import Function, Network, TorchSession, network
 from bench.proof import equal
 from bench.records import Claim
-from export.fold import fold
-from export.interface import interface
 
 PASSES_BEFORE_CAPTURE = 3  # algorithms are chosen and workspaces taken by then
 
@@ -24,19 +21,22 @@ class TorchCudaSession(TorchSession):
     """Calls a function, or replays what it once enqueued.
 
     Args:
-        function: eager or compiled, its weights on the GPU.
+        function: the network, eager or compiled, its weights on the GPU.
+        network: that it runs.
         case: inputs and options.
         extra: more settings to report.
     """
 
-    def __init__(self, function: Function, case: Case, extra: Mapping[str, str]) -> None:
+    def __init__(
+        self, function: Function, network: Network, case: Case, extra: Mapping[str, str]
+    ) -> None:
         self._own = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.stream = int(self._own.cuda_stream)
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._asked = case.options
+        self._asked = {"tf32": gpu.WORDS[case.runtime == "tf32"], **case.options}
         self._at_close = ExitStack()
         with torch.cuda.stream(self._own):
-            super().__init__(function, case, extra, gpu.DEVICE)
+            super().__init__(function, network, case, extra, gpu.DEVICE)
 
     def at_close(self, stack: ExitStack) -> None:
         """What to undo when the session ends."""
@@ -102,6 +102,7 @@ class TorchCudaSession(TorchSession):
             *(equal(name, self._asked[name], found[name]) for name in ("tf32", "cudnn_benchmark")),
             gpu.tf32_claim(self._asked["tf32"]),
             gpu.memory_claim(),
+            *super().proof(),
         )
 
     def close(self) -> None:
@@ -138,22 +139,14 @@ def _open(
 ) -> TorchCudaSession:
     asked = case.options
     with ExitStack() as stack:
-        stack.enter_context(numerics(asked["tf32"] == "on", asked["cudnn_benchmark"] == "on"))
+        stack.enter_context(numerics(case.runtime == "tf32", asked["cudnn_benchmark"] == "on"))
         if undo is not None:
             stack.callback(undo)
-        session = TorchCudaSession(make(_network(case)), case, extra)
+        made = network(case, asked["norms"] == "folded", gpu.DEVICE)
+        session = TorchCudaSession(make(made), made, case, extra)
         session.run()
         session.wait()
         if asked.get("cuda_graph") == "on":
             session.capture()
         session.at_close(stack.pop_all())
         return session
-
-
-def _network(case: Case) -> Function:
-    """A copy of the network on the GPU, its norms as asked."""
-    with torch.no_grad():
-        module = copy.deepcopy(case.trained.module)
-        if case.options["norms"] == "folded":
-            fold(module)
-        return interface(module.to(gpu.DEVICE), case.request)

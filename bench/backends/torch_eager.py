@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from bench.backend import Case, Option, Session
+from bench.precisions import precisions
+
+PRECISIONS = precisions(("fp32", "bf16", "fp16"))
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,7 @@ class TorchEager:
     name: str
     purpose: str
     folded: bool
-    options: tuple[Option, ...] = ()
+    options: tuple[Option, ...] = (PRECISIONS,)
 
     def missing(self) -> str | None:
         """PyTorch is a dependency of this tool."""
@@ -20,18 +23,10 @@ class TorchEager:
 
     def prepare(self, case: Case) -> Session:
         """Nothing is compiled."""
-        import copy
+        from bench.backends.torch_session import TorchSession, network
 
-        from bench.backends.torch_session import TorchSession
-        from export.fold import fold
-        from export.interface import interface
-
-        module = case.trained.module
-        if self.folded:
-            module = copy.deepcopy(module)
-            fold(module)
-        extra = {"norms": "folded" if self.folded else "as trained"}
-        return TorchSession(interface(module, case.request), case, extra)
+        made = network(case, self.folded)
+        return TorchSession(made, made, case, {"norms": "folded" if self.folded else "as trained"})
 
 
 BACKENDS = (

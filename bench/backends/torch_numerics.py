@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WORDS = {True: "on", False: "off"}
+from bench.gpu import WORDS
 
 
 @contextmanager

@@ -1,23 +1,73 @@
 """A PyTorch function with its inputs in place."""
 
+import copy
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.backend import Case
-from bench.records import Claim
+from bench.proof import equal
+from bench.records import Claim, Precision
+from export.fold import fold
+from export.interface import Interface, interface
 
 Function = Callable[..., dict[str, Tensor]]
+TYPES: Mapping[Precision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class Network(nn.Module):
+    """The workload's function in a type of its own; float32 in and out, as every runtime's.
+
+    Args:
+        function: of that type already.
+        dtype: of its weights and of all that it computes.
+    """
+
+    def __init__(self, function: Interface, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.function = function
+        self.dtype = dtype
+        self.computed = "nothing"
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Outputs by name for waveforms by name."""
+        outputs = self.function(**{name: each.to(self.dtype) for name, each in inputs.items()})
+        self.computed = " and ".join(sorted({_told(each.dtype) for each in outputs.values()}))
+        return {name: each.float() for name, each in outputs.items()}
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Types of the weights, and of what the last pass computed."""
+        held = sorted({_told(each.dtype) for each in self.parameters()})
+        asked = _told(self.dtype)
+        return (
+            equal("type of the weights", asked, " and ".join(held)),
+            equal("type of what was computed", asked, self.computed),
+        )
+
+
+def network(case: Case, folded: bool, device: str = "cpu") -> Network:
+    """A copy of the network in the precision that was asked for, its norms as asked."""
+    dtype = TYPES.get(case.runtime, torch.float32)
+    with torch.no_grad():
+        module = copy.deepcopy(case.trained.module)
+        if folded:
+            fold(module)
+        return Network(interface(module.to(device, dtype), case.request), dtype)
+
+
+def _told(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 class TorchSession:
     """Calls a function that computes the outputs by name.
 
     Args:
-        function: eager or compiled.
+        function: the network, eager or compiled.
+        network: that it runs.
         case: inputs and threads.
         extra: more settings to report.
         device: of the inputs.
@@ -26,10 +76,16 @@ class TorchSession:
     stream: int | None = None
 
     def __init__(
-        self, function: Function, case: Case, extra: Mapping[str, str], device: str = "cpu"
+        self,
+        function: Function,
+        network: Network,
+        case: Case,
+        extra: Mapping[str, str],
+        device: str = "cpu",
     ) -> None:
         torch.set_num_threads(case.workload.threads)
         self._function = function
+        self._network: Network | None = network
         self._inputs = {
             name: torch.tensor(array, device=device) for name, array in case.inputs.items()
         }
@@ -69,12 +125,13 @@ class TorchSession:
         }
 
     def proof(self) -> tuple[Claim, ...]:
-        """Nothing else could run."""
-        return ()
+        """Types of the weights and of what was computed."""
+        return () if self._network is None else self._network.claims()
 
     def close(self) -> None:
         """Drop the network and its tensors."""
         self._function = _closed
+        self._network = None
         self._inputs = {}
         self._outputs = {}
 

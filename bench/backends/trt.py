@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.backend import LOWERING, Case, Option, Session
+from bench.precisions import precisions
 from bench.profiler import LayerTime
 from export.trt_library import RuntimeChoice
 
@@ -21,7 +22,7 @@ class Trt:
     purpose: str
     runtime: RuntimeChoice
     options: tuple[Option, ...] = (
-        Option("tf32", SWITCHES, "float32 products may round their factors to TF32"),
+        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8")),
         Option("cuda_graph", SWITCHES, "one launch for the whole pass"),
         Option("profile", ("exact", "range"), "built for this shape alone, or for the usual range"),
         Option("build", ("kept", "1", "2", "3", "4", "5"), "another build of the same engine"),
@@ -77,7 +78,7 @@ class Trt:
         request = EngineRequest(
             self.runtime,
             opt_level=None if level == "default" else int(level),
-            tf32=case.options["tf32"] == "on",
+            tf32=case.runtime == "tf32",
         )
         library = find_library(self.runtime)
         build = case.options["build"]

@@ -46,7 +46,7 @@ class TrtSession:
         self._file = file
         self._precision = case.workload.precision
         self._graph = case.options["cuda_graph"] == "on"
-        self._tf32 = case.options["tf32"] == "on"
+        self._tf32 = case.runtime == "tf32"
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._engine = deserialize(library, file.path.read_bytes())
         self._layers = inspect_layers(library, self._engine)

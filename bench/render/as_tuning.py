@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
+from bench.choice import has_lowering
 from bench.hole import Skipped
 from bench.ratio import ratio_of_sums
 from bench.records import Measurement, Result
@@ -132,7 +133,7 @@ def _role(row: Result) -> str:
     """Which of the three it is; an interrupted run lacks some."""
     if row.backend == PEER:
         return PEER
-    return "tuned" if "lowering=" in row.backend else PLAIN
+    return "tuned" if has_lowering(row.backend) else PLAIN
 
 
 def _worst(row: Sequence[Result]) -> str:

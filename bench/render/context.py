@@ -17,7 +17,7 @@ def context(report: Report) -> tuple[str, ...]:
         _workload(report),
         "median ms: latency by the host clock, one call after the other; ± %: its 95 % interval",
         *([BOUND] if any(result.bytes_moved for result in report.results) else []),
-        "SNR dB: of the worst output against PyTorch in float64; torch dB: float32 PyTorch's own",
+        "SNR dB: of the worst output against float64; torch dB: PyTorch's own in that precision",
         *report.notes,
     )
 

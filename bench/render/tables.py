@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from bench.bound import bound_share, ceiling_of, gb_per_second
+from bench.choice import has_lowering
 from bench.profiler import why_untimed
 from bench.records import (
     NOT_TAKEN,
@@ -172,7 +173,7 @@ def _remark(result: Result, report: Report) -> str:
     share = bound_share(report, result)
     if isinstance(speed, float) and isinstance(ceiling, Ceiling):
         if speed > ceiling.gflop_per_second:
-            states.append(FEWER_PRODUCTS if "lowering=" in result.backend else ABOVE_PEAK)
+            states.append(FEWER_PRODUCTS if has_lowering(result.backend) else ABOVE_PEAK)
         elif isinstance(share, float) and share > 100:
             states.append(ABOVE_BOUND)
     gain = result.repeat_gain

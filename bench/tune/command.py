@@ -1,6 +1,5 @@
 """``hifi-bench tune``: parse, one call, render, exit code."""
 
-from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -38,13 +37,13 @@ def tune(
     """Find the fastest exact form of every layer here: a plan, tuned files, and their proof."""
     from bench.machine import usable_cores
     from bench.render import as_tuning
+    from bench.stopping import Limits
     from bench.tune.live import watched
     from bench.tune.run import look, prove
     from bench.tune.search import Wish
     from export import atomic, memory
 
-    if not 0 < limit < inf:
-        raise HifiError(f"a limit of {limit} seconds is not positive: choose more than 0")
+    Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
     wish = Wish(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import parity_run
+from bench.backend import LOWERING, with_option
 from bench.machine import this_machine
 from bench.parity_report import ParityReport
 from bench.records import Report
@@ -128,7 +129,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
 
 def tuned_backend(backend: str, place: Path) -> str:
     """The backend that runs a plan."""
-    return f"{backend}{',' if ':' in backend else ':'}lowering={place}"
+    return with_option(backend, LOWERING.name, place)
 
 
 def _compare(wish: Wish, place: Path, out: Path, limit: float) -> Finished:

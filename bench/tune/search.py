@@ -4,9 +4,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bench import parity
-from bench.backend import find
+from bench.backend import LOWERING, find
+from bench.choice import choose, is_told
 from bench.hardware import Machine
+from bench.precisions import PRECISION, precisions_of
 from bench.records import GpuState, Precision
 from bench.roofline import measure_ceilings, measure_gpu_ceilings
 from bench.suite import MOST_THREADS
@@ -18,6 +19,8 @@ from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, try_forms
 from bench.tune.whole import Whole, improve
 from export.cache import cached_export
+from export.precision.budget import BUDGETS_DB
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest, Outputs
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -58,10 +61,16 @@ class Wish:
 
     def __post_init__(self) -> None:
         backend, options = find(self.backend)
-        if "lowering" not in options:
+        if LOWERING.name not in options:
             raise HifiError(f"{self.backend} runs no exported file: tune one that does")
-        if "lowering=" in self.backend:
+        if is_told(self.backend, LOWERING.name):
             raise HifiError(f"{self.backend}: leave out lowering, which is what is looked for")
+        inside = precisions_of(backend)
+        if options.get(PRECISION, inside.allowed[0]) not in inside.on_runtime:
+            raise HifiError(
+                f"{self.backend}: forms are tried in float32 files: choose a precision of "
+                f"{', '.join(inside.on_runtime)}"
+            )
         missing = backend.missing()
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
@@ -73,12 +82,14 @@ class Wish:
     @property
     def precision(self) -> Precision:
         """Of the arithmetic."""
-        return parity.precision_of(find(self.backend)[1])
+        asked = choose(self.backend).asked
+        assert not isinstance(asked, PrecisionPlan), "refused above"
+        return asked
 
     @property
     def floor_db(self) -> float:
         """Least SNR of a form of one layer, dB."""
-        return parity.BUDGETS_DB[self.precision] + MARGIN_DB
+        return BUDGETS_DB[self.precision] + MARGIN_DB
 
     def request(self, variant: Variant) -> ExportRequest:
         """Of a graph with fixed axes."""

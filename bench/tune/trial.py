@@ -20,8 +20,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from bench import parity
-from bench.backend import Case, Session, find
+from bench.backend import Case, Session
+from bench.choice import choose
 from bench.hole import Skipped
 from bench.measure import HostClock, Take, Timer, no_collection
 from bench.pool import Inputs
@@ -80,22 +80,23 @@ class Bench:
         Raises:
             HifiError: the backend runs no file.
         """
-        backend, options = find(self.backend)
+        choice = choose(self.backend)
+        split = choice.split(())
         batch, _, samples = next(iter(inputs.values())).shape
         request = request or ExportRequest(LAYER, batch=batch, samples=samples)
-        precision = parity.precision_of(options)
         load = Workload(
             str(request.variant),
             batch,
             samples,
             request.outputs,
             request.pair,
-            precision,
+            choice.precision(request.variant),
             "noise",
             "",
             self.threads,
         )
-        return backend.prepare(Case(load, request, _no_network, file, inputs, 0, options))
+        case = Case(load, request, _no_network, file, inputs, 0, choice.options, split.runtime)
+        return choice.backend.prepare(case)
 
 
 def try_forms(
