@@ -4,19 +4,15 @@ import onnx
 import onnx_ir as ir
 from torch import nn
 
-from export.lowering.lower import lower
-from export.precision.apply import apply
-from export.precision.layers import CONVOLUTIONS, resolve
+from export import pipeline
+from export.precision.layers import CONVOLUTIONS
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 
 
 def precise(network: nn.Module, request: ExportRequest) -> ir.Model:
     """What a request makes of a folded network, before it is sealed and verified."""
-    model = to_onnx(network, request)
-    layers = resolve(model, request.precision, request.variant)
-    forms = request.lowering.forms(request.variant)
-    return apply(lower(model, forms) if forms else model, layers, request.precision)
+    return pipeline._rewritten(to_onnx(network, request), request)[0]
 
 
 def checked(model: ir.Model) -> bytes:

@@ -13,10 +13,10 @@ from precise import checked, convolutions, value_in
 from torch import nn
 
 from export.fold import fold
-from export.precision.apply import apply
 from export.precision.budget import GraphPrecision
 from export.precision.held import held
 from export.precision.layers import resolve
+from export.precision.material import prepare, write
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
@@ -164,7 +164,8 @@ def scaled(network: nn.Module, layer: str, factor: float) -> ir.Model:
 
 def half(model: ir.Model, precision: GraphPrecision = "fp16") -> ir.Model:
     plan = PrecisionPlan(precision)
-    return apply(model, resolve(model, plan, P11), plan)
+    layers = resolve(model, plan, P11)
+    return write(prepare(model, layers, plan, {}), layers)
 
 
 def test_weights_beyond_fp16_name_their_layer(p11: nn.Module) -> None:

@@ -68,6 +68,7 @@ def test_a_member_has_the_layers_of_its_scope_alone() -> None:
 def test_a_plan_has_a_short_name() -> None:
     assert FP32.name == "fp32"
     assert PrecisionPlan("int8", {"mpd_2.convs.1": "fp16"}).name == "mixed"
+    assert PrecisionPlan("int8", {"mpd_2.convs.1": "fp32"}).name == "int8"
 
 
 @pytest.mark.parametrize("base", GRAPH_PRECISIONS)
@@ -158,6 +159,8 @@ def test_inputs_and_outputs_have_a_half_type_or_float32(base: GraphPrecision) ->
     with pytest.raises(HifiError, match=f"io types same as {base}: only a graph of fp16 or bf16"):
         PrecisionPlan(base, io="same")
     with pytest.raises(HifiError, match="io types same as mixed"):
+        PrecisionPlan("fp16", {"mpd_2.convs.1": "bf16"}, io="same")
+    with pytest.raises(HifiError, match="io types same as fp16: only a graph of .* alone"):
         PrecisionPlan("fp16", {"mpd_2.convs.1": "fp32"}, io="same")
     with pytest.raises(HifiError, match="io types 'half': choose from float32, same"):
         PrecisionPlan("fp16", io="half")  # type: ignore[arg-type]

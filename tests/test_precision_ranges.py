@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from export.precision.ranges import MOST, Range, best_range, thinned, values
+from export.precision.plan import Activations
+from export.precision.ranges import best_range
+from export.precision.samples import MOST, samples, values
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.variant import Variant
 
 Samples = NDArray[np.float64]
 WORSE = 1.05  # times the error of the best: candidates are 7 % apart, and q^2 / 12 is a mean
+
+
+TYPES = st.sampled_from(["int8", "uint8"])
 
 
 def error(x: Samples, low: float, high: float, steps: int) -> float:
@@ -26,11 +31,11 @@ def error(x: Samples, low: float, high: float, steps: int) -> float:
     return float(np.square(codes * step - x).mean())
 
 
-def least_error(x: Samples, symmetric: bool) -> float:
+def least_error(x: Samples, activations: Activations) -> float:
     """That of the best of many ranges, each of them tried."""
     reach = float(np.abs(x).max())
     fractions = np.geomspace(1, 0.01, 90)
-    if symmetric:
+    if activations == "int8":
         return min(error(x, -reach * f, reach * f, 254) for f in fractions)
     low, high = min(x.min(), 0.0), max(x.max(), 0.0)
     fractions = np.geomspace(1, 0.01, 24)
@@ -49,28 +54,32 @@ def heavy_tailed(draw: st.DrawFn) -> Samples:
 
 
 @settings(max_examples=40, deadline=None)
-@given(heavy_tailed(), st.booleans())
-def test_the_range_is_as_good_as_the_best_one_tried(x: Samples, symmetric: bool) -> None:
-    found = best_range(x, symmetric)
-    steps = 254 if symmetric else 255
-    assert error(x, found.low, found.high, steps) <= WORSE * least_error(x, symmetric)
+@given(heavy_tailed(), TYPES)
+def test_the_range_is_as_good_as_the_best_one_tried(x: Samples, activations: Activations) -> None:
+    found = best_range(x, activations)
+    steps = 254 if activations == "int8" else 255
+    done = error(x, found.low, found.high, steps)
+    assert done <= WORSE * least_error(x, activations)
+    assert np.square(found.rounded(x) - x).mean() == pytest.approx(done)
 
 
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50),
-    st.booleans(),
+    TYPES,
 )
-def test_0_is_within(x: list[float], symmetric: bool) -> None:
-    found = best_range(np.array(x), symmetric)
+def test_0_is_within(x: list[float], activations: Activations) -> None:
+    found = best_range(np.array(x), activations)
     assert found.low <= 0 <= found.high and found.low < found.high
-    assert not symmetric or found.low == -found.high
+    assert activations == "uint8" or found.low == -found.high
+    assert found.activations == activations
+    assert found.rounded(np.zeros(1)) == 0
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_values_of_one_sign_keep_0_at_an_end(sign: float) -> None:
     x = sign * np.random.default_rng(0).uniform(3, 5, 1000)
-    found = best_range(x, symmetric=False)
+    found = best_range(x, "uint8")
     assert abs(found.low if sign > 0 else found.high) < 1e-9
     assert abs(found.high if sign > 0 else found.low) == pytest.approx(5, rel=0.1)
 
@@ -80,21 +89,13 @@ def test_a_rare_large_value_is_cut_off() -> None:
     count, large = 100_000, 100.0
     x = np.append(np.random.default_rng(0).standard_normal(count), large)
     best = large / (1 + count / (12 * 127**2))
-    assert best_range(x, symmetric=True).high == pytest.approx(best, rel=0.05)
-    assert best_range(x[:-1], symmetric=True).high == pytest.approx(4, rel=0.25)
+    assert best_range(x, "int8").high == pytest.approx(best, rel=0.05)
+    assert best_range(x[:-1], "int8").high == pytest.approx(4, rel=0.25)
 
 
 def test_the_order_of_values_does_not_count() -> None:
     x = np.random.default_rng(0).standard_t(3, 1000).astype(np.float32)
-    assert best_range(x, symmetric=False) == best_range(x[::-1].reshape(10, 100), symmetric=False)
-    assert isinstance(best_range(x, symmetric=True), Range)
-
-
-@given(st.integers(1, 5 * MOST))
-def test_of_many_values_some_are_kept_evenly(count: int) -> None:
-    kept = thinned(np.arange(count).astype(np.float64).reshape(1, -1))
-    assert min(count, MOST // 2) <= kept.size <= MOST
-    assert kept[0] == 0 and len(set(np.diff(kept))) <= 1
+    assert best_range(x, "uint8") == best_range(x[::-1].reshape(10, 100), "uint8")
 
 
 def test_values_of_inputs_outputs_and_between(folded: dict[str, nn.Module]) -> None:
@@ -113,3 +114,16 @@ def test_values_of_inputs_outputs_and_between(folded: dict[str, nn.Module]) -> N
         (expected,) = session.run(["msd_0_score"], {"y": wave})
         assert np.array_equal(told["msd_0_score"], expected)
         assert told[between].ndim == 3 and told[between].any()
+
+
+def test_of_many_values_some_of_each_channel_are_kept_evenly(folded: dict[str, nn.Module]) -> None:
+    model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), outputs="scores"))
+    first = next(node for node in model.graph if node.op_type == "LeakyRelu").outputs[0].name
+    assert first is not None
+    waves = [np.random.default_rng(0).standard_normal((1, 1, 8192)).astype(np.float32)] * 2
+    whole = next(values(model, [first], waves))[first]
+    kept = samples(model, [first], waves)[first]
+    channels, length = whole.shape[1:]
+    step = -(-channels * length // MOST)
+    assert step > 1
+    assert np.array_equal(kept, np.tile(whole[0, :, ::step], 2))
