@@ -54,8 +54,7 @@ def calibration_of(files: tuple[Path, ...]) -> Calibration:
     """
     if not files:
         return CLIP
-    digests = b"".join(hashlib.sha256(_read(file)).digest() for file in files)
-    found = Calibration(tuple(map(str, files)), hashlib.sha256(digests).hexdigest())
+    found = Calibration(tuple(map(str, files)), _digest(files))
     segments(found)
     return found
 
@@ -70,6 +69,10 @@ def segments(calibration: Calibration) -> tuple[Segment, ...]:
     if not calibration.files:
         return _spread(_cut(audio.calibration_speech()))
     paths = tuple(map(Path, calibration.files))
+    if _digest(paths) != calibration.digest:
+        raise HifiError(
+            f"calibration audio {calibration} was changed since it was chosen: run it again"
+        )
     found: list[Segment] = []
     for path in paths:
         found += _cut(_recording(path))
@@ -101,6 +104,11 @@ def _cut(recording: Recording) -> list[Segment]:
 def _spread(found: list[Segment]) -> tuple[Segment, ...]:
     count = min(len(found), MOST_SEGMENTS)
     return tuple(found[i * len(found) // count] for i in range(count))
+
+
+def _digest(paths: tuple[Path, ...]) -> str:
+    digests = b"".join(hashlib.sha256(_read(path)).digest() for path in paths)
+    return hashlib.sha256(digests).hexdigest()
 
 
 def _read(path: Path) -> bytes:
