@@ -78,7 +78,20 @@ def export_onnx(
 
     variants = opt.select(period, scale, model) or list(all_variants())
     paths = opt.onnx_paths(out, variants)
-    plans = choose(Wish(lowering, precision, io_types.value, calibration or (), target))
+    wish = Wish(lowering, precision, io_types.value, calibration or (), target)
+    if precision == opt.MIXED:
+        from bench.mix.command import export_mixed
+        from bench.render import as_mixed
+
+        request = ExportRequest(
+            variants[0], opset, batch, samples, outputs.value, pair, min_snr_db=min_snr
+        )
+        found = export_mixed(
+            wish, request, dict(zip(variants, paths, strict=True)), Source(checkpoint, seed)
+        )
+        typer.echo(as_mixed.save(found, paths[0].parent))
+        return
+    plans = choose(wish)
     requests = [
         ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
         for variant in variants

@@ -19,6 +19,9 @@ OF_A_GRAPH = (
 )
 
 
+MIXED = "mixed"  # a value of --precision
+
+
 class Model(StrEnum):
     """Ensembles that ``--model`` accepts."""
 
@@ -144,7 +147,7 @@ For = Annotated[
 Precision = Annotated[
     str,
     typer.Option(
-        "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
+        "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|mixed|PLAN.json"
     ),
 ]
 MinSnr = Annotated[

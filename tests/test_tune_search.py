@@ -11,13 +11,14 @@ import pytest
 import cli
 from bench import backend
 from bench.backend import LOWERING
+from bench.bar import Doing
 from bench.exit_code import INTERRUPTED
 from bench.hardware import Ceiling
 from bench.testing import FakeBackend, fake_report, fake_trials, run_main
 from bench.tune import search as searches
 from bench.tune.geometry import Geometry
 from bench.tune.records import LayerTrials, Step
-from bench.tune.search import Doing, Wish, search
+from bench.tune.search import Wish, search
 from bench.tune.trial import Bench
 from bench.tune.whole import Whole
 from export import store

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.backend import Session
 from bench.measure import no_collection
 from bench.mix.predict import Assigned
-from bench.mix.records import Trial
+from bench.mix.records import Measured, Trial
 from bench.parity import Arrays
 from bench.tune.trial import Bench, Racer, race
 from bench.turn import turn
@@ -51,8 +51,8 @@ class Member:
     pool: Sequence[Inputs]
     exact: Arrays
 
-    def measure(self, plans: Sequence[Assigned]) -> tuple[list[Trial], float]:
-        """A trial of each plan that runs, and the median seconds of the first, which is the base.
+    def measure(self, plans: Sequence[Assigned]) -> Measured:
+        """A race of plans, of which the first is the base.
 
         Raises:
             Exception: whatever the runtime raises on the first.
@@ -65,6 +65,7 @@ class Member:
         ):
             racers: list[Racer[int]] = []
             noises: dict[int, Mapping[str, float]] = {}
+            failed: list[str] = []
             for number, plan in enumerate(plans):
                 try:
                     file = self.written(plan, Path(folder) / str(number))
@@ -74,9 +75,11 @@ class Member:
                     racer = Racer(number, session, self.pool, self.bench.clock)
                     racer.round()
                 # a runtime fails in types of its own; what it cannot run is not a candidate
-                except Exception:
+                except Exception as error:
                     if not racers:
                         raise
+                    told = (str(error).strip().splitlines() or [""])[0]
+                    failed.append(f"{plan_text(plan)}: {type(error).__name__}: {told}")
                     continue
                 racers.append(racer)
             race(racers, self.bench.shuffle, far=np.inf)
@@ -86,7 +89,7 @@ class Member:
             pairs = zip(racer.rounds, first, strict=True)
             ratio = median(mine / theirs for mine, theirs in pairs)
             found.append(Trial(dict(plans[racer.key]), noises[racer.key], ratio))
-        return found, median(first)
+        return Measured(tuple(found), median(first), tuple(failed))
 
     def written(self, plan: Assigned, folder: Path) -> Artifact:
         """The file of a plan."""
@@ -108,6 +111,14 @@ class Member:
         session.wait()
         found = session.outputs()
         return {name: _noise(exact, found.get(name)) for name, exact in self.exact.items()}
+
+
+def plan_text(plan: Assigned) -> str:
+    """``int8: convs.1, convs.2``."""
+    held: dict[str, list[str]] = {}
+    for name, precision in plan.items():
+        held.setdefault(precision, []).append(name)
+    return "; ".join(f"{each}: {', '.join(names)}" for each, names in held.items()) or "none"
 
 
 def _noise(exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:

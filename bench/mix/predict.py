@@ -56,9 +56,7 @@ def worth_trying(
 
 def _guesses(layers: Sequence[str], trials: Sequence[Trial]) -> Iterator[_Guess]:
     base = trials[0]
-    alone = {
-        next(iter(each.layers.items())): each for each in trials[1:] if len(each.layers) == 1
-    }
+    alone = {next(iter(each.layers.items())): each for each in trials[1:] if len(each.layers) == 1}
     together = {
         next(iter(each.layers.values())): each
         for each in trials[1:]

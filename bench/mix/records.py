@@ -45,12 +45,14 @@ class MemberTrials:
         member: its name.
         seconds: median time of the base.
         trials: the base first, then each layer alone, then combinations.
+        failed: what the runtime said of combinations that it does not run.
         chosen: which trial is exported.
     """
 
     member: str
     seconds: float
     trials: tuple[Trial, ...]
+    failed: tuple[str, ...] = ()
     chosen: int = 0
 
     @property
@@ -67,6 +69,21 @@ class MemberTrials:
                 found.append(trial)
                 best = trial.snr_db
         return tuple(found)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One race.
+
+    Attributes:
+        trials: of what ran, the base first.
+        seconds: median time of the base.
+        failed: what the runtime said of what did not.
+    """
+
+    trials: tuple[Trial, ...]
+    seconds: float
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,7 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
     plan = plan_of(wish, chosen)
     atomic.write_all({folder / PLAN: write_plan(plan).encode()})
     files = tuple(
-        exported_at(
-            path, exported(wish, variant, plan), wish.weights.identity, wish.weights.build
-        )
+        exported_at(path, exported(wish, variant, plan), wish.weights.identity, wish.weights.build)
         for variant, path in paths.items()
     )
     mixing = Mixing(

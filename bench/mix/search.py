@@ -13,23 +13,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bench import parity, pool
+from bench.bar import Doing
 from bench.choice import choose, is_told
 from bench.hardware import Machine
 from bench.mix.member import Member
 from bench.mix.predict import Assigned, worth_trying
-from bench.mix.records import MemberTrials, Trial
-from bench.precisions import PRECISION
+from bench.mix.records import Measured, MemberTrials, Trial
 from bench.suite import MOST_THREADS
 from bench.tune import kept
 from bench.tune.kept import MIXED, Kept
-from bench.tune.search import Doing
 from bench.tune.trial import Bench
 from export.cache import cached_export
 from export.lowering.plan import layer_name
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.precision.layers import resolve
 from export.precision.material import prepare
-from export.precision.plan import PrecisionPlan
+from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import ExportRequest
 from export.verify import NotExactError
 from hifigan_ref import audio
@@ -66,9 +65,10 @@ class Wish:
 
     def __post_init__(self) -> None:
         choice = choose(self.backend)
-        if not choice.precisions.written:
+        if not self.lower:
             raise HifiError(
-                f"{self.backend} reads no precision from a file, and so has nothing to mix"
+                f"{self.backend} reads no precision from a file of opset {self.request.opset}, and "
+                "so has nothing to mix"
             )
         if choice.asked not in choice.precisions.on_runtime:
             told = ", ".join(choice.precisions.on_runtime)
@@ -91,8 +91,9 @@ class Wish:
 
     @property
     def lower(self) -> tuple[GraphPrecision, ...]:
-        """Precisions that a layer may be given instead."""
-        return choose(self.backend).precisions.written
+        """Precisions that a layer may be given instead, as far as the opset has them."""
+        written = choose(self.backend).precisions.written
+        return tuple(each for each in written if SMALLEST_OPSET[each] <= self.request.opset)
 
     @property
     def min_snr_db(self) -> float:
@@ -155,14 +156,12 @@ class _Alone:
     Attributes:
         member: to measure more.
         layers: that may lose precision.
-        trials: the base first.
-        seconds: of the base.
+        found: of the base, each layer alone, and all together.
     """
 
     member: Member
     layers: tuple[str, ...]
-    trials: tuple[Trial, ...]
-    seconds: float
+    found: Measured
 
 
 def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
@@ -184,14 +183,21 @@ def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
     member = Member(bench, fixed, file, material, dict.fromkeys(least, "fp32"), inputs, exact)
     single: list[Assigned] = [{name: each} for name in layers for each in wish.lower]
     whole: list[Assigned] = [dict.fromkeys(layers, each) for each in wish.lower]
-    trials, seconds = member.measure([{}, *single, *whole])
-    return _Alone(member, layers, tuple(trials), seconds)
+    found = member.measure([{}, *single, *whole])
+    if len(found.trials) == 1:
+        told = " and ".join(wish.lower)
+        raise HifiError(f"{wish.backend} runs no layer of {variant} in {told}: {found.failed[0]}")
+    return _Alone(member, layers, found)
 
 
 def _combined(found: _Alone, wish: Wish, name: str) -> MemberTrials:
-    plans = worth_trying(found.layers, found.trials, wish.min_snr_db)
-    more = found.member.measure([{}, *plans])[0][1:] if plans else []
-    return MemberTrials(name, found.seconds, (*found.trials, *more))
+    first = found.found
+    plans = worth_trying(found.layers, first.trials, wish.min_snr_db)
+    if not plans:
+        return MemberTrials(name, first.seconds, first.trials, first.failed)
+    more = found.member.measure([{}, *plans])
+    trials = (*first.trials, *more.trials[1:])
+    return MemberTrials(name, first.seconds, trials, (*first.failed, *more.failed))
 
 
 def _chosen(known: MemberTrials, wish: Wish, variant: Variant) -> MemberTrials:
@@ -208,8 +214,8 @@ def _chosen(known: MemberTrials, wish: Wish, variant: Variant) -> MemberTrials:
         return replace(known, chosen=number)
     best = max(trial.snr_db for trial in known.trials)
     raise HifiError(
-        f"no plan of {variant} reaches {wish.min_snr_db:g} dB on {wish.backend}: the best reachable "
-        f"is {best:.1f} dB, every layer in {wish.base}: ask for less with --min-snr"
+        f"no plan of {variant} reaches {wish.min_snr_db:g} dB on {wish.backend}: the best "
+        f"reachable is {best:.1f} dB: ask for less with --min-snr"
     )
 
 
@@ -233,8 +239,6 @@ def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> "ExportReques
     """
     choice = choose(wish.backend)
     inside = choice.precisions.split(plan, plan.used(variant), wish.backend).file
-    request = replace(
-        wish.request, variant=variant, precision=inside, min_snr_db=wish.min_snr_db
-    )
+    request = replace(wish.request, variant=variant, precision=inside, min_snr_db=wish.min_snr_db)
     cached_export(request, wish.weights.identity, wish.weights.build)
     return request

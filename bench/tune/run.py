@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import parity_run
 from bench.backend import LOWERING, with_option
+from bench.bar import Doing
 from bench.machine import this_machine
 from bench.parity_report import ParityReport
 from bench.records import Report
@@ -14,7 +15,7 @@ from bench.run import Finished, run
 from bench.stopping import Limits
 from bench.suite import Plan
 from bench.tune.records import SCHEMA, LayerTrials, Step, Tuning
-from bench.tune.search import Doing, Progress, Wish, search
+from bench.tune.search import Progress, Wish, search
 from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bench.backend import LOWERING, find
+from bench.bar import Doing
 from bench.choice import choose, is_told
 from bench.hardware import Machine
 from bench.precisions import PRECISION, precisions_of
@@ -110,21 +111,6 @@ class Wish:
             for member in variant.members()
         ]
         return tuple(dict.fromkeys(found))
-
-
-@dataclass(frozen=True)
-class Doing:
-    """What is being done now.
-
-    Attributes:
-        label: in words.
-        done: pieces of work.
-        total: pieces of work, as far as it is known.
-    """
-
-    label: str
-    done: int
-    total: int
 
 
 Progress = Doing | LayerTrials | Step | dict[str, str]

@@ -1,0 +1,67 @@
+"""``hifi-export onnx --precision mixed``: a wish, the search, the files, and what is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.bar import shown
+from bench.machine import usable_cores
+from bench.mix.records import MemberTrials
+from bench.mix.run import Mixed, mix
+from bench.mix.search import Progress, Wish
+from export import choice, memory
+from export.request import ExportRequest
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+BATCH, SAMPLES = 2, 8192  # of what is timed, where the axes are dynamic
+
+
+def export_mixed(
+    typed: choice.Wish, request: ExportRequest, paths: dict[Variant, Path], weights: Source
+) -> Mixed:
+    """Search and export.
+
+    Args:
+        typed: options that shape a graph.
+        request: of the first graph; the others are like it.
+        paths: where each network's file goes.
+        weights: of the networks.
+
+    Raises:
+        HifiError: an option is missing, or as ``mix``.
+    """
+    if typed.backend is None or request.min_snr_db is None:
+        raise HifiError(
+            "--precision mixed: say which runtime is measured and how exact it must be: "
+            "add --for BACKEND and --min-snr DB"
+        )
+    name = typed.backend.partition(":")[0]
+    plans = choice.choose(replace(typed, precision="int8", backend=name))
+    request = replace(
+        request, lowering=plans.lowering, precision=replace(plans.precision, base="fp32")
+    )
+    wish = Wish(
+        typed.backend,
+        tuple(paths),
+        request,
+        request.batch or BATCH,
+        request.samples or SAMPLES,
+        usable_cores(),
+        weights,
+    )
+    memory.demand(wish.batch, wish.samples)
+    weights.check(wish.variants)
+    folder = next(iter(paths.values())).parent
+    return mix(wish, paths, folder, lambda steps: shown(steps, _told))
+
+
+def _told(step: Progress) -> str | None:
+    if not isinstance(step, MemberTrials):
+        return None
+    choice = step.choice
+    less = len(choice.layers)
+    return (
+        f"{step.member}: {less} layers in less, {1 / choice.ratio:.2f}x, {choice.snr_db:.1f} dB "
+        f"({len(step.trials)} tried)"
+    )

@@ -1,0 +1,203 @@
+"""What a search for precisions found: in the terminal, as Markdown, as HTML and as JSON."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+from rich.console import Console
+from rich.text import Text
+
+from bench.mix.member import plan_text
+from bench.mix.records import MemberTrials, Mixing, Trial
+from bench.mix.run import PLAN, Mixed
+from bench.render.as_html import Section, page
+from bench.render.as_markdown import section
+from bench.render.as_table import draw
+from bench.render.charts import COLOURS, GREY, Chart, Key, figure
+from bench.render.context import machine_lines
+from bench.render.table import Table, milliseconds
+from export import atomic
+from export.artifact import read_file
+from hifigan_ref.errors import HifiError
+
+TITLE = "hifi-export --precision mixed"
+LEAD = (
+    "Each point is a member's graph that was built and run: how many times as fast as the base, "
+    "and how exact its worst output is. Nothing beats the front in both; the larger point is what "
+    "is exported."
+)
+ALONE = "each layer alone in the precision, the others as the base; noise: its share of the sum"
+_MIXING = TypeAdapter(Mixing)
+
+
+def save(mixed: Mixed, folder: Path) -> str:
+    """Write every view, print the tables, and tell where the report is."""
+    mixing = mixed.mixing
+    content = {
+        "mixed.html": _html(mixing),
+        "mixed.md": markdown(mixing).encode(),
+        "mixed.json": dump(mixing),
+    }
+    atomic.write_all({folder / name: each for name, each in content.items()})
+    print_mixing(mixing)
+    names = ", ".join(file.path.name for file in mixed.files)
+    return f"plan: {folder / PLAN}; {names}; report: {folder / 'mixed.html'}"
+
+
+def dump(mixing: Mixing) -> bytes:
+    """Every number."""
+    return to_json(mixing, indent=1, inf_nan_mode="strings") + b"\n"
+
+
+def load(path: Path) -> Mixing:
+    """What ``dump`` wrote.
+
+    Raises:
+        HifiError: the file is missing, truncated, or of another version.
+    """
+    try:
+        return _MIXING.validate_json(read_file(path))
+    except ValidationError:
+        raise HifiError(f"{path} is no search of this version: search again") from None
+
+
+def print_mixing(mixing: Mixing, console: Console | None = None) -> None:
+    """The choice of each member, and the front that it is from."""
+    console = console or Console()
+    for table in (chosen(mixing), *map(front, mixing.members)):
+        draw(table, console)
+    for line in facts(mixing):
+        console.print(Text(line, style="dim"))
+
+
+def markdown(mixing: Mixing) -> str:
+    """A page."""
+    tables = (chosen(mixing), *map(front, mixing.members), *map(alone, mixing.members))
+    lines = "\n".join(f"- {line}" for line in facts(mixing))
+    return "\n\n".join([f"# {TITLE}: {mixing.backend}", lines, *map(section, tables)]) + "\n"
+
+
+def facts(mixing: Mixing) -> tuple[str, ...]:
+    """Under which conditions."""
+    load = f"{mixing.batch} x {mixing.samples}, outputs: {mixing.outputs}"
+    return (
+        f"{mixing.backend}, base {mixing.base}, budget {mixing.min_snr_db:g} dB",
+        f"{load}, threads: {mixing.threads}, weights: {mixing.weights}",
+        f"errors on {mixing.source} beside PyTorch in float64; calibration: {mixing.calibration}",
+        *machine_lines(mixing.machine),
+        f"{mixing.tool}, {mixing.created}",
+    )
+
+
+def chosen(mixing: Mixing) -> Table:
+    """What is exported."""
+    header = ("member", "base ms", "times as fast", "SNR dB", "worst output", "precisions", "tried")
+    rows = [
+        (
+            each.member,
+            milliseconds(each.seconds),
+            f"{1 / each.choice.ratio:.2f}x",
+            f"{each.choice.snr_db:.1f}",
+            each.choice.worst,
+            _counted(each.choice, mixing.base),
+            str(len(each.trials)),
+        )
+        for each in mixing.members
+    ]
+    total = sum(each.seconds for each in mixing.members)
+    taken = sum(each.seconds * each.choice.ratio for each in mixing.members)
+    worst = min(each.choice.snr_db for each in mixing.members)
+    tried = sum(len(each.trials) for each in mixing.members)
+    rows.append(
+        ("all", milliseconds(total), f"{total / taken:.2f}x", f"{worst:.1f}", "", "", str(tried))
+    )
+    return Table("The plan", header, tuple(rows))
+
+
+def front(member: MemberTrials) -> Table:
+    """What none beats in both error and time."""
+    header = ("times as fast", "SNR dB", "worst output", "layers", "exported")
+    rows = tuple(
+        (
+            f"{1 / trial.ratio:.2f}x",
+            f"{trial.snr_db:.1f}",
+            trial.worst,
+            plan_text(trial.layers),
+            "yes" if trial is member.choice else "no",
+        )
+        for trial in member.front
+    )
+    failed = (f"{len(member.failed)} did not run: {member.failed[0]}",) if member.failed else ()
+    return Table(f"{member.member}: Pareto front", header, rows, failed)
+
+
+def alone(member: MemberTrials) -> Table:
+    """How much each layer contributes."""
+    header = ("layer", "precision", "times as fast", "SNR dB", "worst output", "noise")
+    single = [trial for trial in member.trials[1:] if len(trial.layers) == 1]
+    power = sum(max(trial.noise.values()) for trial in single) or 1.0
+    rows = tuple(
+        (
+            *next(iter(trial.layers.items())),
+            f"{1 / trial.ratio:.2f}x",
+            f"{trial.snr_db:.1f}",
+            trial.worst,
+            f"{max(trial.noise.values()) / power:.0%}",
+        )
+        for trial in single
+    )
+    return Table(f"{member.member}: layers", header, rows, (ALONE,))
+
+
+def _counted(trial: Trial, base: str) -> str:
+    held = Counter(trial.layers.values())
+    return ", ".join(f"{count} {each}" for each, count in held.items()) or f"all {base}"
+
+
+def _html(mixing: Mixing) -> bytes:
+    charts = tuple(_chart(each, mixing.min_snr_db) for each in mixing.members)
+    folded = (*map(front, mixing.members), *map(alone, mixing.members))
+    sections = (
+        Section("Plan", tables=(chosen(mixing),)),
+        Section("Error and time", LEAD, charts),
+        Section("Layers", folded=folded),
+    )
+    return page(f"{TITLE}: {mixing.backend}", mixing.tool, facts(mixing), sections)
+
+
+def _chart(member: MemberTrials, budget_db: float) -> Chart:
+    """Every trial that is no infinity."""
+    shown = [trial for trial in member.trials if trial.snr_db < float("inf")]
+    edge = [trial for trial in member.front if trial in shown]
+    looks = (Key("tried", "●", GREY), Key("front", "●", COLOURS[0]))
+    traces: list[Any] = [_points(shown, looks[0], 7, "markers")]
+    traces.append(_points(edge, looks[1], 9, "lines+markers"))
+    traces.append(_points([member.choice], looks[1], 15, "markers"))
+    drawn = figure(
+        traces,
+        340,
+        xaxis={"title": {"text": "times as fast as the base"}},
+        yaxis={"title": {"text": "SNR of the worst output, dB"}},
+        shapes=[
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": budget_db, "y1": budget_db,
+             "line": {"color": GREY, "dash": "dash", "width": 1}}
+        ],
+    )  # fmt: skip
+    return Chart(member.member, drawn, looks, (f"dashed: the budget of {budget_db:g} dB",))
+
+
+def _points(trials: list[Trial], look: Key, size: int, mode: str) -> Any:
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[1 / trial.ratio for trial in trials],
+        y=[trial.snr_db for trial in trials],
+        text=[plan_text(trial.layers) for trial in trials],
+        mode=mode,
+        line={"color": look.colour},
+        marker={"color": look.colour, "size": size},
+        hovertemplate="%{x:.2f}x, %{y:.1f} dB<br>%{text}<extra></extra>",
+        legendgroup=look.name,
+    )
