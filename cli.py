@@ -235,6 +235,7 @@ def parity(
     pair: opt.Pair = False,
     wav: opts.Wav = None,
     samples: opts.Lengths = None,
+    min_snr: opts.MinSnr = None,
     out: opts.Out = Path("reports"),
     as_json: opt.JsonOption = False,
 ) -> None:
@@ -247,7 +248,7 @@ def parity(
     variants = tuple(opt.select(period, scale, model))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
-    order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()))
+    order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()), min_snr)
     reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
     typer.echo(as_parity.save(reports, out, as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)

@@ -3,6 +3,8 @@
 1. Of a fixed axis, its one length.
 2. Every residue of T: from a multiple of each period on, as many lengths as it has residues.
 3. The shortest legal T and an ordinary one.
+   Of a file in less than float32 neither: its residues are near the ordinary length, since the
+   error of rounding is a matter of chance over the few values that a short waveform leaves.
 4. The edges of N.
 """
 
@@ -63,12 +65,12 @@ def cycle(variant: Variant, member: str) -> int:
     return 1 << int(member) if noun == "scale" else 1
 
 
-def residues(variant: Variant) -> tuple[int, ...]:
-    """Lengths near ``BASE`` that meet every residue of every member."""
+def residues(variant: Variant, base: int = BASE) -> tuple[int, ...]:
+    """Lengths near a base that meet every residue of every member."""
     lengths: set[int] = set()
     for member in variant.members():
         step = cycle(variant, member)
-        first = max(BASE // step * step, -(-variant.min_samples() // step) * step)
+        first = max(base // step * step, -(-variant.min_samples() // step) * step)
         lengths |= set(range(first, first + step))
     return tuple(sorted(lengths))
 
@@ -79,13 +81,14 @@ def _all(manifest: Manifest, lengths: Sequence[int]) -> list[Shape]:
     if manifest.samples is not None or lengths:
         given = lengths or (manifest.samples or 0,)
         return [Shape(batch, samples) for samples in given for batch in batches]
-    around = residues(Variant.parse(manifest.variant))
-    return [
+    exact = manifest.precision.is_float32
+    around = residues(Variant.parse(manifest.variant), BASE if exact else ORDINARY)
+    both = [
         *(Shape(usual, samples) for samples in around),
         *(Shape(batch, around[0]) for batch in batches),
-        Shape(batches[0], manifest.min_samples),
-        Shape(batches[0], ORDINARY),
     ]
+    ends = [Shape(batches[0], manifest.min_samples), Shape(batches[0], ORDINARY)]
+    return [*both, *ends] if exact else both
 
 
 def _check(manifest: Manifest, samples: int) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
+from math import inf, log10
 
 from bench.hole import Skipped, require
 from bench.records import OutputParity
@@ -16,6 +16,7 @@ SCORE, DISCRIMINATOR, GENERATOR, FEATURES = (
     "generator adversarial loss",
     "feature-matching loss",
 )
+NOT_LOOKED_AT = Skipped("not looked at")
 QUANTITIES = (SCORE, DISCRIMINATOR, GENERATOR, FEATURES)
 
 
@@ -129,6 +130,32 @@ class Worst:
 
 
 @dataclass(frozen=True)
+class LayerNoise:
+    """A layer alone in the file's precision, all others in float32.
+
+    Attributes:
+        name: of its convolution.
+        precision: of the layer.
+        noise: power of the error of the output that it disturbs most, over that of the output.
+        output: name of that output.
+        of: the output that all layers together disturb most.
+        share: of the noise there, 0 to 1.
+    """
+
+    name: str
+    precision: str
+    noise: float
+    output: str
+    of: str
+    share: float
+
+    @property
+    def snr_db(self) -> float:
+        """Of the output that it disturbs most, dB."""
+        return -10 * log10(self.noise) if self.noise > 0 else inf
+
+
+@dataclass(frozen=True)
 class ParityReport:
     """A file against PyTorch in float64.
 
@@ -144,6 +171,8 @@ class ParityReport:
         versions: of what computed.
         budget_db: smallest SNR that passes, dB.
         cases: in the order they were run.
+        precision: of the file, in a word.
+        layers: how much each adds, or why that was not looked at.
     """
 
     schema: int
@@ -157,6 +186,8 @@ class ParityReport:
     versions: Mapping[str, str]
     budget_db: float
     cases: tuple[ParityCase, ...]
+    precision: str = "fp32"
+    layers: tuple[LayerNoise, ...] | Skipped = NOT_LOOKED_AT
 
     def __post_init__(self) -> None:
         require(bool(self.cases), "a parity report has cases")

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from bench import meaning
 from bench.hole import Skipped
 from bench.meaning import Judged
-from bench.parity import BUDGETS_DB, Reference, compare
+from bench.parity import Reference, compare
 from bench.parity_cases import Shape, shapes, waveforms
+from bench.parity_layers import layer_noise
 from bench.parity_report import SCHEMA, Element, OutputCase, ParityCase, ParityReport
+from bench.peer import outputs_in
 from export import artifact
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
-from export.verify import run_torch
+from export.verify import open_on_cpu, run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -46,19 +48,25 @@ class Order:
         weights: that the file must have been made from.
         recording: speech.
         lengths: T of the cases instead of the usual ones.
+        min_snr_db: least SNR of the worst output, dB, instead of what the file promises.
     """
 
     weights: Source
     recording: Recording
     lengths: tuple[int, ...] = ()
+    min_snr_db: float | None = None
 
 
 @dataclass(frozen=True)
 class _Computers:
-    """One function thrice: PyTorch in float64, in float32, and the file."""
+    """One function: PyTorch in float64, in float32, in the file's precision, and the file.
+
+    The third computes the first item alone where it is not the second.
+    """
 
     exact: Run
     torch: Run
+    peer: Run
     found: Run
 
 
@@ -138,12 +146,17 @@ def report(file: Artifact, content: bytes, trained: "Trained", order: Order) -> 
         weights_digest=trained.digest,
         source=order.recording.source,
         versions=_versions(),
-        budget_db=BUDGETS_DB["fp32"],
+        budget_db=_budget(file, order),
         cases=tuple(
-            _case(computers, shape, order.recording, file.manifest.pair)
-            for shape in shapes(file.manifest, order.lengths)
+            _case(computers, shape, file, order) for shape in shapes(file.manifest, order.lengths)
         ),
+        precision=file.manifest.precision.name,
+        layers=layer_noise(file, order.weights, order.recording),
     )
+
+
+def _budget(file: Artifact, order: Order) -> float:
+    return file.manifest.budget_db if order.min_snr_db is None else order.min_snr_db
 
 
 def _versions() -> dict[str, str]:
@@ -154,20 +167,21 @@ def _versions() -> dict[str, str]:
 
 
 def _computers(file: Artifact, content: bytes, trained: "Trained") -> _Computers:
-    import onnxruntime as ort
-
     from export.interface import interface
 
     request = _request(file)
     double = interface(copy.deepcopy(trained.module).double(), request)
 
     @cache
-    def session() -> ort.InferenceSession:
-        return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    def session() -> "ort.InferenceSession":
+        return open_on_cpu(content)
 
+    plan = file.manifest.precision
+    single = _torch(interface(trained.module, request))
     return _Computers(
         lambda inputs: run_torch(double, {n: a.astype(np.float64) for n, a in inputs.items()}),
-        _torch(interface(trained.module, request)),
+        single,
+        single if plan.is_float32 else partial(outputs_in, plan, trained, request),
         lambda inputs: _run(session, inputs),
     )
 
@@ -193,8 +207,9 @@ def _run(session: "Callable[[], ort.InferenceSession]", inputs: Inputs) -> Array
     return dict(zip(names, arrays, strict=True))
 
 
-def _case(computers: _Computers, shape: Shape, recording: Recording, pair: bool) -> ParityCase:
-    y, y_hat = waveforms(recording, shape)
+def _case(computers: _Computers, shape: Shape, file: Artifact, order: Order) -> ParityCase:
+    pair, budget_db = file.manifest.pair, _budget(file, order)
+    y, y_hat = waveforms(order.recording, shape)
     inputs = [{"y": y, "y_hat": y_hat}] if pair else [{"y": y}, {"y": y_hat}]
     try:
         found = [computers.found(each) for each in inputs]
@@ -203,7 +218,8 @@ def _case(computers: _Computers, shape: Shape, recording: Recording, pair: bool)
         return ParityCase(shape.batch, shape.samples, hole, hole)
     exact, torch = ([run(each) for each in inputs] for run in (computers.exact, computers.torch))
     judged = [meaning.from_pair(*p) if pair else Judged(*p) for p in (exact, torch, found)]
-    compared = compare(Reference(exact[0], torch[0]), found[0], BUDGETS_DB["fp32"])
+    own = torch[0] if computers.peer is computers.torch else computers.peer(inputs[0])
+    compared = compare(Reference(exact[0], own), found[0], budget_db)
     outputs = tuple(
         OutputCase(parity, _worst(parity.name, exact[0], found[0])) for parity in compared.outputs
     )

@@ -109,11 +109,36 @@ def _part(report: ParityReport) -> _Part:
     facts = (
         f"{report.file}, sha256 {report.sha256[:16]}: {report.variant}, weights: {report.weights}",
         f"onnxruntime {runtime} on the CPU against PyTorch {torch} in float64, as trained",
+        *_precision(report),
         f"speech: {report.source}",
         verdict(report),
     )
-    tables = (_outputs(report), _shapes(report), _meaning(report))
+    tables = (_outputs(report), *_layers(report), _shapes(report), _meaning(report))
     return _Part(f"{report.variant}: {report.file}", facts, tables)
+
+
+def _precision(report: ParityReport) -> tuple[str, ...]:
+    """Nothing of a file in float32."""
+    if report.precision == "fp32":
+        return ()
+    rounded = "halves are rounded where the file says, sums are of float32"
+    return (f"in {report.precision}: {rounded}; torch dB: PyTorch with the same rounding",)
+
+
+def _layers(report: ParityReport) -> tuple[Table, ...]:
+    """How much each layer adds, of a file that is not in float32."""
+    title = f"{report.variant}: layers, each alone in its precision"
+    header = ("layer", "precision", "SNR dB", "output", "share of the noise")
+    if isinstance(report.layers, Skipped):
+        if report.precision == "fp32":
+            return ()
+        return (Table(title, header, (), (report.layers.reason,)),)
+    rows = tuple(
+        (each.name, each.precision, _db(each.snr_db), each.output, f"{each.share:.0%}")
+        for each in report.layers
+    )
+    remarks = (f"share: of the noise in {report.layers[0].of}",) if report.layers else ()
+    return (Table(title, header, rows, remarks),)
 
 
 def _outputs(report: ParityReport) -> Table:

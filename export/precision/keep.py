@@ -1,10 +1,10 @@
 """Layers that must stay in float32 for the rest to be int8 within a budget."""
 
 from export.layers import count_layers
-from export.precision.calibration import SEGMENT, segments
 from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
 from export.precision.noise import Meter, contributions, together, worst_db
+from export.precision.samples import fitting
 
 MARGIN_DB = 1.5  # other speech is worse than the calibration's worst by less than this
 
@@ -21,11 +21,12 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
         budget_db: least SNR of the worst output.
     """
     wanted = budget_db + MARGIN_DB
-    meter = Meter(material.graph, segments(material.plan.calibration))
+    waves = fitting(material.graph, material.plan.calibration)
+    meter = Meter(material.graph, waves)
     if worst_db(meter.noise(write(material, layers))) >= wanted:
         return layers
     parts = contributions(meter, material, layers)
-    flops = flops_of(material, layers)
+    flops = flops_of(material, layers, waves[0].shape)
     while parts and worst_db(together(parts)) < wanted:
         noise = together(parts)
         place = max(noise, key=lambda each: noise[each])
@@ -33,10 +34,10 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
     return {name: precision if name in parts else "fp32" for name, precision in layers.items()}
 
 
-def flops_of(material: Material, layers: Layers) -> dict[str, int]:
-    """Of each layer's convolutions, for one segment."""
+def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict[str, int]:
+    """Of each layer's convolutions, for inputs of a shape (N, 1, T)."""
     found = dict.fromkeys(layers, 0)
-    for each in count_layers(material.graph, 1, SEGMENT):
+    for each in count_layers(material.graph, shape[0], shape[2]):
         layer = layer_of(each.name, layers)
         if layer is not None:
             found[layer] += each.flops

@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from export.lowering.lower import lower
 from export.lowering.rule import Form
-from export.precision.calibration import Calibration, segments
+from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize
 from export.precision.layers import CONVOLUTIONS, Layers, in_nodes
@@ -22,7 +22,7 @@ from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
 from export.precision.quantize import quantize
 from export.precision.ranges import Range, best_range
-from export.precision.samples import Samples, samples, values
+from export.precision.samples import Samples, fitting, samples, values
 from hifigan_ref.errors import HifiError
 
 LARGEST_FP16 = float(np.finfo(np.float16).max)
@@ -61,7 +61,7 @@ def prepare(
     """
     eighths = {name for name, precision in layers.items() if precision == "int8"}
     if eighths:
-        model = equalize(model, eighths, segments(plan.calibration), plan.activations)
+        model = equalize(model, eighths, fitting(model, plan.calibration), plan.activations)
     if forms:
         model = lower(model, forms)
     nodes = in_nodes(model, layers)
@@ -71,7 +71,7 @@ def prepare(
     if not eighths:
         return Material(model, plan)
     reads = _reads(model, [name for name, precision in nodes.items() if precision == "int8"])
-    held = samples(model, reads, segments(plan.calibration))
+    held = samples(model, reads, fitting(model, plan.calibration))
     _check_sound(reads, held, plan.calibration)
     ranges = {name: best_range(x, plan.activations) for name, x in held.items()}
     return Material(model, plan, held, ranges)
@@ -104,7 +104,7 @@ def check_reach(model: ir.Model, nodes: Iterable[str], calibration: Calibration)
         if node.name in chosen and node.op_type in CONVOLUTIONS
     }
     reach = dict.fromkeys(made, 0.0)
-    for each in values(model, made, segments(calibration)):
+    for each in values(model, made, fitting(model, calibration)):
         for name, array in each.items():
             reach[name] = max(reach[name], float(np.abs(array).max()))
     for name, largest in reach.items():

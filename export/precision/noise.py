@@ -14,32 +14,32 @@ from export.precision.layers import Layers
 from export.precision.material import Material, write
 
 Noise = Mapping[tuple[str, int], float]
-"""Power of an output's error over that of the output, by its name and the segment's number."""
+"""Power of an output's error over that of the output, by its name and the wave's number."""
 
 TINY = 1e-300
 
 
 class Meter:
-    """Runs graphs on the same segments, in float32 that rounds where they do.
+    """Runs graphs on the same waves, in float32 that rounds where they do.
 
     Args:
         exact: the graph in float32.
-        segments: (1, 1, T) each, for every input.
+        waves: (N, 1, T) each, for every input.
     """
 
-    def __init__(self, exact: ir.Model, segments: tuple[Segment, ...]) -> None:
-        self._segments = segments
+    def __init__(self, exact: ir.Model, waves: tuple[Segment, ...]) -> None:
+        self._waves = waves
         self._expected = self._run(exact)
 
     def noise(self, model: ir.Model) -> Noise:
         """Of a graph with the same outputs."""
         noise = {}
         pairs = zip(self._expected, self._run(model), strict=True)
-        for segment, (expected, found) in enumerate(pairs):
+        for wave, (expected, found) in enumerate(pairs):
             for name, exact in expected.items():
                 error = float(np.square(found[name] - exact, dtype=np.float64).sum())
                 signal = float(np.square(exact, dtype=np.float64).sum())
-                noise[name, segment] = error / max(signal, TINY)
+                noise[name, wave] = error / max(signal, TINY)
         return noise
 
     def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
@@ -49,8 +49,8 @@ class Meter:
         names = [output.name for output in session.get_outputs()]
         inputs = [each.name for each in session.get_inputs()]
         return [
-            dict(zip(names, session.run(None, dict.fromkeys(inputs, segment)), strict=True))
-            for segment in self._segments
+            dict(zip(names, session.run(None, dict.fromkeys(inputs, wave)), strict=True))
+            for wave in self._waves
         ]
 
 
@@ -64,7 +64,7 @@ def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str,
 
 
 def worst_db(noise: Noise) -> float:
-    """SNR of the worst output in its worst segment, dB."""
+    """SNR of the worst output in its worst wave, dB."""
     largest = max(noise.values())
     return float(-10 * np.log10(largest)) if largest > 0 else float("inf")
 

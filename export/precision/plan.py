@@ -80,6 +80,11 @@ class PrecisionPlan:
         return self.base if set(self.layers.values()) <= {"fp32", self.base} else "mixed"
 
     @property
+    def is_float32(self) -> bool:
+        """Whether every layer is in float32."""
+        return self.held == {"fp32"}
+
+    @property
     def held(self) -> frozenset[GraphPrecision]:
         """Every precision that it gives to a layer."""
         return frozenset({self.base, *self.layers.values()})
