@@ -47,6 +47,19 @@ def layer_precisions(information: str) -> dict[str, str]:
     return {str(layer.get("Name", "")): _precision(layer) for layer in named}
 
 
+def convolution_precisions(information: str) -> dict[str, str]:
+    """Precision of each convolution by the layer's name: of its weights, else of what it reads.
+
+    Args:
+        information: ``get_engine_information(JSON)``.
+
+    Raises:
+        HifiError: no such JSON.
+    """
+    layers = [each for each in _parse(information).get("Layers", []) if isinstance(each, Mapping)]
+    return {str(each.get("Name", "")): _multiplied(each) for each in layers if _convolves(each)}
+
+
 def io_precisions(information: str) -> dict[str, str]:
     """Precision of each input and output by name, ``untold`` in the older form.
 
@@ -72,6 +85,21 @@ def _parse(information: str) -> Mapping[str, Any]:
 def _precision(layer: Mapping[str, Any]) -> str:
     outputs = layer.get("Outputs") or [{}]
     return _type_of(outputs[0]) if isinstance(outputs[0], Mapping) else UNTOLD
+
+
+def _convolves(layer: Mapping[str, Any]) -> bool:
+    told = f"{layer.get('ParameterType', '')} {layer.get('LayerType', '')}".lower()
+    return "conv" in told.replace("convert", "")
+
+
+def _multiplied(layer: Mapping[str, Any]) -> str:
+    weights = layer.get("Weights")
+    if isinstance(weights, Mapping):
+        found = _type_of({"DataType": weights.get("Type", "")})
+        if found != UNTOLD:
+            return found
+    inputs = layer.get("Inputs") or [{}]
+    return _type_of(inputs[0]) if isinstance(inputs[0], Mapping) else UNTOLD
 
 
 def _type_of(tensor: Mapping[str, Any]) -> str:

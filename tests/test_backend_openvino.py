@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -9,8 +10,10 @@ import pytest
 
 from bench import parity
 from bench.backend import Case, backends
-from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, claims, name_of
+from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, name_of
+from bench.backends.openvino_proof import claims
 from bench.records import Parity, Precision, Result, Skipped
+from export.precision.plan import PrecisionPlan, write_plan
 from hifigan_ref.trained import Trained
 
 CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -55,7 +58,8 @@ def test_what_was_asked_holds() -> None:
         (FakeCompiled(device="GPU.0"), "execution device", "GPU.0"),
         (FakeCompiled(hint="bf16"), "precision", "bf16"),
         (FakeCompiled(layers=("f32", "bf16")), "precision of the convolutions", "bf16, f32"),
-        (FakeCompiled(layers=()), "precision of the convolutions", ""),
+        (FakeCompiled(layers=()), "precision of the convolutions", "none"),
+        (FakeCompiled(layers=("f32", "u8")), "convolutions in int8", "1"),
     ],
 )
 def test_each_claim_can_fail(compiled: FakeCompiled, broken: str, found: str) -> None:
@@ -176,3 +180,49 @@ def test_an_output_has_the_name_that_the_file_gives_it(case_of: Callable[..., Ca
     case = case_of("openvino")
     name = case.artifact.manifest.outputs[0].name
     assert name_of({"convs.2.phase.pad", name, "zeros"}, case) == name
+
+
+INT8 = {"int8": 4, "fp32": 2}
+
+
+@pytest.mark.parametrize(
+    ("layers", "broken"),
+    [
+        (("u8", "u8", "i8", "u8", "bf16", "bf16"), {}),
+        (("u8",) * 3 + ("bf16",) * 3, {"convolutions in int8": "3"}),
+        (("u8",) * 5 + ("bf16",), {"convolutions in int8": "5"}),
+        (("u8",) * 4 + ("f32", "bf16"), {"precision of the convolutions": "bf16, f32"}),
+        (("u8",) * 4, {"precision of the convolutions": "none"}),
+    ],
+)
+def test_a_plan_is_what_ran(layers: tuple[str, ...], broken: dict[str, str]) -> None:
+    found = claims(FakeCompiled(hint="bf16", layers=layers), "bf16", INT8)
+    assert {claim.what: claim.found for claim in found if not claim.holds} == broken
+
+
+def test_where_all_layers_are_int8_nothing_else_is_asked_for() -> None:
+    assert all(claim.holds for claim in claims(FakeCompiled(layers=("u8",)), "f32", {"int8": 1}))
+
+
+def test_int8_is_computed_in_integers(row_of: Callable[[str], Result]) -> None:
+    row = row_of("openvino:precision=int8")
+    assert isinstance(row.parity, Parity) and not row.broken, row.measurement
+    assert (row.workload.precision, row.parity.budget_db) == ("int8", 20.0)
+    assert 10 < row.parity.worst.snr_db < 50, "integers are coarse, and this second is quiet"
+    (integers,) = (claim for claim in row.proof if claim.what == "convolutions in int8")
+    assert (integers.asked, integers.holds) == ("4", True)
+
+
+def test_a_mixed_plan_sets_what_is_not_int8_on_the_runtime(
+    row_of: Callable[[str], Result], tmp_path: Path
+) -> None:
+    plan = PrecisionPlan("fp32", {"mpd_11.convs.3": "int8", "mpd_11.convs.4": "int8"}, "by hand")
+    (tmp_path / "plan.json").write_text(write_plan(plan))
+    row = row_of(f"openvino:precision={tmp_path}/plan.json")
+    assert row.workload.precision == "mixed"
+    (integers,) = (claim for claim in row.proof if claim.what == "convolutions in int8")
+    assert (integers.asked, integers.holds) == ("2", True)
+    assert isinstance(row.parity, Parity) and row.parity.budget_db == 20.0 and not row.broken
+    own = {output.name: output.torch_snr_db for output in row.parity.outputs}
+    assert own["fmap_2"] > 100, "PyTorch's by the same plan"
+    assert 10 < own["fmap_4"] < 50

@@ -1,5 +1,6 @@
 """The TensorRT backends as far as no GPU is needed: reasons, claims, and how a context is led."""
 
+import json
 import sys
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from bench.backend import backends
 from bench.backends import trt_context
 from bench.backends.trt_context import PlainContext, RtxContext, open_context
-from bench.backends.trt_session import precision_claim, told
+from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
 from export import store
 from export.engine_file import EngineFile
 from export.gpu import Gpu
@@ -21,6 +22,7 @@ from export.trt_library import PRODUCTS, Library
 H200 = Gpu("NVIDIA H200", "9.0", "580.1", "13.0", 2**37)
 FILE = EngineFile(Path("a.engine"), "1" * 64, 1, None)  # type: ignore[arg-type]
 Graphs = Enum("Graphs", ["DISABLED", "WHOLE_GRAPH_CAPTURE"])
+BY_WEIGHTS = "precision of the convolutions"
 Kernels = Enum("Kernels", ["LAZY", "EAGER", "NONE"])
 
 
@@ -203,9 +205,51 @@ def test_a_kept_file_that_no_longer_fits_is_replaced() -> None:
     ],
 )
 def test_a_layer_of_another_precision_breaks_the_claim(layers: dict[str, str], holds: bool) -> None:
-    claim = precision_claim("fp32", layers)
+    (claim,) = precision_claims(ALL_FLOAT, inspected(layers))
     assert claim.holds == holds
     assert claim.found == told(layers)
+
+
+def inspected(layers: dict[str, str], convolutions: dict[str, str] | None = None) -> str:
+    """What TensorRT's inspector says: outputs of layers, and weights of convolutions."""
+    spelled = {"fp32": "Float", "fp16": "Half", "bf16": "BFloat16", "int8": "Int8"}
+    found = [
+        {"Name": name, "LayerType": "kgen", "Outputs": [{"DataType": spelled.get(kind, kind)}]}
+        for name, kind in layers.items()
+    ] + [
+        {
+            "Name": name,
+            "LayerType": "CaskConvolution",
+            "Weights": {"Type": spelled.get(kind, kind)},
+            "Outputs": [{"DataType": "Float"}],
+        }
+        for name, kind in (convolutions or {}).items()
+    ]
+    return json.dumps({"Layers": found})
+
+
+@pytest.mark.parametrize(
+    ("asked", "layers", "convolutions", "broken"),
+    [
+        ({"fp16": 6}, {"cast": "fp32", "pad": "fp16"}, {"a": "fp16", "b": "fp16"}, []),
+        ({"fp16": 6}, {"cast": "fp32"}, {"a": "fp32"}, ["precision of the convolutions"]),
+        ({"fp16": 6}, {"cast": "fp32"}, {"a": "fp16", "b": "fp32"}, [BY_WEIGHTS]),
+        ({"fp16": 6}, {"pad": "bf16"}, {"a": "fp16"}, ["layer precisions"]),
+        ({"int8": 4, "fp32": 2}, {}, {"a": "int8", "b": "fp32"}, []),
+        ({"int8": 4, "fp32": 2}, {}, {"a": "fp32", "b": "fp32"}, [BY_WEIGHTS]),
+        ({"fp16": 6}, {"all": "fp16"}, {}, []),
+        ({"fp16": 6}, {"all": "fp32"}, {}, [BY_WEIGHTS]),
+        ({"fp16": 6}, {"all": "untold"}, {}, [BY_WEIGHTS]),
+    ],
+)
+def test_an_engine_holds_what_its_file_says(
+    asked: dict[str, int],
+    layers: dict[str, str],
+    convolutions: dict[str, str],
+    broken: list[str],
+) -> None:
+    claims = precision_claims(asked, inspected(layers, convolutions))
+    assert [claim.what for claim in claims if not claim.holds] == broken
 
 
 def test_layers_are_counted() -> None:

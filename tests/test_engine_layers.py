@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from export.engine_layers import io_precisions, layer_precisions
+from export.engine_layers import convolution_precisions, io_precisions, layer_precisions
 from hifigan_ref.errors import HifiError
 
 OLD = {
@@ -72,3 +72,24 @@ def test_spellings(told: str, expected: str) -> None:
 def test_something_else_is_an_error(text: str) -> None:
     with pytest.raises(HifiError, match="no JSON"):
         layer_precisions(text)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ({"LayerType": "CaskConvolution", "Weights": {"Type": "Half"}}, {"l": "fp16"}),
+        ({"ParameterType": "Convolution", "Inputs": [{"Format/Datatype": "Int8"}]}, {"l": "int8"}),
+        (
+            {"LayerType": "conv", "Weights": {"Type": "?"}, "Inputs": [{"DataType": "BF16"}]},
+            {"l": "bf16"},
+        ),
+        ({"LayerType": "conv"}, {"l": "untold"}),
+        ({"LayerType": "Convert", "Inputs": [{"DataType": "Half"}]}, {}),
+        ({"LayerType": "kgen", "Inputs": [{"DataType": "Half"}]}, {}),
+    ],
+)
+def test_a_convolution_is_what_it_multiplies_in(
+    layer: dict[str, object], expected: dict[str, str]
+) -> None:
+    found = convolution_precisions(json.dumps({"Layers": [{"Name": "l", **layer}]}))
+    assert found == expected

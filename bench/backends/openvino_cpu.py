@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backend import LOWERING, Case, Session
+from bench.backends.openvino_proof import DEVICE, claims, convolutions, in_file, told
 from bench.precisions import precisions
 from bench.profiler import LayerTime
-from bench.proof import demand, equal
+from bench.proof import demand
 from bench.records import Claim, Precision
 
 if TYPE_CHECKING:
-    from openvino import CompiledModel, Node
+    from openvino import CompiledModel
 
-DEVICE = "CPU"
 SPELLINGS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
@@ -64,6 +64,7 @@ class OpenVinoSession:
 
         self._compiled = compiled
         self._asked = SPELLINGS[case.runtime]
+        self._file = in_file(case)
         self._inputs = {name: array.copy() for name, array in case.inputs.items()}
         self._outputs: dict[str, NDArray[np.floating]] = {
             name_of(port.get_names(), case): np.empty(tuple(port.shape), np.float32)
@@ -97,23 +98,21 @@ class OpenVinoSession:
 
     def settings(self) -> dict[str, str]:
         """What may change the arithmetic or the speed, as read back."""
-        told = {
+        keys = {
             "threads": "INFERENCE_NUM_THREADS",
             "precision": "INFERENCE_PRECISION_HINT",
             "performance_hint": "PERFORMANCE_HINT",
             "streams": "NUM_STREAMS",
             "execution_devices": "EXECUTION_DEVICES",
         }
-        convolutions = Counter(
-            str(layer["primitiveType"]) for layer in _convolutions(self._compiled)
-        )
-        kernels = ", ".join(f"{count} {kernel}" for kernel, count in sorted(convolutions.items()))
-        found = {name: _property(self._compiled, key) for name, key in told.items()}
+        counts = Counter(str(layer["primitiveType"]) for layer in convolutions(self._compiled))
+        kernels = ", ".join(f"{count} {kernel}" for kernel, count in sorted(counts.items()))
+        found = {name: told(self._compiled, key) for name, key in keys.items()}
         return found | {"convolutions": kernels}
 
     def proof(self) -> tuple[Claim, ...]:
-        """Precision and device."""
-        return claims(self._compiled, self._asked)
+        """Device and precisions."""
+        return claims(self._compiled, self._asked, self._file)
 
     def close(self) -> None:
         """Drop the request, the network and the buffers."""
@@ -145,35 +144,8 @@ def _compile(case: Case, count: bool = False) -> "CompiledModel":
         "PERF_COUNT": count,
     }
     compiled = core.compile_model(model, DEVICE, hints)
-    demand(*claims(compiled, SPELLINGS[case.runtime]))
+    demand(*claims(compiled, SPELLINGS[case.runtime], in_file(case)))
     return compiled
-
-
-def claims(compiled: "CompiledModel", precision: str) -> tuple[Claim, ...]:
-    """What OpenVINO was asked beside what it says it compiled."""
-    found = sorted({str(layer["runtimePrecision"]) for layer in _convolutions(compiled)})
-    return (
-        equal("execution device", DEVICE, _property(compiled, "EXECUTION_DEVICES")),
-        equal("precision", precision, _property(compiled, "INFERENCE_PRECISION_HINT")),
-        equal("precision of the convolutions", precision, ", ".join(found)),
-    )
-
-
-def _property(compiled: "CompiledModel", name: str) -> str:
-    value = compiled.get_property(name)
-    if hasattr(value, "to_string"):  # a type of numbers
-        return str(value.to_string())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _convolutions(compiled: "CompiledModel") -> list[dict[str, object]]:
-    """What is known of each convolution that will run: kernel, precision..."""
-    layers = map(_details, compiled.get_runtime_model().get_ops())
-    return [layer for layer in layers if layer["layerType"] == "Convolution"]
-
-
-def _details(node: "Node") -> dict[str, object]:
-    return {key: getattr(value, "value", value) for key, value in node.get_rt_info().items()}
 
 
 BACKENDS = (OpenVino(),)

@@ -132,7 +132,7 @@ def open_on(
     from bench.backends.ort_session import Asked, OrtSession, open_session
 
     preload()
-    asked = Asked(providers, (tf32,))
+    asked = Asked(providers, (tf32,), shows_nodes=next(iter(providers)) == PROVIDER)
     session = open_session(case, asked)
     if stream is None:
         raise HifiError(gpu.why_no_gpu() or "PyTorch made no stream: install it anew")

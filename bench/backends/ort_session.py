@@ -12,9 +12,11 @@ from torch import Tensor
 
 from bench import gpu
 from bench.backend import Case
-from bench.backends.ort_placement import claim, placement, remember
+from bench.backends.ort_placement import claim, remember, seen
+from bench.file_precisions import convolutions_of, counts_claim
 from bench.proof import demand, equal
 from bench.records import Claim
+from export.precision.plan import FP32
 
 STREAM = "user_compute_stream"
 HAS_STREAM = "has_user_compute_stream"  # told of it: its address is of no use in a report
@@ -28,10 +30,12 @@ class Asked:
     Attributes:
         options: what is set for each, by its name; the first is to run every node.
         beside: claims about what no provider tells.
+        shows_nodes: whether convolutions can be seen in a trace.
     """
 
     options: Mapping[str, Mapping[str, str]]
     beside: tuple[Claim, ...] = ()
+    shows_nodes: bool = True
 
     @property
     def first(self) -> str:
@@ -78,7 +82,7 @@ def open_session(case: Case, asked: Asked, profile: Path | None = None) -> ort.I
     options.inter_op_num_threads = 1
     options.add_free_dimension_override_by_name("batch", case.workload.batch)
     options.add_free_dimension_override_by_name("samples", case.workload.samples)
-    remember(options, ort.InferenceSession)
+    remember(options, ort.InferenceSession, types=profile is None and is_typed(case, asked))
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
@@ -131,7 +135,9 @@ class OrtSession:
             self._binding.bind_output(name, *self._place(tensor))
         self.run()
         self.wait()
-        self._placement = placement(session)
+        self._types = is_typed(case, asked)
+        self._seen = seen(session, self._types)
+        self._file = case.artifact.path
 
     @property
     def stream(self) -> int | None:
@@ -179,10 +185,13 @@ class OrtSession:
         }
 
     def proof(self) -> tuple[Claim, ...]:
-        """Providers, their options, who runs each node, and that a GPU's memory is used."""
+        """Providers, their options, who runs each node, in which type, and a GPU's memory."""
         memory = () if self._stream is None else (gpu.memory_claim(),)
-        placed = claim(self._asked.first, self._placement)
-        return (*self._asked.claims(self._session), placed, *memory)
+        placed = claim(self._asked.first, self._seen.placement)
+        found = (*self._asked.claims(self._session), placed, *memory)
+        if not self._types:
+            return found
+        return (*found, counts_claim(convolutions_of(self._file), self._seen.convolutions))
 
     def close(self) -> None:
         """Drop the session, then the buffers that it is bound to."""
@@ -193,6 +202,11 @@ class OrtSession:
 
     def _place(self, tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
         return self._device, 0, np.float32, tuple(tensor.shape), tensor.data_ptr()
+
+
+def is_typed(case: Case, asked: Asked) -> bool:
+    """Whether a trace proves types: of a file below float32, where a provider shows its nodes."""
+    return case.request.precision != FP32 and asked.shows_nodes
 
 
 def _flat(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """An engine with its inputs and outputs in place on a GPU."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,17 +11,19 @@ from torch import Tensor
 from bench import gpu
 from bench.backend import Case
 from bench.backends.trt_context import Context, open_context
+from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
+from bench.file_precisions import convolutions_of
 from bench.proof import equal
 from bench.records import Claim
 from export.engine_file import EngineFile, why_not_here
-from export.engine_layers import UNTOLD
-from export.engine_runtime import deserialize, inspect, inspect_layers
+from export.engine_layers import layer_precisions
+from export.engine_runtime import deserialize, inspect
 from export.gpu import find_gpu
+from export.precision.plan import FP32
 from export.trt_library import Library
 from hifigan_ref.errors import HifiError
 
 TYPES = {"FLOAT": torch.float32, "HALF": torch.float16, "BF16": torch.bfloat16}
-NO_FLOATS = ("int64", "int32", "uint8", "bool")  # shapes and masks have no precision to lose
 
 
 class TrtSession:
@@ -44,12 +45,13 @@ class TrtSession:
             raise HifiError(reason)
         self._library = library
         self._file = file
-        self._precision = case.workload.precision
+        self._artifact = case.artifact.path
+        self._lessened = case.request.precision != FP32
         self._graph = case.options["cuda_graph"] == "on"
         self._tf32 = case.runtime == "tf32"
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._engine = deserialize(library, file.path.read_bytes())
-        self._layers = inspect_layers(library, self._engine)
+        self._information = inspect(library, self._engine)
         self._context: Context = open_context(library, self._engine, file, here, self._graph)
         with torch.cuda.stream(self._stream):
             self._inputs = {
@@ -92,7 +94,7 @@ class TrtSession:
 
     def information(self) -> str:
         """What the engine says of its layers, as JSON."""
-        return inspect(self._library, self._engine)
+        return self._information
 
     def outputs(self) -> dict[str, NDArray[np.floating]]:
         """What the last pass computed, by name, float32."""
@@ -109,17 +111,18 @@ class TrtSession:
             "profile": f"batch {manifest.profile.batch}, samples {manifest.profile.samples}",
             "tf32": str(manifest.tf32),
             "cuda_graph": str(self._graph),
-            "layers": told(self._layers),
+            "layers": told(layer_precisions(self._information)),
             "device_memory_mb": f"{self._engine.device_memory_size_v2 / 1e6:.1f}",
             **self._context.settings(),
         }
 
     def proof(self) -> tuple[Claim, ...]:
         """Precisions of layers and outputs, TF32, and that a GPU's memory is used."""
+        asked = convolutions_of(self._artifact) if self._lessened else ALL_FLOAT
         types = {str(tensor.dtype).removeprefix("torch.") for tensor in self._outputs.values()}
         return (
             equal("tf32", self._tf32, self._file.manifest.tf32),
-            precision_claim(self._precision, self._layers),
+            *precision_claims(asked, self._information),
             equal("output types", "float32", ", ".join(sorted(types))),
             gpu.memory_claim(),
         )
@@ -141,15 +144,3 @@ class TrtSession:
         shape = self._context.shape_of(name)
         with torch.cuda.stream(self._stream):
             return torch.full(shape, torch.nan, dtype=TYPES[kind.name], device=gpu.DEVICE)
-
-
-def precision_claim(asked: str, layers: Mapping[str, str]) -> Claim:
-    """Every layer of numbers has the precision that was asked for; one that does not tell may."""
-    counted = {kind for kind in layers.values() if kind not in (*NO_FLOATS, UNTOLD)}
-    return Claim("layer precisions", asked, told(layers), counted <= {asked})
-
-
-def told(layers: Mapping[str, str]) -> str:
-    """How many layers have which precision."""
-    counts = Counter(layers.values()).most_common()
-    return ", ".join(f"{count} {kind}" for kind, count in counts) or "none told"
