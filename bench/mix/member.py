@@ -69,9 +69,10 @@ class Member:
             for number, plan in enumerate(plans):
                 try:
                     file = self.written(plan, Path(folder) / str(number))
-                    session = self.bench.open(file, self.pool[0], self.request)
+                    request = replace(self.request, precision=file.manifest.precision)
+                    session = self.bench.open(file, self.pool[0], request)
                     stack.callback(session.close)
-                    noises[number] = self.noise(session)
+                    noises[number] = noise(session, self.pool[0], self.exact)
                     racer = Racer(number, session, self.pool, self.bench.clock)
                     racer.round()
                 # a runtime fails in types of its own; what it cannot run is not a candidate
@@ -104,13 +105,14 @@ class Member:
         content = proto.SerializeToString(deterministic=True)
         return artifact.save(folder / "graph.onnx", manifest, content, durable=False)
 
-    def noise(self, session: Session) -> dict[str, float]:
-        """Error power over signal power of each output, of a pass on the first input."""
-        session.load(self.pool[0])
-        session.run()
-        session.wait()
-        found = session.outputs()
-        return {name: _noise(exact, found.get(name)) for name, exact in self.exact.items()}
+
+def noise(session: Session, inputs: Inputs, exact: Arrays) -> dict[str, float]:
+    """Error power over signal power of each output, of one pass."""
+    session.load(inputs)
+    session.run()
+    session.wait()
+    found = session.outputs()
+    return {name: _noise(array, found.get(name)) for name, array in exact.items()}
 
 
 def plan_text(plan: Assigned) -> str:

@@ -87,6 +87,26 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """How exact an exported file is in the runtime: what it will be again on the same speech.
+
+    Attributes:
+        variant: network.
+        sha256: of the file.
+        noise: power of each output's error over that of the output, beside PyTorch in float64.
+    """
+
+    variant: str
+    sha256: str
+    noise: Mapping[str, float]
+
+    @property
+    def snr_db(self) -> float:
+        """Of the worst output, dB."""
+        return Trial({}, self.noise, 1.0).snr_db
+
+
+@dataclass(frozen=True)
 class Mixing:
     """A search's result.
 
@@ -107,6 +127,7 @@ class Mixing:
         weights: of the networks.
         calibration: audio of the ranges.
         members: with every trial.
+        promises: of the exported files.
     """
 
     schema: int
@@ -125,3 +146,4 @@ class Mixing:
     weights: str
     calibration: str
     members: tuple[MemberTrials, ...]
+    promises: tuple[Promise, ...] = ()

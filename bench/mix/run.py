@@ -1,18 +1,21 @@
 """From a wish to a plan and files in one folder."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import parity, pool
 from bench.machine import this_machine
-from bench.mix.records import SCHEMA, MemberTrials, Mixing
-from bench.mix.search import Progress, Wish, exported, plan_of, search
+from bench.mix.member import noise
+from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise
+from bench.mix.search import Progress, Wish, bench_of, exported, plan_of, search
 from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at
 from export.precision.plan import PrecisionPlan, write_plan
 from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
@@ -54,10 +57,12 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
     chosen = {Variant.parse(each.member): each.choice for each in members}
     plan = plan_of(wish, chosen)
     atomic.write_all({folder / PLAN: write_plan(plan).encode()})
-    files = tuple(
-        exported_at(path, exported(wish, variant, plan), wish.weights.identity, wish.weights.build)
+    files = {
+        variant: exported_at(
+            path, exported(wish, variant, plan), wish.weights.identity, wish.weights.build
+        )
         for variant, path in paths.items()
-    )
+    }
     mixing = Mixing(
         schema=SCHEMA,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -75,5 +80,29 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
         weights=wish.weights.origin,
         calibration=str(wish.plan.calibration),
         members=tuple(members),
+        promises=tuple(_promise(wish, *pair) for pair in files.items()),
     )
-    return Mixed(mixing, plan, files)
+    return Mixed(mixing, plan, tuple(files.values()))
+
+
+def _promise(wish: Wish, variant: Variant, file: Artifact) -> Promise:
+    """Raises HifiError where the file is less exact in the runtime than was asked for."""
+    request = replace(
+        wish.request_of(variant),
+        batch=wish.batch,
+        samples=wish.samples,
+        precision=file.manifest.precision,
+    )
+    inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)[0]
+    exact = parity.reference(wish.weights.build(variant), request, inputs).exact
+    session = bench_of(wish).open(file, inputs, request)
+    try:
+        found = Promise(str(variant), file.sha256, noise(session, inputs, exact))
+    finally:
+        session.close()
+    if found.snr_db < wish.min_snr_db:
+        raise HifiError(
+            f"{file.path} reaches {found.snr_db:.1f} dB in {wish.backend}, {wish.min_snr_db:g} is "
+            "asked for, though each member alone did: ask for less with --min-snr"
+        )
+    return found

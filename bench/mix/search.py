@@ -131,8 +131,7 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
     Raises:
         HifiError: the export is refused, or no plan is exact enough.
     """
-    shuffle = random.Random(0)  # noqa: S311 - an order, not a secret
-    bench = Bench(wish.backend, wish.threads, float("inf"), 0.0, shuffle)
+    bench = bench_of(wish)
     keeper = Kept(machine, wish.backend, wish.threads)
     for number, variant in enumerate(wish.members):
         yield Doing(f"{variant}: each layer alone", 2 * number, 2 * len(wish.members))
@@ -147,6 +146,12 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
             known = _combined(found, wish, str(variant))
             kept.write(place, known)
         yield _chosen(known, wish, variant)
+
+
+def bench_of(wish: Wish) -> Bench:
+    """Where files are run."""
+    shuffle = random.Random(0)  # noqa: S311 - an order, not a secret
+    return Bench(wish.backend, wish.threads, float("inf"), 0.0, shuffle)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ LEAD = (
     "is exported."
 )
 ALONE = "each layer alone in the precision, the others as the base; noise: its share of the sum"
+PROMISE = "in the runtime, on the speech and shape below: run there again, they show this again"
 _MIXING = TypeAdapter(Mixing)
 
 
@@ -66,7 +67,7 @@ def load(path: Path) -> Mixing:
 def print_mixing(mixing: Mixing, console: Console | None = None) -> None:
     """The choice of each member, and the front that it is from."""
     console = console or Console()
-    for table in (chosen(mixing), *map(front, mixing.members)):
+    for table in (chosen(mixing), *map(front, mixing.members), promised(mixing)):
         draw(table, console)
     for line in facts(mixing):
         console.print(Text(line, style="dim"))
@@ -74,7 +75,8 @@ def print_mixing(mixing: Mixing, console: Console | None = None) -> None:
 
 def markdown(mixing: Mixing) -> str:
     """A page."""
-    tables = (chosen(mixing), *map(front, mixing.members), *map(alone, mixing.members))
+    searched = (*map(front, mixing.members), *map(alone, mixing.members))
+    tables = (chosen(mixing), promised(mixing), *searched)
     lines = "\n".join(f"- {line}" for line in facts(mixing))
     return "\n\n".join([f"# {TITLE}: {mixing.backend}", lines, *map(section, tables)]) + "\n"
 
@@ -114,6 +116,21 @@ def chosen(mixing: Mixing) -> Table:
         ("all", milliseconds(total), f"{total / taken:.2f}x", f"{worst:.1f}", "", "", str(tried))
     )
     return Table("The plan", header, tuple(rows))
+
+
+def promised(mixing: Mixing) -> Table:
+    """How exact each exported file is."""
+    header = ("file of", "sha256", "SNR dB", "worst output")
+    rows = tuple(
+        (
+            each.variant,
+            each.sha256[:16],
+            f"{each.snr_db:.4f}",
+            max(each.noise, key=lambda name: each.noise[name]),
+        )
+        for each in mixing.promises
+    )
+    return Table("Exported files", header, rows, (PROMISE,))
 
 
 def front(member: MemberTrials) -> Table:
@@ -160,7 +177,7 @@ def _html(mixing: Mixing) -> bytes:
     charts = tuple(_chart(each, mixing.min_snr_db) for each in mixing.members)
     folded = (*map(front, mixing.members), *map(alone, mixing.members))
     sections = (
-        Section("Plan", tables=(chosen(mixing),)),
+        Section("Plan", tables=(chosen(mixing), promised(mixing))),
         Section("Error and time", LEAD, charts),
         Section("Layers", folded=folded),
     )

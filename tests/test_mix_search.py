@@ -1,0 +1,167 @@
+"""The search on a real runtime: within the budget, resumable, and as exact as promised."""
+
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cli
+from bench import parity, pool
+from bench.machine import this_machine
+from bench.mix import search as searches
+from bench.mix.member import Member, noise
+from bench.mix.records import MemberTrials
+from bench.mix.run import PLAN, mix
+from bench.mix.search import Wish, search
+from bench.render import as_mixed
+from bench.testing import run_main
+from bench.tune.trial import Bench
+from export.precision.plan import plan_of
+from export.request import ExportRequest
+from export.verify import NotExactError
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+PERIOD = Variant("mpd", "2")
+REQUEST = ExportRequest(PERIOD, min_snr_db=30.0)
+OPENVINO = Wish("openvino", (PERIOD,), REQUEST, 1, 2048, 1, Source())
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def found_by(wish: Wish) -> MemberTrials:
+    (found,) = [each for each in search(wish, this_machine()) if isinstance(each, MemberTrials)]
+    return found
+
+
+@cache
+def found() -> MemberTrials:
+    return found_by(OPENVINO)
+
+
+def test_the_choice_is_the_fastest_within_the_budget() -> None:
+    choice = found().choice
+    assert choice.snr_db >= 30.0
+    assert choice.ratio == min(each.ratio for each in found().trials if each.snr_db >= 30.0)
+    assert found().trials[0].layers == {} and found().trials[0].snr_db > 100
+
+
+def test_every_layer_but_the_edges_is_tried_alone_and_all_together() -> None:
+    tried = [dict(each.layers) for each in found().trials]
+    inner = [f"convs.{i}" for i in range(1, 5)]
+    assert all({name: "int8"} in tried for name in inner)
+    assert dict.fromkeys(inner, "int8") in tried
+    assert not any("convs.0" in layers or "conv_post" in layers for layers in tried)
+
+
+def test_noise_of_layers_nearly_adds_which_predictions_rest_on() -> None:
+    alone = [each for each in found().trials if len(each.layers) == 1]
+    whole = next(each for each in found().trials if len(each.layers) == 4)
+    predicted = sum(each.noise["fmap_4"] for each in alone)
+    assert predicted == pytest.approx(whole.noise["fmap_4"], rel=0.5)
+
+
+def test_what_was_measured_is_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = found()
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(Member, "measure", refuse)
+    assert found_by(OPENVINO) == before
+
+
+def test_the_exported_file_is_as_exact_as_promised(tmp_path: Path) -> None:
+    found()
+    place = tmp_path / "mpd-2.onnx"
+    mixed = mix(OPENVINO, {PERIOD: place}, tmp_path, lambda steps: steps)
+    (member,) = mixed.mixing.members
+    inputs = pool.draw(audio.speech(), ("y",), 1, 2048)[0]
+    exact = parity.reference(Source().build(PERIOD), ExportRequest(PERIOD), inputs).exact
+    bench = Bench("openvino", 1, np.inf, 0.0, random.Random(0))
+    (file,) = mixed.files
+    request = ExportRequest(PERIOD, batch=1, samples=2048, precision=file.manifest.precision)
+    session = bench.open(file, inputs, request)
+    again = noise(session, inputs, exact)
+    session.close()
+    (promise,) = mixed.mixing.promises
+    assert again == promise.noise, "to the last bit"
+    assert promise.snr_db == pytest.approx(member.choice.snr_db, abs=0.01)
+    assert promise.sha256 == file.sha256
+    assert plan_of(str(tmp_path / PLAN)).layers == mixed.plan.layers
+    assert "mixed for openvino, 30 dB" in mixed.plan.origin
+
+
+def test_a_choice_that_does_not_export_gives_way_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    best = found().choice
+    real = searches.exported
+
+    def refuse(wish: Wish, variant: Variant, plan: Any) -> ExportRequest:
+        if len(plan.layers) == len(best.layers) and best.layers:
+            raise NotExactError("too coarse")
+        return real(wish, variant, plan)
+
+    monkeypatch.setattr(searches, "exported", refuse)
+    other = found_by(OPENVINO).choice
+    assert len(other.layers) != len(best.layers) and other.snr_db >= 30.0
+
+
+def test_a_budget_that_no_plan_meets_names_the_best_reachable() -> None:
+    found()
+    wish = replace(OPENVINO, request=replace(REQUEST, min_snr_db=190.0))
+    with pytest.raises(HifiError, match=r"reaches 190 dB on openvino: the best reachable is 1\d\d"):
+        found_by(wish)
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("torch", "torch reads no precision from a file of opset 18"),
+        ("nope", "no backend 'nope'"),
+        ("openvino:precision=int8", "layers that keep their precision have one of fp32"),
+        ("openvino:lowering=default", "leave out lowering"),
+    ],
+)
+def test_backends_that_cannot_mix_are_refused(backend: str, told: str) -> None:
+    with pytest.raises(HifiError, match=told):
+        replace(OPENVINO, backend=backend)
+
+
+def test_the_command_writes_files_plan_and_report(tmp_path: Path) -> None:
+    found()
+    command = ("onnx", "--period", 2, "--precision", "mixed", "--batch", 1, "--samples", 2048)
+    given = ("--min-snr", 30, "--for", "openvino", "--out", tmp_path)
+    ran = run_main(cli.export_main, *command, *given)
+    assert ran.code == 0, ran.err
+    assert "Pareto front" in ran.out and "The plan" in ran.out
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [
+        "mixed.html", "mixed.json", "mixed.md", "mpd-2.json", "mpd-2.onnx", "precision.json",
+    ]  # fmt: skip
+    assert as_mixed.load(tmp_path / "mixed.json").members[0].choice.snr_db >= 30
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((), "add --for BACKEND and --min-snr DB"),
+        (("--for", "openvino"), "add --for BACKEND and --min-snr DB"),
+        (("--min-snr", "30"), "add --for BACKEND and --min-snr DB"),
+        (("--min-snr", "30", "--for", "torch"), "torch"),
+        (("--min-snr", "30", "--for", "openvino", "--io-types", "same"), "io types same"),
+    ],
+)
+def test_what_is_missing_is_told(given: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    ran = run_main(
+        cli.export_main, "onnx", "--period", 2, "--precision", "mixed", *given, "--out", tmp_path
+    )
+    assert ran.code == 1 and told in ran.err, ran.err
+    assert not list(tmp_path.iterdir())

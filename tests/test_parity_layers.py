@@ -1,0 +1,106 @@
+"""What each layer of a file adds to its error, and that a wrong layer stands out."""
+
+from dataclasses import replace
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from bench.hole import Skipped
+from bench.parity_cases import BASE, ORDINARY, shapes
+from bench.parity_layers import SAME, layer_noise
+from bench.parity_report import ParityReport
+from bench.parity_run import Order, of_file, report
+from bench.render import as_parity
+from export.artifact import Artifact
+from export.cache import cached_export
+from export.precision.calibration import Calibration
+from export.precision.plan import PrecisionPlan
+from export.request import ExportRequest
+from hifigan_ref import audio
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+P2 = Variant("mpd", "2")
+INNER = tuple(f"convs.{i}" for i in range(1, 5))
+
+
+def exported(plan: PrecisionPlan, opset: int = 22) -> Artifact:
+    request = ExportRequest(P2, opset, precision=plan)
+    return cached_export(request, Source().identity, Source().build)
+
+
+@pytest.fixture(scope="module")
+def int8() -> Artifact:
+    return exported(PrecisionPlan("int8"))
+
+
+@pytest.fixture(scope="module")
+def judged(int8: Artifact) -> ParityReport:
+    return of_file(int8.path, Order(Source(), audio.speech(), (ORDINARY,)))
+
+
+def test_every_layer_that_lost_precision_is_there_in_order(judged: ParityReport) -> None:
+    assert isinstance(judged.layers, tuple)
+    assert tuple(each.name for each in judged.layers) == INNER
+    assert {each.precision for each in judged.layers} == {"int8"}
+    assert sum(each.share for each in judged.layers) == pytest.approx(1.0)
+
+
+def test_the_parts_make_the_whole(judged: ParityReport) -> None:
+    """Together they disturb the worst output as much as the file does."""
+    assert isinstance(judged.layers, tuple)
+    parts = sum(each.noise for each in judged.layers if each.output == judged.layers[-1].output)
+    worst = min(case.parity.snr_db for each in judged.cases for case in _outputs(each))
+    assert max(each.snr_db for each in judged.layers) > worst
+    assert parts > 0
+
+
+def _outputs(case: object) -> tuple:  # type: ignore[type-arg]
+    found = case.outputs  # type: ignore[attr-defined]
+    assert isinstance(found, tuple)
+    return found
+
+
+def test_a_file_keeps_its_own_budget(judged: ParityReport) -> None:
+    assert (judged.budget_db, judged.precision, judged.passed) == (20.0, "int8", True)
+    worst = judged.outputs[-1].found.parity
+    assert 20 < worst.torch_snr_db < 45, "PyTorch's own error in int8 stands beside it"
+
+
+def test_a_wrongly_scaled_layer_fails(int8: Artifact) -> None:
+    proto = onnx.load(int8.path)
+    scale = next(
+        each for each in proto.graph.initializer if "convs.2" in each.name and "scale" in each.name
+    )
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * 1.5, scale.name))
+    order = Order(Source(), audio.speech(), (ORDINARY,))
+    found = report(int8, proto.SerializeToString(), Source().build(P2), order)
+    assert not found.passed
+    assert found.failures[0] == "fmap_2", "the first layer that leaves the budget"
+
+
+def test_float32_has_no_such_table() -> None:
+    file = exported(PrecisionPlan(), 18)
+    assert layer_noise(file, Source(), audio.speech()) == SAME
+
+
+def test_other_calibration_audio_is_not_in_the_file(int8: Artifact) -> None:
+    other = replace(int8.manifest.precision, calibration=Calibration(("a.wav",), "0" * 64))
+    file = replace(int8, manifest=replace(int8.manifest, precision=other))
+    found = layer_noise(file, Source(), audio.speech())
+    assert isinstance(found, Skipped) and "a.wav, which the file does not hold" in found.reason
+
+
+def test_lesser_files_are_judged_at_ordinary_lengths(int8: Artifact) -> None:
+    exact = exported(PrecisionPlan(), 18)
+    assert min(each.samples for each in shapes(exact.manifest)) < BASE
+    assert {each.samples for each in shapes(int8.manifest)} == {ORDINARY, ORDINARY + 1}
+
+
+def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
+    text = as_parity.markdown((judged,))
+    assert "layers, each alone in its precision" in text and "share of the noise" in text
+    assert "in int8" in text and "PyTorch with the same rounding" in text
+    (again,) = as_parity.load(as_parity.dump((judged,)))
+    assert again.layers == judged.layers
