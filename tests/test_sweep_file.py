@@ -238,7 +238,7 @@ def test_a_dry_run_has_a_line_for_each_cell_and_the_sum() -> None:
     assert first.split(maxsplit=1)[0] == "torch" and "mpd, 1 x 8192, outputs all" in first
     assert "mpd, 1 x 8192 real and generated, outputs scores" in pair
     # 2 s of warm-up, 3 s by one clock and 1 by the other; at most 10 s, 5 s and 5 / 3 s
-    assert last == "24 cells, about 3 min to 7 min without exporting and preparing"
+    assert last == "24 cells, about 2 min to 7 min without exporting and preparing"
 
 
 @pytest.mark.parametrize(
