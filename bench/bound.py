@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from bench.records import NOT_TAKEN, Ceiling, Layer, Measurement, Report, Result, Skipped
 
+INTEGERS = ("int8", "mixed")
+
 
 def bound_seconds(layers: Iterable[Layer], ceiling: Ceiling) -> float:
     """The least time that layers take one after the other, seconds.
@@ -27,12 +29,17 @@ def percent_of_bound(seconds: float, layers: Iterable[Layer], ceiling: Ceiling) 
 
 
 def ceiling_of(report: Report, result: Result) -> Ceiling | Skipped:
-    """That of the device and the precision of a row; float32's where that was not measured."""
+    """That of the device and the precision of a row.
+
+    Where none was measured it is that of float32, which bounds no integers.
+    """
     on_gpu = isinstance(result.device, Measurement)
     precision = result.workload.precision
     for ceiling in report.ceilings:
         if ceiling.precision == precision and (ceiling.threads == 0) == on_gpu:
             return ceiling
+    if precision in INTEGERS:
+        return Skipped(f"no ceiling of {precision} was measured")
     return report.ceiling_of(result)
 
 

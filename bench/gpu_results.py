@@ -44,14 +44,25 @@ SEARCHES = tuple(
 REBUILDS = tuple(f"trt:build={number}" for number in range(1, 6))
 OTHERS = (
     "torch-cuda:norms=folded",
-    "torch-cuda:tf32=on",
+    "torch-cuda:precision=tf32",
     "torch-cuda-compile:mode=max-autotune-no-cudagraphs",
-    "ort-cuda:tf32=on",
+    "ort-cuda:precision=tf32",
     "ort-cuda:prefer_nhwc=on",
     "ort-cuda:cudnn_conv1d_pad_to_nc1d=on",
     "ort-trt",
-    "trt:tf32=on",
+    "trt:precision=tf32",
     "trt:profile=range",
+)
+FEWER_BITS = (
+    *(f"{name}:precision=fp16" for name in PEERS),
+    "torch-cuda-compile:precision=fp16,mode=max-autotune-no-cudagraphs",
+    "torch-cuda-compile:precision=fp16,mode=reduce-overhead",
+    "ort-cuda:precision=fp16,prefer_nhwc=on",
+    "trt:precision=fp16,cuda_graph=on",
+    "ort-trt:precision=fp16",
+    "trt:precision=int8",
+    "trt:precision=int8,cuda_graph=on",
+    *(f"{name}:precision=bf16" for name in PEERS),
 )
 LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
 
@@ -78,7 +89,8 @@ class Part:
 # What matters most comes first: time may end.
 PARTS = (
     Part((*PEERS, *GRAPHS)),
-    Part(PEERS, pair=True),
+    # beside float32 of the peers: how many times as fast is fewer bits?
+    Part((*PEERS, *FEWER_BITS), pair=True),
     Part((*PEERS, *GRAPHS), batches=(1, 32)),
     Part(OTHERS),
     Part(SEARCHES[:2]),

@@ -3,6 +3,7 @@
 A precision that a device can only emulate has no ceiling: its number would be no limit of anything.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -18,10 +19,12 @@ SIZE = 2048
 GPU_SIZE = 8192
 SECONDS = 1.0
 CALLS = 5
+INT8_SPREAD = 32  # standard deviation: zeros alone would draw less power
 # Instructions of a CPU, any of which multiplies in a precision.
 INSTRUCTIONS: dict[Precision, tuple[str, ...]] = {
     "bf16": ("avx512_bf16", "amx_bf16"),
     "fp16": ("avx512_fp16", "amx_fp16"),
+    "int8": ("avx_vnni", "avx512_vnni", "amx_int8"),
 }
 NO_GPU = Skipped("PyTorch has no GPU here")
 
@@ -76,7 +79,7 @@ def gpu_precisions() -> tuple[Precision, ...]:
     import torch
 
     ampere = torch.cuda.get_device_capability(0) >= (8, 0)
-    return ("fp32", "tf32", "bf16", "fp16") if ampere else ("fp32", "fp16")
+    return ("fp32", "tf32", "bf16", "fp16", "int8") if ampere else ("fp32", "fp16")
 
 
 def _product(threads: int, precision: Precision) -> Ceiling:
@@ -84,12 +87,11 @@ def _product(threads: int, precision: Precision) -> Ceiling:
 
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
-    left, right = torch.randn(2, SIZE, SIZE, generator=generator).to(_type(precision))
-    product = torch.empty_like(left)
+    product = _multiplication(torch.randn(2, SIZE, SIZE, generator=generator), precision)
 
     def multiply() -> float:
         start = perf_counter()
-        torch.mm(left, right, out=product)
+        product()
         return perf_counter() - start
 
     seconds = fastest(multiply, CALLS, SECONDS)
@@ -103,16 +105,22 @@ def _gpu_product(precision: Precision) -> Ceiling:
 
     generator = torch.Generator("cuda").manual_seed(0)
     shape = (2, GPU_SIZE, GPU_SIZE)
-    left, right = torch.randn(shape, device="cuda", generator=generator).to(_type(precision))
-    product = torch.empty_like(left)
-    timed = by_events(lambda: torch.mm(left, right, out=product))
+    factors = torch.randn(shape, device="cuda", generator=generator)
+    timed = by_events(_multiplication(factors, precision))
     with numerics(tf32=precision == "tf32", benchmark=False):
         seconds = fastest(timed, CALLS, SECONDS)
     return Ceiling(2 * GPU_SIZE**3 / seconds / 1e9, GPU_SIZE, threads=0, precision=precision)
 
 
-def _type(precision: Precision) -> "torch.dtype":
+def _multiplication(factors: "torch.Tensor", precision: Precision) -> "Callable[[], torch.Tensor]":
+    """The product of two matrices (2, n, n) in a precision; of int8 summed in 32 bits."""
     import torch
 
+    if precision == "int8":
+        a, b = (INT8_SPREAD * factors).to(torch.int8)
+        sums = torch.empty(a.shape, dtype=torch.int32, device=a.device)
+        return lambda: torch._int_mm(a, b.t(), out=sums)  # noqa: SLF001 - no public one is there
     types = {"fp16": torch.float16, "bf16": torch.bfloat16}
-    return types.get(precision, torch.float32)
+    left, right = factors.to(types.get(precision, torch.float32))
+    product = torch.empty_like(left)
+    return lambda: torch.mm(left, right, out=product)

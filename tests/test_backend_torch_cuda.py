@@ -223,3 +223,35 @@ def test_tf32_is_what_ran_and_has_a_budget_of_its_own(row_of: Callable[[str], Re
     assert isinstance(row.parity, Parity) and row.parity.passed and not row.broken
     if torch.cuda.get_device_capability() >= (8, 0):
         assert row.parity.worst.snr_db < 100, "float32 would be better"
+
+
+@pytest.mark.parametrize(("precision", "told"), [("fp16", "float16"), ("bf16", "bfloat16")])
+def test_half_the_bits_are_held_and_computed_and_float32_comes_out(
+    prepare: Sessions, precision: str, told: str
+) -> None:
+    session = prepare(f":precision={precision}")
+    session.run()
+    session.wait()
+    claims = {claim.what: claim for claim in session.proof()}
+    assert all(claim.holds for claim in claims.values())
+    assert claims["type of the weights"].found == told
+    assert claims["type of what was computed"].found == told
+    assert claims["tf32"].found == "off"
+    assert {array.dtype for array in session.outputs().values()} == {np.dtype(np.float32)}
+
+
+def test_weights_of_another_type_break_the_claim(
+    host_gpu: Any, case_of: Callable[..., Case]
+) -> None:
+    del host_gpu
+    made = network(case_of("torch-cuda:precision=bf16"), folded=True)
+    made(y=torch.zeros(1, 1, 1024))
+    assert broken(made.claims()) == {}
+    made.function.float()
+    made.dtype = torch.float32
+    made(y=torch.zeros(1, 1, 1024))
+    made.dtype = torch.bfloat16
+    assert broken(made.claims()) == {
+        "type of the weights": "float32",
+        "type of what was computed": "float32",
+    }

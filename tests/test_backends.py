@@ -4,7 +4,7 @@ import gc
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,11 @@ import torch
 from bench import parity
 from bench.backend import Backend, Case, Session, backends, find
 from bench.backends.torch_compile import TorchCompile
-from bench.records import Workload
+from bench.precisions import precisions_of
+from bench.records import Parity, Result, Skipped, Workload
 from export.cache import cached_export
 from export.optional import why_missing
+from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 # Inductor's own imports warn.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 
-BUDGET = parity.BUDGETS_DB["fp32"]
+BUDGET = BUDGETS_DB["fp32"]
 ROOT = Path(__file__).parent.parent
 SAMPLES = 1024
 THREADS = 2
@@ -296,6 +298,25 @@ def test_threads_are_those_asked_for(backend: Backend, mpd_11: Trained, threads:
     session.wait()
     assert session.settings()["threads"] == str(threads)
     session.close()
+
+
+@quick
+def test_every_precision_is_what_ran_or_is_invalid(
+    backend: Backend, row_of: Callable[[str], Result]
+) -> None:
+    skip_if_missing(backend)
+    for precision in precisions_of(backend).allowed[1:]:
+        row = row_of(f"{backend.name}:precision={precision}")
+        assert row.workload.precision == precision
+        if row.broken:
+            assert isinstance(row.measurement, Skipped), "no speed"
+            assert row.measurement.reason.startswith("INVALID: ")
+            continue
+        assert isinstance(row.parity, Parity), row.measurement
+        assert row.parity.budget_db == BUDGETS_DB[precision]  # type: ignore[index]
+        assert 10 < row.parity.worst.snr_db < 90, "fewer bits are less exact"
+        assert row.parity.worst.torch_snr_db < 90
+        assert row.proof
 
 
 @quick

@@ -72,3 +72,4 @@ def test_the_ceiling_is_of_the_rows_device_and_precision() -> None:
     assert ceiling_of(report, row(on_gpu=True)) is GPU
     assert ceiling_of(report, row("tf32", on_gpu=True)) is tf32
     assert ceiling_of(report, row("fp16", on_gpu=True)) is GPU, "not measured: float32's"
+    assert ceiling_of(report, row("int8")) == Skipped("no ceiling of int8 was measured")

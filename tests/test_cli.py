@@ -326,7 +326,7 @@ finally:
         ran = python(code, "sweep", "docs/sweep.toml", "--dry-run")
         seconds.append(perf_counter() - start)
         assert (ran.returncode, ran.stderr) == (0, "\n"), ran.stderr
-        assert "18 cells, about " in ran.stdout
+        assert "24 cells, about " in ran.stdout
     assert min(seconds) < DRY_RUN_SECONDS
 
 

@@ -37,7 +37,17 @@ def test_the_matrix_has_what_was_asked_for() -> None:
     specs = {spec for part in PARTS for spec in part.backends}
     assert {"torch-cuda", "torch-cuda-compile", "ort-cuda", "ort-trt", "trt"} <= specs
     assert {n for part in PARTS for n in part.batches} == {1, 16, 32}
-    assert any(part.pair for part in PARTS)
+    (pair,) = (part for part in PARTS if part.pair)
+    assert pair.batches == (16,)
+    assert {"torch-cuda", "torch-cuda-compile:precision=fp16"} <= set(pair.backends)
+    asked = {(find(s)[0].name, find(s)[1]["precision"]) for s in pair.backends}
+    for name in ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt"):
+        assert {precision for other, precision in asked if other == name} >= {
+            "fp32",
+            "fp16",
+            "bf16",
+        }
+    assert ("trt", "int8") in asked
     searches = {spec for spec in specs if "cudnn_conv_algo_search" in spec}
     assert len(searches) == 3 and len([s for s in specs if "build=" in s]) == 5
     assert len({part.samples for part in PARTS if searches & set(part.backends)}) >= 3

@@ -101,6 +101,8 @@ def test_the_random_numbers_of_the_process_are_left_alone(
         (("avx512_bf16",), ("fp32", "bf16")),
         (("amx_tile", "amx_bf16"), ("fp32", "bf16")),
         (("avx512_bf16", "avx512_fp16"), ("fp32", "bf16", "fp16")),
+        (("avx512_vnni",), ("fp32", "int8")),
+        (("avx_vnni", "amx_bf16", "amx_int8"), ("fp32", "bf16", "int8")),
     ],
 )
 def test_a_precision_that_is_only_emulated_has_no_ceiling(
@@ -144,6 +146,27 @@ def test_matrices_have_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [each for each in types for _ in range(3 * CALLS)]
 
 
+def test_integers_are_summed_in_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[torch.Tensor, ...]] = []
+    multiply = torch._int_mm
+
+    def watched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        seen.append((left, right, out))
+        return multiply(left, right, out=out)
+
+    monkeypatch.setattr(roofline, "SIZE", 64)
+    monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    monkeypatch.setattr(torch, "_int_mm", watched)
+    monkeypatch.setattr(roofline, "cpu_precisions", lambda: ("int8",))
+    monkeypatch.setattr(roofline, "copy_bandwidth", lambda _: 1.0)
+    (found,) = measure_ceilings(1)
+    assert found.precision == "int8" and len(seen) == CALLS
+    left, right, out = seen[0]
+    assert (left.dtype, right.dtype, out.dtype) == (torch.int8, torch.int8, torch.int32)
+    assert torch.equal(out.long(), left.long() @ right.long())
+    assert 25 < left.float().std() < 40, "not zeros"
+
+
 # A GPU
 
 
@@ -178,7 +201,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_gpu_has_a_ceiling_for_every_precision(gpu: list[str]) -> None:
     found = measure_gpu_ceilings()
-    assert [each.precision for each in found] == ["fp32", "tf32", "bf16", "fp16"]
+    assert [each.precision for each in found] == ["fp32", "tf32", "bf16", "fp16", "int8"]
     speed = 2 * SIZE**3 / 1e-3 / 1e9
     assert all(each.gflop_per_second == pytest.approx(speed) for each in found)
     assert {(each.threads, each.gb_per_second, each.size) for each in found} == {(0, 4000.0, SIZE)}

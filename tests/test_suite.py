@@ -51,6 +51,7 @@ PLAN = Plan(
     rounds=2,
 )
 TF32 = precisions(("fp32", "tf32"))
+IN_FILES = precisions(("fp32",), ("fp16", "bf16"))
 GPU = Claim("provider", "a GPU", "a GPU", holds=True)
 FALLEN_BACK = Claim("provider", "a GPU", "the CPU", holds=False)
 
@@ -162,6 +163,7 @@ def bench(
         FakeBackend("refused-early", not_as_asked),
         FakeBackend("explains", explain),
         FakeBackend("chosen", made.runtime(), options=(TF32,)),
+        FakeBackend("files", made.runtime(), options=(IN_FILES,)),
         *(FakeBackend(f"no-{m}", made.runtime(fails_in=m)) for m in FAILING),
     ]
     monkeypatch.setattr(backend, "backends", lambda: {fake.name: fake for fake in fakes})
@@ -390,6 +392,50 @@ def test_a_precision_that_was_asked_for_has_its_own_budget(bench: Bench) -> None
     assert (exact.parity.budget_db, rounded.parity.budget_db) == (100.0, 55.0)
 
 
+def test_a_least_snr_is_the_budget_of_every_row(bench: Bench) -> None:
+    plan = replace(PLAN, backends=("wrong", "chosen:precision=tf32"), min_snr_db=59.0)
+    wrong, chosen = (step for step in bench.steps(plan) if isinstance(step, Result))
+    for row in (wrong, chosen):
+        assert isinstance(row.parity, Parity) and row.parity.budget_db == 59.0
+        assert isinstance(row.measurement, Measurement), "60 dB are enough for this once"
+    (again,) = bench.results("wrong")
+    assert isinstance(again.measurement, Skipped), "the ledger knows another budget"
+
+
+def test_pytorchs_own_error_is_that_of_the_rows_precision(bench: Bench) -> None:
+    exact, rounded = bench.results("chosen", "chosen:precision=tf32")
+    assert isinstance(exact.parity, Parity) and isinstance(rounded.parity, Parity)
+    assert min(output.torch_snr_db for output in exact.parity.outputs) > 100
+    assert 45 < min(output.torch_snr_db for output in rounded.parity.outputs) < 80
+
+
+def test_a_precision_of_the_file_is_exported_for_those_who_want_it(bench: Bench) -> None:
+    plain, half, brief = bench.results("files", "files:precision=fp16", "files:precision=bf16")
+    requests = [(case.request.precision.base, case.request.opset) for case in bench.cases]
+    assert sorted(requests) == [("bf16", 22), ("fp16", 18), ("fp32", 18)]
+    assert [case.runtime for case in bench.cases] == ["fp32"] * 3
+    held = {case.artifact.manifest.precision.base for case in bench.cases}
+    assert held == {"fp32", "fp16", "bf16"}
+    assert [row.workload.precision for row in (plain, half, brief)] == ["fp32", "fp16", "bf16"]
+    assert half.bytes_moved == brief.bytes_moved == sum(x.bytes // 2 for x in plain.layers)
+
+
+def test_a_file_that_is_not_exact_enough_is_a_row_and_the_sweep_goes_on(bench: Bench) -> None:
+    plan = replace(PLAN, backends=("files:precision=bf16", "right"), min_snr_db=90.0)
+    refused, after = (step for step in bench.steps(plan) if isinstance(step, Result))
+    assert isinstance(refused.measurement, Skipped)
+    assert "is not exact enough" in refused.measurement.reason
+    assert (refused.backend, refused.workload.precision) == ("files:precision=bf16", "bf16")
+    assert isinstance(after.measurement, Measurement)
+
+
+def test_what_lacks_a_precision_says_what_it_has(bench: Bench) -> None:
+    (row,) = bench.results("chosen:precision=int8")
+    told = "'int8' is no value of chosen's precision: choose from fp32, tf32"
+    assert row.measurement == Skipped(told)
+    assert row.workload.precision == "int8"
+
+
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
@@ -448,6 +494,7 @@ def test_a_plan_counts_its_cells() -> None:
     ("change", "told"),
     [
         ({"threads": 0}, "0 threads"),
+        ({"min_snr_db": float("nan")}, "a least SNR of nan dB"),
         ({"rounds": 0}, "0 rounds: choose 1 to 100"),
         ({"timeout": 0}, "a timeout of 0 seconds"),
         ({"threads": 10**6}, "choose 1 to 1024"),

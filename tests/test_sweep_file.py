@@ -48,9 +48,15 @@ def refused(path: Path) -> str:
 
 
 def test_the_example_is_what_it_says() -> None:
-    latency, pairs, *lengths = read(EXAMPLE)
+    latency, pairs, bits, *lengths = read(EXAMPLE)
     assert (latency.backends, latency.batches) == (("torch", "ort-cpu"), (1, 4, 16))
     assert (pairs.pair, pairs.outputs, pairs.batches) == (True, "scores", (1,))
+    assert bits.backends == (
+        *("torch-folded", "torch-folded:precision=bf16", "torch-folded:precision=int8"),
+        *("openvino", "openvino:precision=bf16", "openvino:precision=int8"),
+    )
+    told = [cell.workload.precision for cell in bits.cells()]
+    assert told == ["fp32", "bf16", "int8"] * 2
     assert [part.samples for part in lengths] == [11264, 11265]
     assert [part.variants for part in lengths] == [(Variant("mpd", "11"),)] * 2
     assert {part.limit for part in (latency, pairs, *lengths)} == {5.0}
@@ -227,12 +233,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, write: Write) -> None:
 
 def test_a_dry_run_has_a_line_for_each_cell_and_the_sum() -> None:
     told = lines(read(EXAMPLE))
-    assert len(told) == 18 + 1
+    assert len(told) == 24 + 1
     first, pair, last = (told[number] for number in (0, 12, -1))
     assert first.split(maxsplit=1)[0] == "torch" and "mpd, 1 x 8192, outputs all" in first
     assert "mpd, 1 x 8192 real and generated, outputs scores" in pair
     # 2 s of warm-up, 3 s by one clock and 1 by the other; at most 10 s, 5 s and 5 / 3 s
-    assert last == "18 cells, about 2 min to 5 min without exporting and preparing"
+    assert last == "24 cells, about 2 min to 7 min without exporting and preparing"
 
 
 @pytest.mark.parametrize(
