@@ -8,8 +8,11 @@ import onnx_ir as ir
 import pytest
 from torch import nn
 
-from export.contract import ContractError, check_graph
+from export.contract import ContractError, check_graph, check_precise
 from export.fold import fold
+from export.precision.budget import GraphPrecision
+from export.precision.narrow import narrow
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.trained import Trained
@@ -427,3 +430,63 @@ def test_every_broken_clause_is_named(p11: nn.Module) -> None:
     message = _broken(p11, DYNAMIC, change)
     for part in ("opset is 12", "inputs are", "0 pads", "1 descriptions"):
         assert part in message
+
+
+# ---------------------------------------------------------------------------------- of precisions
+
+LAYERS = ("convs.0", "convs.1", "convs.2", "convs.3", "convs.4", "conv_post")
+HALF = ExportRequest(Variant("mpd", "11"), 22, precision=PrecisionPlan("fp16"))
+
+
+def _half(network: nn.Module, *others: str) -> ir.Model:
+    """In fp16, some layers in float32."""
+    nodes: dict[str, GraphPrecision] = dict.fromkeys(LAYERS, "fp16")
+    return narrow(to_onnx(network, HALF), nodes | dict.fromkeys(others, "fp32"))
+
+
+def _imprecise(model: ir.Model, request: ExportRequest = HALF) -> str:
+    with pytest.raises(ContractError) as caught:
+        check_precise(model, request, dict.fromkeys(LAYERS, "fp16"))
+    return str(caught.value)
+
+
+def test_a_graph_in_fp16_keeps_it(p11: nn.Module) -> None:
+    check_precise(_half(p11), HALF, dict.fromkeys(LAYERS, "fp16"))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_left_in_float32(p11: nn.Module, layer: str) -> None:
+    told = _imprecise(_half(p11, layer))
+    assert f"{layer} computes in fp32, not fp16" in told and told.count("computes in") == 1
+
+
+def test_a_layer_of_another_half(p11: nn.Module) -> None:
+    nodes: dict[str, GraphPrecision] = {**dict.fromkeys(LAYERS, "fp16"), "convs.2": "bf16"}
+    model = narrow(to_onnx(p11, HALF), nodes)
+    assert "convs.2 computes in bf16, not fp16" in _imprecise(model)
+
+
+def test_a_convolution_that_belongs_to_no_layer(p11: nn.Module) -> None:
+    model = _half(p11)
+    next(node for node in model.graph if node.name == "convs.2").name = "other"
+    assert "other computes in fp16, not none" in _imprecise(model)
+
+
+def test_inputs_and_outputs_of_another_type_than_asked(p11: nn.Module) -> None:
+    same = ExportRequest(Variant("mpd", "11"), 22, precision=PrecisionPlan("fp16", io="same"))
+    told = _imprecise(_half(p11), same)
+    assert "inputs are" in told and "output score is FLOAT" in told
+    inside = narrow(to_onnx(p11, HALF), dict.fromkeys(LAYERS, "fp16"), ir.DataType.FLOAT16)
+    check_precise(inside, same, dict.fromkeys(LAYERS, "fp16"))
+    assert "output score is FLOAT16" in _imprecise(inside)
+
+
+def test_casts_have_no_place_before_precision(p11: nn.Module) -> None:
+    with pytest.raises(ContractError, match=r"foreign operations \['Cast'\]"):
+        check_graph(_half(p11), DYNAMIC)
+
+
+def test_an_operation_that_no_precision_needs(p11: nn.Module) -> None:
+    model = _half(p11)
+    _first(model, "LeakyRelu").op_type = "Relu"
+    assert "foreign operations ['Relu']" in _imprecise(model)

@@ -2,13 +2,17 @@
 
 import errno
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 import torch
@@ -18,6 +22,8 @@ import golden
 from export import artifact
 from export.contract import ContractError
 from export.pipeline import Exported, export_onnx
+from export.precision import narrow
+from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest
 from export.verify import LENGTHS, snr_db
 from hifigan_ref import audio
@@ -257,3 +263,62 @@ def test_a_spectral_norm_that_was_never_iterated_is_not_exported(
     with pytest.raises(HifiError, match=r"discriminators\.0\.convs\.3 was never iterated"):
         export_onnx(ExportRequest(msd_0.variant), trained, tmp_path / "msd-0.onnx")
     assert [*tmp_path.iterdir()] == []
+
+
+# -------------------------------------------------------------------------------- in less precision
+
+HALF = replace(REQUEST, precision=PrecisionPlan("fp16"))
+
+
+def test_precision_travels_in_the_manifest(mpd_11: Trained, tmp_path: Path) -> None:
+    plan = PrecisionPlan("bf16", {"mpd_11.convs.4": "fp32"}, "by hand")
+    request = replace(REQUEST, opset=22, precision=plan, min_snr_db=30.0)
+    made = export_onnx(request, mpd_11, tmp_path / "p11.onnx")
+    assert made.verification.promised_db == 30 <= made.verification.snr_db < 60
+    for found in (artifact.load(made.artifact.path), artifact.told(made.artifact.path)):
+        assert found == made.artifact
+    assert made.artifact.manifest.precision == plan and made.artifact.manifest.budget_db == 30
+
+
+def test_a_file_of_before_there_was_precision_is_read(exported: Exported, tmp_path: Path) -> None:
+    proto = onnx.load(exported.artifact.path)
+    entries = {entry.key: entry for entry in proto.metadata_props}
+    record = json.loads(entries[artifact.METADATA_KEY].value)
+    del record["precision"], record["budget_db"], record["lowering"]
+    text = json.dumps(record)
+    entries[artifact.METADATA_KEY].value = text
+    entries[artifact.SEAL_KEY].value = hashlib.sha256(text.encode()).hexdigest()
+    path = tmp_path / "mpd-11.onnx"
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+    manifest = artifact.load(path).manifest
+    assert (manifest.precision, manifest.budget_db) == (FP32, 100)
+    assert manifest == exported.artifact.manifest
+
+
+def test_a_file_that_is_not_exact_enough_is_not_written(mpd_11: Trained, untouched: Path) -> None:
+    with pytest.raises(HifiError, match=r"mpd-11 in fp16 is not exact enough: .*--min-snr \d\d$"):
+        export_onnx(replace(HALF, min_snr_db=90.0), mpd_11, untouched)
+
+
+def test_a_layer_that_stays_in_float32_unasked_writes_nothing(
+    mpd_11: Trained, untouched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(narrow.TYPES, "fp16", narrow.TYPES["fp32"])
+    with pytest.raises(ContractError, match="convs.0 computes in .*, not fp16"):
+        export_onnx(HALF, mpd_11, untouched)
+
+
+def test_a_wrongly_scaled_layer_writes_nothing(
+    mpd_11: Trained, untouched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = narrow._Narrowing._constant
+
+    def wrong(*given: Any) -> Any:
+        made: Any = right(*given)
+        if made.name == "convs.2.weight":
+            made.const_value = ir.tensor(made.const_value.numpy() * 2, name=made.name)
+        return made
+
+    monkeypatch.setattr(narrow._Narrowing, "_constant", wrong)
+    with pytest.raises(HifiError, match="nothing was written"):
+        export_onnx(HALF, mpd_11, untouched)

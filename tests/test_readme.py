@@ -10,6 +10,9 @@ from bench.render import as_tuning
 from bench.testing import fake_tuning
 from export.lowering.plan import parse_plan
 from export.lowering.rule import parse_form, rules
+from export.precision.budget import BUDGETS_DB, GRAPH_PRECISIONS
+from export.precision.plan import SMALLEST_OPSET
+from export.precision.plan import parse_plan as parse_precision_plan
 
 ROOT = Path(__file__).parent.parent
 LOWERINGS = ROOT / "docs" / "lowerings.md"
@@ -84,3 +87,18 @@ def test_a_form_of_the_page_exists(text: str) -> None:
 def test_the_plan_of_the_page_is_a_plan() -> None:
     (plan,) = re.findall(r"```json\n(.*?)```", LOWERINGS.read_text(), re.DOTALL)
     assert len(parse_plan(plan, "the page").layers) == 3
+
+
+def test_the_precision_plan_of_the_page_is_a_plan() -> None:
+    page = (ROOT / "docs" / "precision.md").read_text()
+    (plan,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert parse_precision_plan(plan, "the page").name == "mixed"
+
+
+def test_the_page_on_precision_tells_every_budget_and_opset() -> None:
+    page = (ROOT / "docs" / "precision.md").read_text()
+    for precision in GRAPH_PRECISIONS:
+        row = (
+            rf"\| `{precision}` \|.*\| {SMALLEST_OPSET[precision]} \| {BUDGETS_DB[precision]:g} \|"
+        )
+        assert re.search(row, page), precision

@@ -1,0 +1,175 @@
+"""``--precision`` and its kin as a user types them: what they make, and what they refuse."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+
+import cli
+from bench.testing import Ran, run_main
+from export.choice import Choice, Wish, choose
+from export.precision.plan import PrecisionPlan, write_plan
+from hifigan_ref.errors import HifiError
+
+export = partial(run_main, cli.export_main)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every command runs in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def noise(name: str, samples: int = 50_000) -> None:
+    wave = 0.1 * np.random.default_rng(0).standard_normal(samples)
+    soundfile.write(name, wave, 22050, subtype="FLOAT")
+
+
+def wish(**changes: object) -> Wish:
+    given: dict[str, object] = {
+        "lowering": "none", "precision": "int8", "io_types": "float32", "calibration": (),
+        "backend": None,
+    }  # fmt: skip
+    return Wish(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_the_line_tells_precision_error_and_budget() -> None:
+    ran = export("onnx", "--period", 2, "--precision", "fp16")
+    assert (ran.code, ran.err) == (0, "")
+    assert "; fp16; 6 norms folded" in ran.out
+    assert " dB from PyTorch in float64, 50 promised" in ran.out
+    assert export("onnx", "--period", 2).out.rstrip().endswith(" dB from PyTorch")
+
+
+def test_inputs_and_outputs_may_have_the_same_type(folder: Path) -> None:
+    given = ("--precision", "bf16", "--opset", 22, "--io-types", "same")
+    assert export("onnx", "--period", 2, *given).code == 0
+    graph = onnx.load(folder / "artifacts/mpd-2.onnx").graph
+    kinds = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    assert kinds == {onnx.TensorProto.BFLOAT16}
+
+
+def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
+    noise("mine.wav")
+    given = ("--precision", "int8", "--calibration", "mine.wav", "--min-snr", 5)
+    ran = export("onnx", "--period", 11, *given, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    manifest = json.loads(ran.out)
+    assert manifest["precision"]["calibration"]["files"] == ["mine.wav"]
+    assert (manifest["precision"]["activations"], manifest["budget_db"]) == ("int8", 5)
+    told = export("inspect", folder / "artifacts/mpd-11.onnx").out
+    assert "precision: int8, budget 5 dB, calibration: mine.wav" in told
+    assert "convolutions in int8: convs.1" in told and "convolutions in fp32: convs.0" in told
+    assert "FLOPs per sample: 240,594" in told
+    found = json.loads(export("inspect", folder / "artifacts/mpd-11.onnx", "--json").out)
+    assert 8_218_433 <= found["parameters"] < 8_230_000, "int8 weights are counted, scales are not"
+
+
+def test_a_plan_names_layers(folder: Path) -> None:
+    plan = PrecisionPlan("fp32", {"mpd_11.convs.4": "fp16"}, "by hand")
+    Path("plan.json").write_text(write_plan(plan))
+    ran = export("onnx", "--period", 11, "--precision", "plan.json")
+    assert (ran.code, ran.err) == (0, "") and "; mixed; " in ran.out
+    told = export("inspect", folder / "artifacts/mpd-11.onnx").out
+    assert "precision: mixed, budget 50 dB" in told and "convolutions in fp16: convs.4" in told
+
+
+def test_an_engine_and_what_it_tells(folder: Path) -> None:
+    ran = export("trt", "--period", 2, "--precision", "fp16", "--max-samples", 8192)
+    assert (ran.code, ran.err) == (0, "") and "; fp16; " in ran.out
+    path = folder / "artifacts/mpd-2.engine"
+    told = export("inspect", path).out
+    assert "file: mpd-2.engine, fits its manifest" in told
+    assert "precision: fp16, budget 50 dB" in told and "built again by: hifi-export trt" in told
+    record = json.loads(export("inspect", path, "--json").out)
+    assert record == json.loads((folder / "artifacts/mpd-2.engine.json").read_text())
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "is not the file that its manifest tells of" in export("inspect", path).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--precision", "half"), "no precision 'half': choose from fp32, fp16, bf16, int8"),
+        (("--precision", "none.json"), "cannot read the precision plan none.json"),
+        (("--precision", "bf16"), "opset 18 has no bf16 for these layers: choose 22 or more"),
+        (
+            ("--precision", "int8", "--opset", 12),
+            "opset 12 has no int8 for these layers: choose 13",
+        ),
+        (("--io-types", "same"), "io types same as fp32: only a graph of fp16 or bf16 alone"),
+        (("--precision", "int8", "--io-types", "same"), "io types same as int8"),
+        (("--calibration", "a.wav"), "--calibration with --precision fp32: it has neither int8"),
+        (("--precision", "bf16", "--calibration", "a.wav"), "--calibration with --precision bf16"),
+        (("--precision", "int8", "--calibration", "a.wav"), "cannot read calibration audio a.wav"),
+        (("--min-snr", 2), "a least SNR of 2 dB: choose 3 or more"),
+        (("--min-snr", "nan"), "a least SNR of nan dB"),
+        (("--precision", "fp16", "--min-snr", 99), "is not exact enough: "),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", ["onnx", "trt"])
+def test_bad_input_is_one_line_and_leaves_no_file(
+    folder: Path, command: str, arguments: tuple[object, ...], told: str
+) -> None:
+    ran: Ran = export(command, "--period", 2, "--outputs", "scores", *arguments)
+    assert ran.code == 1 and ran.out == ""
+    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
+    assert told in ran.err
+    assert not list(folder.rglob("*.onnx"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--precision", "fp16"),
+        ("--min-snr", 50),
+        ("--io-types", "same"),
+        ("--calibration", "a.wav"),
+    ],
+)
+def test_a_file_has_its_precision(given: tuple[object, ...]) -> None:
+    ran = export("trt", "nothing.onnx", *given)
+    assert ran.code == 1 and f"nothing.onnx and {given[0]}: give one of the two" in ran.err
+
+
+def test_io_types_are_one_of_two() -> None:
+    assert export("onnx", "--io-types", "half").code == 2
+
+
+# ------------------------------------------------------------------------------------------ --for
+
+
+@pytest.mark.parametrize("backend", ["ort-cpu", "trt", "trt-rtx", "ort-trt", None])
+def test_int8_is_symmetric_where_nothing_else_is_known_to_run(backend: str | None) -> None:
+    assert choose(wish(backend=backend)) == Choice(choose(wish()).lowering, PrecisionPlan("int8"))
+
+
+def test_openvino_is_given_a_zero_point() -> None:
+    assert choose(wish(backend="openvino")).precision == PrecisionPlan("int8", activations="uint8")
+    both = choose(wish(backend="openvino", lowering="default"))
+    assert both.lowering.layers and both.precision.activations == "uint8"
+    fp16 = choose(wish(backend="openvino", lowering="default", precision="fp16"))
+    assert fp16.precision == PrecisionPlan("fp16")
+
+
+def test_a_plan_with_one_int8_layer_has_activations_to_choose() -> None:
+    plan = PrecisionPlan("fp32", {"mpd_2.convs.1": "int8"})
+    Path("plan.json").write_text(write_plan(plan))
+    found = choose(wish(precision="plan.json", backend="openvino"))
+    assert found.precision.activations == "uint8"
+
+
+def test_a_backend_that_decides_nothing_is_refused() -> None:
+    for precision in ("fp32", "fp16", "bf16"):
+        with pytest.raises(HifiError, match="--for openvino chooses a default: add --lowering de"):
+            choose(wish(precision=precision, backend="openvino"))
+    with pytest.raises(HifiError, match="--for cuda: choose from ort-cpu, openvino, trt"):
+        choose(wish(backend="cuda"))
+    with pytest.raises(HifiError, match="--lowering default of which backend"):
+        choose(wish(lowering="default"))
