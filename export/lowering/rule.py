@@ -35,8 +35,8 @@ class Rule(Protocol):
         """One line: what becomes what."""
 
     @property
-    def floor_db(self) -> float:
-        """SNR in float32 that it promises for unit-variance noise, beside float64, dB."""
+    def sums(self) -> bool:
+        """Whether it adds inputs or weights up, which costs precision; others only move them."""
 
     def refuses(self, conv: "Convolution", shape: "Sequence[Extent]") -> str | None:
         """Why it cannot rewrite this convolution of an input of this shape; None where it can."""
@@ -70,6 +70,11 @@ def parse_form(text: str) -> Form:
             allowed = ", ".join(("plain", *rules()))
             raise HifiError(f"no rewrite {name!r}: choose from {allowed}, joined by +")
     return form
+
+
+def moving(form: Form) -> Form:
+    """Without the rewrites that add up: what is left also suits a layer in less than float32."""
+    return tuple(name for name in form if not rules()[name].sums)
 
 
 def form_text(form: Form) -> str:

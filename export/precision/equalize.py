@@ -143,10 +143,11 @@ def _give_back(graph: ir.Graph, link: _Link, k: Array) -> None:
         const_value=inverse,
     )
     graph.initializers.add(factor)
-    tensor.name = f"{name}.even"
+    producer = _producer(tensor)
+    tensor.name = producer.name = f"{name}.even"
     usual = ir.val(name, ir.DataType.FLOAT, tensor.shape)
     node = ir.Node("", "Mul", [tensor, factor], outputs=[usual], name=f"{name}.usual")
-    graph.insert_after(_producer(tensor), node)
+    graph.insert_after(producer, node)
     for use in readers:
         use.node.replace_input_with(use.idx, usual)
     for place, output in enumerate(graph.outputs):

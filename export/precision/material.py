@@ -1,7 +1,7 @@
 """A float32 graph with everything that its layers need to be written in other precisions.
 
 1. Layers that may be int8 read channels of one loudness, before rewrites.
-2. Rewrites.
+2. Rewrites; those that add values up are for float32 layers alone.
 3. What those layers read on calibration audio, and the ranges of it.
 4. Nothing that an fp16 layer computes there is beyond fp16.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from export.lowering.lower import lower
-from export.lowering.rule import Form
+from export.lowering.rule import Form, moving
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize
@@ -63,7 +63,8 @@ def prepare(
     if eighths:
         model = equalize(model, eighths, fitting(model, plan.calibration), plan.activations)
     if forms:
-        model = lower(model, forms)
+        exact = {name for name, precision in layers.items() if precision == "fp32"}
+        model = lower(model, {name: f if name in exact else moving(f) for name, f in forms.items()})
     nodes = in_nodes(model, layers)
     halves = [name for name, precision in nodes.items() if precision == "fp16"]
     if halves:

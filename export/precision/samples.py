@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from export.builder import shape_of
 from export.precision.calibration import SEGMENT, Calibration, Segment, segments
 
-MOST = 2**16  # values of a tensor and segment
+MOST = 2**14  # values of a tensor and segment
 
 Floats = NDArray[np.floating]
 Samples = Mapping[str, NDArray[np.float64]]

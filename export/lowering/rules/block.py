@@ -26,7 +26,7 @@ class Block:
     """
 
     size: int
-    floor_db: float = 110.0
+    sums: bool = False
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ class Columns:
 
     name: str = "columns"
     purpose: str = "the columns of a fold as items of the batch"
-    floor_db: float = 110.0
+    sums: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """The columns must be independent of each other."""

@@ -37,12 +37,12 @@ class Fir:
     Attributes:
         outputs: M.
         taps: R.
-        floor_db: see ``Rule``.
+        sums: see ``Rule``.
     """
 
     outputs: int
     taps: int
-    floor_db: float = 110.0
+    sums: bool = True
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ class Merge:
     """
 
     count: int
-    floor_db: float = 110.0
+    sums: bool = False
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ class Rows:
 
     name: str = "rows"
     purpose: str = "the rows of a fold end to end, dilated by the period"
-    floor_db: float = 110.0
+    sums: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """The columns must be independent of each other, and each tap a fixed distance away."""

@@ -21,7 +21,7 @@ class Wide:
 
     name: str = "wide"
     purpose: str = "Conv1d as Conv2d with a (1, k) kernel"
-    floor_db: float = 110.0
+    sums: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """Only one-dimensional ones have no second axis yet."""
