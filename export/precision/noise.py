@@ -4,6 +4,7 @@ Errors of different layers are nearly independent, so that their powers add.
 """
 
 from collections.abc import Mapping
+from itertools import zip_longest
 
 import numpy as np
 import onnx_ir as ir
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from export.precision.calibration import Segment
 from export.precision.layers import Layers
 from export.precision.material import Material, write
+from hifigan_ref.variant import scopes
 
 Noise = Mapping[tuple[str, int], float]
 """Power of an output's error over that of the output, by its name and the wave's number."""
@@ -55,12 +57,31 @@ class Meter:
 
 
 def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str, Noise]:
-    """Noise of each layer that is not in float32, all the others in float32."""
-    return {
-        name: meter.noise(write(material, {**dict.fromkeys(layers, "fp32"), name: precision}))
-        for name, precision in layers.items()
-        if precision != "fp32"
-    }
+    """Noise of each layer that is not in float32, all the others of its member in float32.
+
+    Members of an ensemble do not hear each other: a layer of each is measured in the same pass.
+    """
+    members: dict[str, list[str]] = {}
+    for name, precision in layers.items():
+        if precision != "fp32":
+            members.setdefault(_member(name), []).append(name)
+    parts: dict[str, Noise] = {}
+    for side_by_side in zip_longest(*members.values()):
+        less = {name: layers[name] for name in side_by_side if name is not None}
+        noise = meter.noise(write(material, {**dict.fromkeys(layers, "fp32"), **less}))
+        for name in less:
+            mine = _member(name)
+            parts[name] = {
+                (output, wave): power if output.startswith(mine) else 0.0
+                for (output, wave), power in noise.items()
+            }
+    return {name: parts[name] for name in layers if name in parts}
+
+
+def _member(layer: str) -> str:
+    """What outputs of a layer's member begin with: ``mpd_11_``, or nothing in a graph of one."""
+    scope = layer.partition(".")[0]
+    return f"{scope}_" if f"{scope}." in scopes() else ""
 
 
 def worst_db(noise: Noise) -> float:
