@@ -4,19 +4,21 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
 import pytest
 
-from bench import pool
+from bench import pool, wire
 from bench.job import Command, Failed, Finished, Job, Prepared, Sampled, WarmedUp
 from bench.lane import Apart, Here, Lane
 from bench.parity import reference
 from bench.records import Workload
 from bench.stopping import Limits
 from export.cache import cached_export
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
@@ -165,6 +167,14 @@ def test_closing_ends_a_process_that_waits(job: Job) -> None:
     assert process.poll() is not None
 
 
+def test_a_job_travels_with_its_precisions(job: Job) -> None:
+    assert wire.read_job(wire.write(job)) == job
+    plan = PrecisionPlan("bf16", {"mpd_11.convs.1": "int8"}, "by hand", activations="uint8")
+    request = replace(job.request, opset=22, precision=plan, min_snr_db=30.0)
+    mixed = replace(job, request=request, asked=plan, runtime="bf16", budget_db=30.0)
+    assert wire.read_job(wire.write(mixed)) == mixed
+
+
 def test_inputs_and_references_travel_unchanged(mpd_11: Trained, tmp_path: Path) -> None:
     inputs = pool.draw(audio.clip(), ("y", "y_hat"), 2, 500)
     assert len(inputs) == pool.SIZE
@@ -175,6 +185,8 @@ def test_inputs_and_references_travel_unchanged(mpd_11: Trained, tmp_path: Path)
         assert {name: array.tobytes() for name, array in one.items()} == {
             name: array.tobytes() for name, array in other.items()
         }
+    pool.save(tmp_path, inputs, expected, {"bf16": {"score": expected.torch["score_real"][:1]}})
+    assert list(pool.load_reference(tmp_path, "bf16").torch) == ["score"]
     found = pool.load_reference(tmp_path)
     for name, array in expected.exact.items():
         assert found.exact[name].dtype == np.float64

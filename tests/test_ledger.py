@@ -10,6 +10,7 @@ from bench.ledger import Ledger, alone_in, key_of
 from bench.records import Skipped
 from bench.stopping import Limits
 from bench.testing import WORKLOAD, fake_result
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
@@ -17,6 +18,7 @@ from hifigan_ref.variant import Variant
 REQUEST = ExportRequest(Variant("mpd", "11"))
 JOB = Job("ort-cpu", WORKLOAD, REQUEST, Path("a"), Path("b"), None, 0, 1, (), Limits())
 ROW = fake_result("ort-cpu")
+MIXED = PrecisionPlan("fp16", {"mpd_11.convs.1": "fp32"})
 HOLE = fake_result("trt", seconds=Skipped("no\nGPU"))
 
 
@@ -68,8 +70,11 @@ def test_a_key_is_of_what_is_measured_and_not_of_where() -> None:
         key_of(replace(JOB, limits=Limits(1, 2, 3)), "seed 0", 5),
         key_of(replace(JOB, request=replace(REQUEST, pair=True)), "seed 0", 5),
         key_of(replace(JOB, layers=True), "seed 0", 5),
+        key_of(replace(JOB, runtime="bf16"), "seed 0", 5),
+        key_of(replace(JOB, budget_db=30.0), "seed 0", 5),
+        key_of(replace(JOB, request=replace(REQUEST, precision=MIXED)), "seed 0", 5),
     }
-    assert len(others | {key}) == 8
+    assert len(others | {key}) == 11
 
 
 def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path) -> None:

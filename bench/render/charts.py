@@ -25,6 +25,8 @@ LINES = {
     "tf32": ("dash", "╍"),
     "fp16": ("dot", "┅"),
     "bf16": ("dashdot", "┉"),
+    "int8": ("longdash", "╌"),
+    "mixed": ("longdashdot", "┄"),
 }
 LINE = 48  # characters of a name that fit beside each other on a telephone
 

@@ -6,7 +6,7 @@ SWITCH = {True: "on", False: "off"}
 BOUND = (
     "GB/s: of what layers must move; % bound: the least time that the peaks allow, of the median"
 )
-NAMES = {"fp32": "float32", "tf32": "TF32", "fp16": "float16", "bf16": "bfloat16"}
+NAMES = {"fp32": "float32", "tf32": "TF32", "fp16": "float16", "bf16": "bfloat16", "int8": "int8"}
 
 
 def context(report: Report) -> tuple[str, ...]:
