@@ -54,6 +54,7 @@ WISH = partial(
         ("nope", "no backend 'nope': choose from torch"),
         ("ort-cpu:bogus=1", "ort-cpu has no option 'bogus'"),
         ("openvino:precision=int4", "'int4' is no value of openvino's precision"),
+        ("ort-cpu:precision=int8", "forms are tried in float32 files: choose a precision of fp32"),
         ("ort-cpu:lowering=none", "leave out lowering, which is what is looked for"),
         ("ort-cpu:lowering=plan.json", "leave out lowering, which is what is looked for"),
         ("openvino:precision=bf16,lowering=default", "leave out lowering"),
