@@ -135,19 +135,20 @@ def promised(mixing: Mixing) -> Table:
 
 def front(member: MemberTrials) -> Table:
     """What none beats in both error and time."""
-    header = ("times as fast", "SNR dB", "worst output", "layers", "exported")
+    header = ("times as fast", "SNR dB", "worst output", "exported", "layers")
     rows = tuple(
         (
             f"{1 / trial.ratio:.2f}x",
             f"{trial.snr_db:.1f}",
             trial.worst,
-            plan_text(trial.layers),
             "yes" if trial is member.choice else "no",
+            plan_text(trial.layers).replace("convs.", ""),
         )
         for trial in member.front
     )
     failed = (f"{len(member.failed)} did not run: {member.failed[0]}",) if member.failed else ()
-    return Table(f"{member.member}: Pareto front", header, rows, failed)
+    title = f"{member.member}: Pareto front, layers as numbers of convs"
+    return Table(title, header, rows, failed)
 
 
 def alone(member: MemberTrials) -> Table:

@@ -1,13 +1,15 @@
 """A graph of which some convolutions compute in int8: Q/DQ around them, by onnxruntime's library.
 
 Weights are int8, a scale for each output channel. What a convolution computes stays in float32
-until the next one quantizes it, activation done: rounding it before costs more than it saves.
+until the next one quantizes it, activation done: rounding it before costs more than it saves. Who
+else reads it, as a feature map is read, gets it as it was before that.
 """
 
 from collections.abc import Collection, Mapping
 
 import onnx_ir as ir
 
+from export.precision.layers import CONVOLUTIONS
 from export.precision.plan import Activations
 from export.precision.ranges import Range
 
@@ -54,7 +56,9 @@ def quantize(
         },
     )
     quantizer.quantize_model()
-    made = _shaped(ir.from_proto(quantizer.model.model))
+    made = ir.from_proto(quantizer.model.model)
+    _let_others_read_floats(made.graph)
+    made = _shaped(made)
     made.producer_name, made.producer_version = model.producer_name, model.producer_version
     made.graph.name, made.ir_version = model.graph.name, model.ir_version
     return made
@@ -64,6 +68,23 @@ def _f(value: float) -> object:
     import numpy as np
 
     return np.float32(value)
+
+
+def _let_others_read_floats(graph: ir.Graph) -> None:
+    """The library gives every reader of a quantized tensor what rounding left of it."""
+    for node in graph:
+        given = node.inputs[0] if node.op_type == "DequantizeLinear" else None
+        quantizer = None if given is None else given.producer()
+        if quantizer is None or quantizer.inputs[0] is None:
+            continue
+        rounded, before = node.outputs[0], quantizer.inputs[0]
+        for use in tuple(rounded.uses()):
+            if use.node.op_type not in CONVOLUTIONS:
+                use.node.replace_input_with(use.idx, before)
+        for place, output in enumerate(graph.outputs):
+            if output is rounded:
+                rounded.name, before.name = f"{rounded.name}.rounded", rounded.name
+                graph.outputs[place] = before
 
 
 def _shaped(model: ir.Model) -> ir.Model:
