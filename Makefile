@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format schema results bench-cpu gpu-results clean
+.PHONY: demo test lint format schema results bench-cpu precision-cpu gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -39,6 +39,17 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 	cp $(TUNED)/ort-cpu/plan.json export/lowering/defaults/ort-cpu.json
 	cp $(TUNED)/openvino/plan.json export/lowering/defaults/openvino.json
 	$(BIN)/python -m bench.readme docs/lowerings.md
+
+MIXED := docs/results/mixed/openvino
+precision-cpu: $(INSTALLED)  ## search precisions for OpenVINO and time each, into docs/results/
+	$(BIN)/hifi-export onnx --model all --precision mixed --min-snr 30 --for openvino \
+		--lowering default --out $(MIXED)
+	$(BIN)/hifi-bench --backend torch --backend ort-cpu --backend openvino \
+		--backend openvino:lowering=default --backend openvino:precision=bf16 \
+		--backend openvino:precision=int8 \
+		--backend openvino:precision=$(MIXED)/precision.json,lowering=default \
+		--batch 2 --limit 6 --out docs/results/precision
+	$(BIN)/python -m bench.readme docs/precision.md
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/

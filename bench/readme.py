@@ -3,20 +3,22 @@
 Run as ``python -m bench.readme README.md``. A block ``<!-- results:NAME -->`` to
 ``<!-- /results -->`` is filled from ``docs/results/NAME.md``, or from the report in
 ``docs/results/NAME/``; a block ``<!-- tuning:NAME -->`` to ``<!-- /tuning -->`` from what a tuner
-left in ``docs/results/tune/NAME/``, or with the command that fills it where that is not there.
+left in ``docs/results/tune/NAME/``, or with the command that fills it where that is not there; a
+block ``<!-- mixed:NAME -->`` to ``<!-- /mixed -->`` from a search in ``docs/results/mixed/NAME/``.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from bench.render import as_json, as_tuning
+from bench.render import as_json, as_mixed, as_tuning
 from bench.render.as_markdown import brief
 from export import atomic
 
 RESULTS = Path("docs/results")
 BLOCK = re.compile(
-    r"(<!-- (?P<kind>results|tuning):(?P<name>[\w-]+) -->\n).*?(<!-- /(?P=kind) -->)", re.DOTALL
+    r"(<!-- (?P<kind>results|tuning|mixed):(?P<name>[\w-]+) -->\n).*?(<!-- /(?P=kind) -->)",
+    re.DOTALL,
 )
 
 
@@ -29,6 +31,8 @@ def _block(match: re.Match[str], results: Path) -> str:
     name = match["name"]
     if match["kind"] == "tuning":
         return _tuning(name, results / "tune" / name / "tune.json")
+    if match["kind"] == "mixed":
+        return as_mixed.brief(as_mixed.load(results / "mixed" / name / "mixed.json"))
     path = results / name
     if path.is_dir():
         return brief(as_json.load(path / "report.json"))

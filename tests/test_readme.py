@@ -15,6 +15,7 @@ from export.precision.plan import SMALLEST_OPSET
 from export.precision.plan import parse_plan as parse_precision_plan
 
 ROOT = Path(__file__).parent.parent
+PRECISION = ROOT / "docs" / "precision.md"
 LOWERINGS = ROOT / "docs" / "lowerings.md"
 TUNED = "# A page\n\n<!-- tuning:ort-cpu -->\nold 1.23\n<!-- /tuning -->\n\nand more\n"
 
@@ -36,6 +37,14 @@ def test_the_page_on_lowerings_shows_the_committed_tuning() -> None:
     page = LOWERINGS.read_text()
     assert fill(page, ROOT / "docs" / "results") == page
     assert page.count("<!-- tuning:ort-cpu -->") == 1
+
+
+def test_the_page_on_precision_shows_the_committed_search_and_times() -> None:
+    page = PRECISION.read_text()
+    assert fill(page, ROOT / "docs" / "results") == page
+    assert page.count("<!-- mixed:openvino -->") == page.count("<!-- results:precision -->") == 1
+    edited = page.replace("| all | ", "| all | 1", 1)
+    assert edited != page and fill(edited, ROOT / "docs" / "results") == page
 
 
 def test_a_tuning_that_is_not_there_is_told_with_its_command(tmp_path: Path) -> None:

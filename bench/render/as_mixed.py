@@ -81,6 +81,13 @@ def markdown(mixing: Mixing) -> str:
     return "\n\n".join([f"# {TITLE}: {mixing.backend}", lines, *map(section, tables)]) + "\n"
 
 
+def brief(mixing: Mixing) -> str:
+    """The choice and the promises, for a page about something else."""
+    lines = "\n".join(f"- {line}" for line in facts(mixing))
+    tables = (section(table, "###") for table in (chosen(mixing), promised(mixing)))
+    return "\n\n".join([*tables, lines]) + "\n"
+
+
 def facts(mixing: Mixing) -> tuple[str, ...]:
     """Under which conditions."""
     load = f"{mixing.batch} x {mixing.samples}, outputs: {mixing.outputs}"
