@@ -19,6 +19,7 @@ def test_int8_that_is_multiplied_in_float32_is_invalid(row_of: Callable[[str], R
     if claim.holds:  # another onnxruntime may know better
         assert not isinstance(row.measurement, Skipped)
         return
-    assert claim.found == "6 fp32"
+    # it makes a convolution of the factors that give equalized channels their loudness back, too
+    assert claim.found in ("6 fp32", "7 fp32")
     told = f"INVALID: {claim.what}: asked for {claim.asked}, found {claim.found}"
     assert row.measurement == Skipped(told)

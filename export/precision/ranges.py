@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.precision.plan import Activations
 
-FRACTIONS = np.geomspace(1, 0.04, 110)  # of the largest value
+FRACTIONS = np.geomspace(1, 0.01, 150)  # of the largest value
 LIMITS = {"uint8": (0, 255), "int8": (-127, 127)}
 TINY = 1e-12
 
