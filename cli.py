@@ -89,7 +89,7 @@ def export_onnx(
         found = export_mixed(
             wish, request, dict(zip(variants, paths, strict=True)), Source(checkpoint, seed)
         )
-        typer.echo(as_mixed.save(found, paths[0].parent))
+        typer.echo(as_mixed.save(found, paths[0].parent, as_json))
         return
     plans = choose(wish)
     requests = [

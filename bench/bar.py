@@ -1,6 +1,7 @@
 """A progress bar on standard error, and lines above it, while something searches."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,27 +33,31 @@ class Doing:
     total: int
 
 
-def shown(steps: Iterator[Found], told: Callable[[Found], str | None]) -> Iterator[Found]:
-    """The same steps: ``Doing`` moves the bar, of others is said what they are told as."""
-    columns = (
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """Gone when the work is done, and not there at all where nobody watches."""
+    console = Console(stderr=True)
+    with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns,
         console=console,
         transient=True,
         redirect_stdout=False,
         disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("starting", total=None)
+    ) as progress:
+        yield progress
+
+
+def shown(steps: Iterator[Found], told: Callable[[Found], str | None]) -> Iterator[Found]:
+    """The same steps: ``Doing`` moves the bar, of others is said what they are told as."""
+    with bar() as progress:
+        task = progress.add_task("starting", total=None)
         for step in steps:
             if isinstance(step, Doing):
-                bar.update(task, description=step.label, completed=step.done, total=step.total)
+                progress.update(task, description=step.label, completed=step.done, total=step.total)
             elif (line := told(step)) is not None:
-                bar.console.print(line, markup=False, highlight=False)
+                progress.console.print(line, markup=False, highlight=False)
             yield step

@@ -10,6 +10,7 @@ from bench.records import Precision, RowPrecision
 from export.lowering.plan import NONE, LoweringPlan
 from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import BUDGETS_DB, GraphPrecision
+from export.precision.forms import lowering_for
 from export.precision.plan import PrecisionPlan
 from export.precision.plan import plan_of as precision_plan_of
 from hifigan_ref.errors import HifiError
@@ -73,12 +74,14 @@ def choose(spec: str) -> Choice:
         HifiError: no such backend, option or value, or a plan that cannot be read.
     """
     backend, options = find(spec)
-    lowering = lowering_of(options.get(LOWERING.name, NONE), backend.name)
+    wanted = options.get(LOWERING.name, NONE)
     told = options.get(PRECISION, precisions_of(backend).allowed[0])
     for precision in _precisions():
         if told == precision:
+            lowering = lowering_of(wanted, backend.name, precision)
             return Choice(backend, options, lowering, precision)
-    return Choice(backend, options, lowering, precision_plan_of(told))
+    plan = precision_plan_of(told)
+    return Choice(backend, options, lowering_for(wanted, backend.name, plan), plan)
 
 
 def is_told(spec: str, option: str) -> bool:

@@ -38,7 +38,7 @@ def layer_noise(
     import onnx_ir as ir
 
     from export.precision.layers import resolve
-    from export.precision.material import prepare
+    from export.precision.material import prepare, suiting
     from export.precision.noise import Meter, contributions, together
 
     held = file.manifest
@@ -51,7 +51,7 @@ def layer_noise(
     request = ExportRequest(variant, held.opset, outputs=held.output_choice, pair=held.pair)
     model = ir.load(cached_export(request, weights.identity, weights.build).path)
     layers = resolve(model, plan, variant)
-    material = prepare(model, layers, plan, held.lowering.forms(variant))
+    material = prepare(model, layers, plan, suiting(held.lowering.forms(variant)))
     y, _ = waveforms(recording, Shape(BATCH, ORDINARY))
     meter = Meter(material.graph, (y,))
     parts = contributions(meter, material, layers)

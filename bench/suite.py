@@ -78,8 +78,7 @@ class Plan:
     def __post_init__(self) -> None:
         if self.min_snr_db is not None and not isfinite(self.min_snr_db):
             raise HifiError(f"a least SNR of {self.min_snr_db} dB: choose a number")
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
+        check_threads(self.threads)
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise HifiError(f"{self.rounds} rounds: choose 1 to {MOST_ROUNDS}")
         if not 0 < self.timeout < inf:
@@ -99,6 +98,12 @@ class Plan:
     def cells(self) -> int:
         """Number of results to come."""
         return len(self.keys)
+
+
+def check_threads(threads: int) -> None:
+    """Raises HifiError for a number that no runtime should be given."""
+    if not 1 <= threads <= MOST_THREADS:
+        raise HifiError(f"{threads} threads: choose 1 to {MOST_THREADS}")
 
 
 def sweep(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan
-from export.lowering.plan import plan_of as lowering_of
 from export.precision.calibration import CLIP, calibration_of
+from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
 from hifigan_ref.errors import HifiError
@@ -63,7 +63,7 @@ def choose(wish: Wish) -> Choice:
             )
         if backend not in TARGETS:
             raise HifiError(f"--for {backend}: choose from {', '.join(TARGETS)}")
-    return Choice(lowering_of(wish.lowering, backend or ""), precision)
+    return Choice(lowering_for(wish.lowering, backend or "", precision), precision)
 
 
 def precision_for(wish: Wish) -> PrecisionPlan:

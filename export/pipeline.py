@@ -75,7 +75,7 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
     from export.lowering.lower import lower
     from export.precision.keep import keep
     from export.precision.layers import resolve, stated
-    from export.precision.material import prepare, write
+    from export.precision.material import prepare, suiting, write
 
     forms = request.lowering.forms(request.variant)
     asked = resolve(model, request.precision, request.variant)
@@ -84,7 +84,7 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
             model = lower(model, forms)
             check_lowered(model, request)
         return model, request
-    material = prepare(model, asked, request.precision, forms)
+    material = prepare(model, asked, request.precision, suiting(forms))
     chosen_here = request.precision.base == "int8"  # and not layer by layer, in a plan
     layers = keep(material, asked, request.budget_db) if chosen_here else asked
     model = write(material, layers)

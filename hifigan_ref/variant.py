@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -76,6 +76,10 @@ class Variant:
             )
         return (self.member,)
 
+    def apart(self) -> "tuple[Variant, ...]":
+        """A variant of each of its members."""
+        return tuple(Variant(self.family, member) for member in self.members())
+
     def min_samples(self) -> int:
         """Shortest T such that every length from T up is legal for every member."""
         family = find_family(self.family)
@@ -107,6 +111,11 @@ def all_variants() -> tuple[Variant, ...]:
     """Every member of every family, then each family as one graph."""
     single = [Variant(f.name, member) for f in families().values() for member in f.members]
     return (*single, *(Variant(name) for name in families()))
+
+
+def apart(variants: Iterable[Variant]) -> tuple[Variant, ...]:
+    """A variant of each member of these, each once."""
+    return tuple(dict.fromkeys(member for variant in variants for member in variant.apart()))
 
 
 def scope_of(family: str, member: str) -> str:

@@ -70,6 +70,14 @@ def mpd_11() -> Trained:
 
 
 @pytest.fixture(scope="session")
+def p11(mpd_11: Trained) -> nn.Module:
+    """The same without norms. Do not change it."""
+    network = copy.deepcopy(mpd_11.module)
+    fold(network)
+    return network
+
+
+@pytest.fixture(scope="session")
 def msd_0() -> Trained:
     """The scale with spectral norm, from seed 0. Do not change it."""
     return Seeded(0).build(Variant("msd", "0"))

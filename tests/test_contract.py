@@ -1,6 +1,5 @@
 """Every clause of the contract, seen to fail: a good graph with one thing broken."""
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -9,13 +8,11 @@ import pytest
 from torch import nn
 
 from export.contract import ContractError, check_graph, check_precise
-from export.fold import fold
 from export.precision.budget import GraphPrecision
 from export.precision.narrow import narrow
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
-from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 DYNAMIC = ExportRequest(Variant("mpd", "11"))
@@ -23,13 +20,6 @@ FIXED = ExportRequest(Variant("mpd", "11"), batch=2, samples=701)
 DIVIDED = ExportRequest(Variant("mpd", "11"), samples=704)
 
 Break = Callable[[ir.Model], None]
-
-
-@pytest.fixture(scope="module")
-def p11(mpd_11: Trained) -> nn.Module:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
-    return network
 
 
 def _broken(network: nn.Module, request: ExportRequest, change: Break) -> str:

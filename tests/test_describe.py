@@ -1,6 +1,5 @@
 """What is said of a file: of ours, of another tool's, of a checkpoint, and of garbage."""
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +8,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import golden
 from export import artifact, as_text
 from export.describe import CheckpointDescription, OnnxDescription, describe
-from export.fold import fold
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
@@ -33,12 +31,10 @@ SCALE_PARAMETERS = _count(golden.SCALE_LAYERS)
 
 
 @pytest.fixture(scope="module")
-def ours(mpd_11: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
+def ours(mpd_11: Trained, p11: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = ExportRequest(Variant("mpd", "11"), opset=17)
     path = tmp_path_factory.mktemp("ours") / "mpd-11.onnx"
-    artifact.save(path, *artifact.seal(to_onnx(network, request), request, mpd_11))
+    artifact.save(path, *artifact.seal(to_onnx(p11, request), request, mpd_11))
     return path
 
 
@@ -81,13 +77,11 @@ def test_a_file_of_ours(ours: Path) -> None:
 
 
 def test_a_pair_counts_its_flops_per_sample_of_each_wave(
-    mpd_11: Trained, ours: Path, tmp_path: Path
+    mpd_11: Trained, p11: nn.Module, ours: Path, tmp_path: Path
 ) -> None:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
     request = ExportRequest(Variant("mpd", "11"), batch=3, samples=8192, pair=True)
     path = tmp_path / "pair.onnx"
-    artifact.save(path, *artifact.seal(to_onnx(network, request), request, mpd_11))
+    artifact.save(path, *artifact.seal(to_onnx(p11, request), request, mpd_11))
     found = _onnx(path)
     assert [port.name for port in found.inputs] == ["y", "y_hat"]
     assert found.flops_per_sample == _onnx(ours).flops_per_sample

@@ -20,6 +20,8 @@ from bench.mix.search import Wish, search
 from bench.render import as_mixed
 from bench.testing import run_main
 from bench.tune.trial import Bench
+from export.lowering.plan import PLAIN
+from export.precision.budget import GRAPH_PRECISIONS
 from export.precision.plan import plan_of
 from export.request import ExportRequest
 from export.verify import NotExactError
@@ -30,7 +32,8 @@ from hifigan_ref.variant import Variant
 
 PERIOD = Variant("mpd", "2")
 REQUEST = ExportRequest(PERIOD, min_snr_db=30.0)
-OPENVINO = Wish("openvino", (PERIOD,), REQUEST, 1, 2048, 1, Source())
+PLAINLY = dict.fromkeys(GRAPH_PRECISIONS, PLAIN)
+OPENVINO = Wish("openvino", (PERIOD,), REQUEST, PLAINLY, 1, 2048, 1, Source())
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from precise import checked, precise
 from torch import nn
 
-from export.fold import fold
 from export.interface import interface
 from export.precision.emulate import emulate, is_narrow
 from export.precision.held import held
@@ -19,7 +18,6 @@ from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from export.verify import run_torch, snr_db
 from hifigan_ref import audio
-from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 P11 = Variant("mpd", "11")
@@ -27,13 +25,6 @@ HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 WAVE = {"y": audio.speech().loudest_first().batch(1, 1024)}
 
 Arrays = dict[str, NDArray[np.floating]]
-
-
-@pytest.fixture(scope="module")
-def p11(mpd_11: Trained) -> nn.Module:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
-    return network
 
 
 def request(precision: str, **settings: str) -> ExportRequest:

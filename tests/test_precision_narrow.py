@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from precise import checked, convolutions, value_in
 from torch import nn
 
-from export.fold import fold
 from export.precision.budget import GraphPrecision
 from export.precision.held import held
 from export.precision.layers import resolve
@@ -22,20 +21,12 @@ from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
-from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 P11 = Variant("mpd", "11")
 LAYERS = ("convs.0", "convs.1", "convs.2", "convs.3", "convs.4", "conv_post")
 HALVES = pytest.mark.parametrize("precision", ["fp16", "bf16"])
 Real = st.sampled_from(["fp32", "fp16", "bf16"])
-
-
-@pytest.fixture(scope="module")
-def p11(mpd_11: Trained) -> nn.Module:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
-    return network
 
 
 @pytest.fixture(scope="module")

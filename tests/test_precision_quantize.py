@@ -1,6 +1,5 @@
 """Graphs with Q/DQ: integers where the plan says so, float32 elsewhere, and numbers that hold."""
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -10,26 +9,17 @@ from precise import array_of, checked, convolutions, precise, value_in
 from torch import nn
 
 from export.contract import ContractError, check_precise
-from export.fold import fold
 from export.interface import interface
 from export.precision.held import held
 from export.precision.plan import Activations, PrecisionPlan
 from export.request import ExportRequest
 from export.verify import verify
 from hifigan_ref.errors import HifiError
-from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 P11 = Variant("mpd", "11")
 INT8 = ExportRequest(P11, 13, precision=PrecisionPlan("int8"))
 MIXED: PrecisionPlan = PrecisionPlan("int8", {"mpd_11.convs.2": "fp16", "mpd_11.convs.3": "fp32"})
-
-
-@pytest.fixture(scope="module")
-def p11(mpd_11: Trained) -> nn.Module:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
-    return network
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 from conftest import Given
 
 from bench.tune.forms import LAST, MOST_PRODUCTS, forms_of
-from bench.tune.geometry import Geometry, geometries, static_graph
+from bench.tune.geometry import Geometry, geometries
+from export.cache import cached_export
 from export.lowering.rule import Form, form_text, rules
 from export.lowering.rules.fir import Fir
 from export.request import ExportRequest
@@ -21,7 +22,8 @@ LATE = Geometry((2, 1024, 28, 5), (1024, 1024), (5, 1), (1, 1), (2, 0), (2, 0), 
 
 @pytest.fixture(scope="module")
 def model(mpd_11: Trained) -> ir.Model:
-    return static_graph(REQUEST, Given(mpd_11))
+    weights = Given(mpd_11)
+    return ir.load(cached_export(REQUEST, weights.identity, weights.build).path)
 
 
 def test_the_layers_of_a_member_are_named_as_in_plans(model: ir.Model) -> None:

@@ -54,7 +54,7 @@ WISH = partial(
         ("nope", "no backend 'nope': choose from torch"),
         ("ort-cpu:bogus=1", "ort-cpu has no option 'bogus'"),
         ("openvino:precision=int4", "'int4' is no value of openvino's precision"),
-        ("ort-cpu:precision=int8", "forms are tried in float32 files: choose a precision of fp32"),
+        ("openvino:precision=p.json", "in one precision for all layers: choose from fp32, bf16"),
         ("ort-cpu:lowering=none", "leave out lowering, which is what is looked for"),
         ("ort-cpu:lowering=plan.json", "leave out lowering, which is what is looked for"),
         ("openvino:precision=bf16,lowering=default", "leave out lowering"),
@@ -93,6 +93,8 @@ def test_the_precision_decides_how_exact_a_form_must_be() -> None:
     assert (WISH("ort-cpu").precision, WISH("ort-cpu").floor_db) == ("fp32", 108.0)
     half = WISH("openvino:precision=bf16")
     assert (half.precision, half.floor_db) == ("bf16", 46.0)
+    eighth = WISH("openvino:precision=int8")
+    assert (eighth.precision, eighth.floor_db) == ("int8", 28.0)
 
 
 def test_members_of_networks_are_tuned_once() -> None:

@@ -28,13 +28,6 @@ Break = Callable[[ir.Model], None]
 
 
 @pytest.fixture(scope="module")
-def p11(mpd_11: Trained) -> nn.Module:
-    network = copy.deepcopy(mpd_11.module)
-    fold(network)
-    return network
-
-
-@pytest.fixture(scope="module")
 def s0(msd_0: Trained) -> nn.Module:
     network = copy.deepcopy(msd_0.module)
     fold(network)

@@ -9,6 +9,8 @@ from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
 from bench.mix.search import Progress, Wish
 from export import choice, memory
+from export.lowering.plan import plan_of as lowering_of
+from export.precision.budget import GRAPH_PRECISIONS
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -37,14 +39,12 @@ def export_mixed(
             "add --for BACKEND and --min-snr DB"
         )
     name = typed.backend.partition(":")[0]
-    plans = choice.choose(replace(typed, precision="int8", backend=name))
-    request = replace(
-        request, lowering=plans.lowering, precision=replace(plans.precision, base="fp32")
-    )
+    plan = choice.precision_for(replace(typed, precision="int8", backend=name))
     wish = Wish(
         typed.backend,
         tuple(paths),
-        request,
+        replace(request, precision=replace(plan, base="fp32")),
+        {each: lowering_of(typed.lowering, name, each) for each in GRAPH_PRECISIONS},
         request.batch or BATCH,
         request.samples or SAMPLES,
         usable_cores(),

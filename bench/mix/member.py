@@ -23,6 +23,7 @@ from export.artifact import Artifact
 from export.lowering.plan import layer_name
 from export.precision.layers import Layers
 from export.precision.material import Material, write
+from export.precision.noise import power
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 
@@ -94,8 +95,6 @@ class Member:
 
     def written(self, plan: Assigned, folder: Path) -> Artifact:
         """The file of a plan."""
-        if not plan:
-            return self.file
         proto = ir.to_proto(write(self.material, {**self.plain, **plan}))
         variant = self.request.variant
         named = {layer_name(variant, name): precision for name, precision in plan.items()}
@@ -126,5 +125,4 @@ def plan_text(plan: Assigned) -> str:
 def _noise(exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:
     if found is None or found.shape != exact.shape or not np.isfinite(found).all():
         return float("inf")
-    error = np.square(found - exact, dtype=np.float64).sum()
-    return float(error / max(np.square(exact, dtype=np.float64).sum(), 1e-300))
+    return power(exact, found)

@@ -8,7 +8,7 @@
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,22 +19,23 @@ from bench.hardware import Machine
 from bench.mix.member import Member
 from bench.mix.predict import Assigned, worth_trying
 from bench.mix.records import Measured, MemberTrials, Trial
-from bench.suite import MOST_THREADS
+from bench.suite import check_threads
 from bench.tune import kept
 from bench.tune.kept import MIXED, Kept
 from bench.tune.trial import Bench
 from export.cache import cached_export
-from export.lowering.plan import layer_name
+from export.lowering.plan import PLAIN, LoweringPlan, layer_name
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.precision.forms import merged
 from export.precision.layers import resolve
-from export.precision.material import prepare
+from export.precision.material import Forms, prepare, suiting
 from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import ExportRequest
 from export.verify import NotExactError
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import Variant, apart
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Wish:
     Attributes:
         backend: its name and options; its precision is that of layers that are not named.
         variants: networks.
-        request: opset, outputs, pair, lowering, calibration audio and least SNR of every graph.
+        request: opset, outputs, pair, calibration audio and least SNR of every graph.
+        lowerings: rewrites of layers of each precision.
         batch: N.
         samples: T.
         threads: of a CPU runtime.
@@ -58,6 +60,7 @@ class Wish:
     backend: str
     variants: tuple[Variant, ...]
     request: ExportRequest
+    lowerings: Mapping[GraphPrecision, LoweringPlan]
     batch: int
     samples: int
     threads: int
@@ -78,8 +81,7 @@ class Wish:
         missing = choice.backend.missing()
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
+        check_threads(self.threads)
         for variant in self.variants:
             self.request_of(variant)
 
@@ -106,20 +108,23 @@ class Wish:
         activations = choose(self.backend).precisions.activations
         return replace(self.request.precision, activations=activations)
 
-    def request_of(self, variant: Variant) -> ExportRequest:
-        """Of a plain graph with dynamic axes."""
-        plain = replace(self.request, variant=variant, precision=PrecisionPlan(), min_snr_db=None)
+    def request_of(self, variant: Variant, plan: PrecisionPlan | None = None) -> ExportRequest:
+        """Of a graph by a plan, or of the plain one in float32 with dynamic axes."""
+        told = replace(self.request, variant=variant)
+        if plan is not None:
+            return replace(told, precision=plan, lowering=merged(self.lowerings, plan))
+        plain = replace(told, precision=PrecisionPlan(), lowering=PLAIN, min_snr_db=None)
         return replace(plain, batch=None, samples=None)
+
+    def forms_of(self, variant: Variant) -> Forms:
+        """How its layers are written."""
+        found = {each: suiting(plan.forms(variant)) for each, plan in self.lowerings.items()}
+        return {each: forms[each] for each, forms in found.items()}
 
     @property
     def members(self) -> tuple[Variant, ...]:
         """Of every network, each once."""
-        found = [
-            Variant(variant.family, member)
-            for variant in self.variants
-            for member in variant.members()
-        ]
-        return tuple(dict.fromkeys(found))
+        return apart(self.variants)
 
 
 Progress = Doing | MemberTrials
@@ -137,7 +142,7 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
         yield Doing(f"{variant}: each layer alone", 2 * number, 2 * len(wish.members))
         place = keeper.improved(
             "mixed", str(variant), wish.weights.identity, wish.batch, wish.samples, wish.request,
-            wish.plan,
+            wish.plan, wish.lowerings,
         )  # fmt: skip
         known = kept.read(place, MIXED)
         if known is None:
@@ -173,19 +178,16 @@ def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
     import onnx_ir as ir
 
     request = wish.request_of(variant)
-    plain = replace(request, lowering=type(request.lowering)())
-    file = cached_export(request, wish.weights.identity, wish.weights.build)
-    bare = cached_export(plain, wish.weights.identity, wish.weights.build)
-    model = ir.load(bare.path)
+    plain = cached_export(request, wish.weights.identity, wish.weights.build)
+    model = ir.load(plain.path)
     lowest: GraphPrecision = "int8" if "int8" in wish.lower else wish.lower[-1]
     least = resolve(model, replace(wish.plan, base=lowest, layers={}), variant)
     layers = tuple(name for name, precision in least.items() if precision != "fp32")
     inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)
     exact = parity.reference(wish.weights.build(variant), request, inputs[0]).exact
-    forms = request.lowering.forms(variant)
-    material = prepare(model, least, wish.plan, forms)
+    material = prepare(model, least, wish.plan, wish.forms_of(variant))
     fixed = replace(request, batch=wish.batch, samples=wish.samples)
-    member = Member(bench, fixed, file, material, dict.fromkeys(least, "fp32"), inputs, exact)
+    member = Member(bench, fixed, plain, material, dict.fromkeys(least, "fp32"), inputs, exact)
     single: list[Assigned] = [{name: each} for name in layers for each in wish.lower]
     whole: list[Assigned] = [dict.fromkeys(layers, each) for each in wish.lower]
     found = member.measure([{}, *single, *whole])
@@ -236,7 +238,7 @@ def plan_of(wish: Wish, chosen: dict[Variant, Trial]) -> PrecisionPlan:
     return replace(wish.plan, base=wish.base, layers=layers, origin=origin)
 
 
-def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> "ExportRequest":
+def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> ExportRequest:
     """Check that a plan's file is exact enough, and keep it; its request.
 
     Raises:
@@ -244,6 +246,6 @@ def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> "ExportReques
     """
     choice = choose(wish.backend)
     inside = choice.precisions.split(plan, plan.used(variant), wish.backend).file
-    request = replace(wish.request, variant=variant, precision=inside, min_snr_db=wish.min_snr_db)
+    request = wish.request_of(variant, inside)
     cached_export(request, wish.weights.identity, wish.weights.build)
     return request

@@ -33,8 +33,8 @@ PROMISE = "in the runtime, on the speech and shape below: run there again, they 
 _MIXING = TypeAdapter(Mixing)
 
 
-def save(mixed: Mixed, folder: Path) -> str:
-    """Write every view, print the tables, and tell where the report is."""
+def save(mixed: Mixed, folder: Path, as_json: bool = False) -> str:
+    """Write every view; print the tables and tell where the report is, or return the JSON."""
     mixing = mixed.mixing
     content = {
         "mixed.html": _html(mixing),
@@ -42,6 +42,8 @@ def save(mixed: Mixed, folder: Path) -> str:
         "mixed.json": dump(mixing),
     }
     atomic.write_all({folder / name: each for name, each in content.items()})
+    if as_json:
+        return content["mixed.json"].decode().rstrip()
     print_mixing(mixing)
     names = ", ".join(file.path.name for file in mixed.files)
     return f"plan: {folder / PLAN}; {names}; report: {folder / 'mixed.html'}"

@@ -3,16 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
+from bench.bar import bar
 from bench.group import Partial, Phase, Step
 from bench.records import Result
 
@@ -32,22 +23,8 @@ class Watched:
 
 def watch(steps: Iterable[Step], total: int) -> Watched:
     """Follow a sweep of ``total`` results to its end, or to Ctrl-C."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     results = []
-    console = Console(stderr=True)
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-        disable=not console.is_terminal,
-    ) as progress:
+    with bar() as progress:
         task = progress.add_task("starting", total=total)
         try:
             for step in steps:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.builder import shape_of
-from export.cache import cached_export
 from export.lowering.convolution import Convolution, read
 from export.lowering.plan import layer_name
 from export.request import ExportRequest
@@ -15,7 +14,7 @@ from export.request import ExportRequest
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from hifigan_ref.source import Weights
+CONVOLUTION = "conv"  # name of the node of a layer alone
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _convolution(geometry: Geometry) -> Convolution:
     weight /= np.sqrt(weight[0].size)
     bias = generator.standard_normal(c_out)
     return Convolution(
-        "conv",
+        CONVOLUTION,
         weight.astype(np.float32).astype(np.float64),
         bias.astype(np.float32).astype(np.float64),
         geometry.strides,
@@ -72,14 +71,6 @@ def _convolution(geometry: Geometry) -> Convolution:
         geometry.after,
         geometry.group,
     )
-
-
-def static_graph(request: ExportRequest, weights: "Weights") -> "ir.Model":
-    """The plain graph of a request with fixed axes."""
-    import onnx_ir as ir
-
-    assert request.batch is not None and request.samples is not None
-    return ir.load(cached_export(request, weights.identity, weights.build).path)
 
 
 def geometries(model: "ir.Model", request: ExportRequest) -> dict[str, Geometry]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench import parity_run
 from bench.backend import LOWERING, with_option
 from bench.bar import Doing
+from bench.choice import choose
 from bench.machine import this_machine
 from bench.parity_report import ParityReport
 from bench.records import Report
@@ -20,7 +21,6 @@ from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at
 from export.lowering.plan import LoweringPlan, write_plan
-from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
@@ -104,12 +104,15 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
     workload = f"{wish.batch} x {wish.samples}, outputs {wish.outputs}"
     origin = f"tuned for {wish.backend}, {workload}, {wish.threads} threads, {tuning.machine.cpu}"
     plan = LoweringPlan(origin, tuning.plan)
+    inside = choose(wish.backend).split(()).file
     place = out / PLAN
     atomic.write_all({place: write_plan(plan).encode()})
     files = tuple(
         exported_at(
             out / f"{variant}.onnx",
-            ExportRequest(variant, outputs=wish.outputs, pair=wish.pair, lowering=plan),
+            replace(
+                wish.request(variant), batch=None, samples=None, lowering=plan, precision=inside
+            ),
             wish.weights.identity,
             wish.weights.build,
         )

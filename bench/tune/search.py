@@ -11,7 +11,7 @@ from bench.hardware import Machine
 from bench.precisions import PRECISION, precisions_of
 from bench.records import GpuState, Precision
 from bench.roofline import measure_ceilings, measure_gpu_ceilings
-from bench.suite import MOST_THREADS
+from bench.suite import check_threads
 from bench.tune import kept
 from bench.tune.forms import forms_of
 from bench.tune.geometry import Geometry, geometries
@@ -20,12 +20,13 @@ from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, try_forms
 from bench.tune.whole import Whole, improve
 from export.cache import cached_export
+from export.lowering.rule import moving
 from export.precision.budget import BUDGETS_DB
 from export.precision.plan import PrecisionPlan
-from export.request import ExportRequest, Outputs
+from export.request import DEFAULT_OPSET, ExportRequest, Outputs
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import Variant, apart
 
 MARGIN_DB = 8.0  # what seven layers in a row may add to the error of one
 
@@ -67,16 +68,15 @@ class Wish:
         if is_told(self.backend, LOWERING.name):
             raise HifiError(f"{self.backend}: leave out lowering, which is what is looked for")
         inside = precisions_of(backend)
-        if options.get(PRECISION, inside.allowed[0]) not in inside.on_runtime:
+        if options.get(PRECISION, inside.allowed[0]) not in inside.allowed:
             raise HifiError(
-                f"{self.backend}: forms are tried in float32 files: choose a precision of "
-                f"{', '.join(inside.on_runtime)}"
+                f"{self.backend}: forms are tried in one precision for all layers: choose from "
+                f"{', '.join(inside.allowed)}"
             )
         missing = backend.missing()
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise HifiError(f"{self.threads} threads: choose 1 to {MOST_THREADS}")
+        check_threads(self.threads)
         for variant in self.variants:
             self.request(variant)
 
@@ -93,11 +93,13 @@ class Wish:
         return BUDGETS_DB[self.precision] + MARGIN_DB
 
     def request(self, variant: Variant) -> ExportRequest:
-        """Of a graph with fixed axes."""
+        """Of a plain graph with fixed axes, in float32."""
+        split = choose(self.backend).split(())
         return ExportRequest(
             variant,
-            batch=self.batch,
-            samples=self.samples,
+            split.opset(DEFAULT_OPSET),
+            self.batch,
+            self.samples,
             outputs=self.outputs,
             pair=self.pair,
         )
@@ -105,12 +107,7 @@ class Wish:
     @property
     def members(self) -> tuple[Variant, ...]:
         """Of every network, each once."""
-        found = [
-            Variant(variant.family, member)
-            for variant in self.variants
-            for member in variant.members()
-        ]
-        return tuple(dict.fromkeys(found))
+        return apart(self.variants)
 
 
 Progress = Doing | LayerTrials | Step | dict[str, str]
@@ -148,7 +145,8 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
     plan: dict[str, str] = {}
     for number, member in enumerate(members):
         yield Doing(f"{member}: the whole graph", len(names) + number, total)
-        whole = Whole(bench, wish.request(member), models[member], files[member])
+        request = replace(wish.request(member), precision=bench.plan)
+        whole = Whole(bench, request, models[member], files[member])
         layers_of = {name: trials[geometry] for name, geometry in found[member].items()}
         for step in _improved(whole, keeper, str(member), layers_of, wish):
             if isinstance(step, dict):
@@ -169,7 +167,8 @@ def _peak(wish: Wish, machine: Machine) -> float:
 def _trials(
     bench: Bench, keeper: Kept, geometry: Geometry, names: tuple[str, ...], again: bool
 ) -> LayerTrials:
-    forms = forms_of(geometry)
+    exact = bench.plan.of(geometry.channels) == "fp32"
+    forms = [form for form in forms_of(geometry) if exact or moving(form) == form]
     path = keeper.trials(geometry, forms)
     known = None if again else kept.read(path, TRIALS)
     if known is not None:

@@ -26,13 +26,15 @@ from bench.hole import Skipped
 from bench.measure import HostClock, Take, Timer, no_collection
 from bench.pool import Inputs
 from bench.records import Workload
-from bench.tune.geometry import Geometry
+from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
+from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Trial
 from bench.turn import turn
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
-from export.request import ExportRequest
+from export.precision.plan import PrecisionPlan
+from export.request import DEFAULT_OPSET, ExportRequest
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
@@ -69,6 +71,16 @@ class Bench:
     shuffle: random.Random
     clock: HostClock = perf_counter
 
+    @property
+    def plan(self) -> PrecisionPlan:
+        """What of the backend's precision its files hold."""
+        return choose(self.backend).split(()).file
+
+    @property
+    def opset(self) -> int:
+        """Of its files."""
+        return choose(self.backend).split(()).opset(DEFAULT_OPSET)
+
     def open(
         self,
         file: Artifact,
@@ -83,7 +95,9 @@ class Bench:
         choice = choose(self.backend)
         split = choice.split(())
         batch, _, samples = next(iter(inputs.values())).shape
-        request = request or ExportRequest(LAYER, batch=batch, samples=samples)
+        if request is None:
+            opset = split.opset(DEFAULT_OPSET)
+            request = ExportRequest(LAYER, opset, batch, samples, precision=split.file)
         load = Workload(
             str(request.variant),
             batch,
@@ -123,10 +137,12 @@ def try_forms(
     best = np.inf
     racers: list[Racer[Form]] = []
     found: dict[Form, Trial] = {}
+    plan, opset = bench.plan, bench.opset
+    layers = {CONVOLUTION: plan.of(geometry.channels)}
     with turn(), ExitStack() as stack, no_collection():
         for form in forms:
             try:
-                model = layer_graph(geometry, form)
+                model = layer_graph(geometry, form, opset)
             except HifiError:
                 continue  # it does not apply
             flops, size = cost(model)
@@ -136,7 +152,8 @@ def try_forms(
                 found[form] = replace(trial, snr_db=reason)
                 continue
             try:
-                session = stack.enter_context(_opened(bench, model, pool[0]))
+                lesser = lessened(model, layers, plan)
+                session = stack.enter_context(_opened(bench, lesser, pool[0]))
                 ratio = _ratio(session, reference)
                 racer = Racer(form, session, pool, bench.clock)
                 racer.round()

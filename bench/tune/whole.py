@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from bench.measure import no_collection
+from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, Racer, race
 from bench.turn import turn
@@ -22,6 +23,7 @@ from export import artifact
 from export.artifact import Artifact
 from export.lowering.lower import lower
 from export.lowering.plan import LoweringPlan
+from export.precision.layers import resolve
 from export.request import ExportRequest
 
 GAIN = 0.01
@@ -89,9 +91,11 @@ class Whole:
 
     def _lowered(self, plan: Mapping[str, str], folder: Path) -> Artifact:
         forms = LoweringPlan("", plan).forms(self._request.variant)
-        if not any(forms.values()):
+        if not any(forms.values()) and self._request.precision.is_float32:
             return self._file
-        proto = ir.to_proto(lower(self._model, forms))
+        layers = resolve(self._model, self._request.precision, self._request.variant)
+        model = lower(self._model, forms) if any(forms.values()) else self._model
+        proto = ir.to_proto(lessened(model, layers, self._request.precision))
         content = proto.SerializeToString(deterministic=True)
         folder.mkdir()
         return artifact.save(folder / "graph.onnx", self._file.manifest, content, durable=False)

@@ -69,12 +69,13 @@ def layer_name(variant: Variant, node: str) -> str:
     return node if variant.member is None else scope_of(variant.family, variant.member) + node
 
 
-def plan_of(choice: str, target: str) -> LoweringPlan:
+def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
     """The plan that ``--lowering`` names.
 
     Args:
         choice: ``none``, ``default``, or the name of a plan's file.
         target: backend whose default is meant.
+        precision: whose default is meant; where it has none, float32's.
 
     Raises:
         HifiError: no such file or default.
@@ -83,7 +84,7 @@ def plan_of(choice: str, target: str) -> LoweringPlan:
         return PLAIN
     if choice != DEFAULT:
         return read_plan(Path(choice))
-    found = _defaults()
+    found = _defaults(precision)
     if target not in found:
         choice = f"choose from {', '.join(found)}, or give" if found else "give"
         raise HifiError(
@@ -92,11 +93,15 @@ def plan_of(choice: str, target: str) -> LoweringPlan:
     return parse_plan(found[target].read_text(), f"the default plan for {target}")
 
 
-def _defaults() -> dict[str, Traversable]:
+def _defaults(precision: str) -> dict[str, Traversable]:
     """Where the default plan of each backend that has one lies."""
     folder = resources.files("export.lowering").joinpath("defaults")
-    places = {target: folder.joinpath(f"{name}.json") for target, name in TARGETS.items()}
-    return {target: place for target, place in places.items() if place.is_file()}
+    found = {}
+    for target, name in TARGETS.items():
+        for file in (f"{name}.json", f"{name}-{precision}.json"):
+            if folder.joinpath(file).is_file():
+                found[target] = folder.joinpath(file)
+    return found
 
 
 def read_plan(path: Path) -> LoweringPlan:

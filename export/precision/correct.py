@@ -7,7 +7,7 @@ Rounding what a layer reads, and its weights, moves the mean of each output chan
 which its bias subtracts (Nagel et al. 2019, arXiv 1906.04721, with means from calibration audio).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -18,24 +18,20 @@ from export.precision.ranges import Range
 from export.precision.samples import Samples
 
 
-def correct(
-    model: ir.Model, nodes: Collection[str], held: Samples, ranges: Mapping[str, Range]
-) -> ir.Model:
+def correct(model: ir.Model, held: Samples, ranges: Mapping[str, Range]) -> ir.Model:
     """The graph with other biases for int8 convolutions.
 
     Args:
         model: in float32.
-        nodes: names of the convolutions that will be int8.
-        held: what they read on calibration audio.
-        ranges: to which it will be rounded.
+        held: what they read on calibration audio, by name of the convolution.
+        ranges: to which it will be rounded, by the same.
     """
     model = model.clone()
     for node in model.graph:
-        if node.op_type != "Conv" or node.name not in nodes or len(node.inputs) < 3:
-            continue
-        read = (node.inputs[0].name if node.inputs[0] is not None else "") or ""
-        bias = numbers(node.inputs[2])
-        put(node.inputs[2], bias - _drift(node, held[read], ranges[read]))
+        name = node.name or ""
+        if node.op_type == "Conv" and name in held and len(node.inputs) > 2:
+            bias = numbers(node.inputs[2])
+            put(node.inputs[2], bias - _drift(node, held[name], ranges[name]))
     return model
 
 

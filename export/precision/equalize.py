@@ -10,7 +10,7 @@ k_c = r_c^-a for the root mean square r_c, where a makes the error of what the l
 rounding of what it reads, and of its weights, whose channels spread as those of the tensor narrow.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.builder import shape_of
-from export.precision.calibration import Segment
 from export.precision.plan import Activations
 from export.precision.ranges import best_range
-from export.precision.samples import samples
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUIETEST = 1e-3  # of the loudest channel: below it, all are alike
@@ -45,25 +43,33 @@ class _Link:
     layer: ir.Node
 
 
-def equalize(
-    model: ir.Model,
-    layers: Collection[str],
-    segments: "tuple[Segment, ...]",
-    activations: Activations,
-) -> ir.Model:
-    """The same function, whose int8 layers read channels that are more alike.
+def factors(
+    model: ir.Model, held: Mapping[str, Array], activations: Activations
+) -> dict[str, Array]:
+    """k, (C,), for each layer that gains from it, by name.
 
     Args:
         model: plain, in float32.
-        layers: names of convolutions that will be int8.
-        segments: calibration audio.
+        held: what layers read on calibration audio, (C, n), by name of the layer.
         activations: type that is quantized to.
     """
+    links = [link for link in map(_link, model.graph) if link and link.layer.name in held]
+    found = {link.layer.name or "": _scales(link, held, activations) for link in links}
+    return {name: k for name, k in found.items() if (k != 1).any()}
+
+
+def equalize(model: ir.Model, scales: Mapping[str, Array]) -> ir.Model:
+    """The same function, where some layers read channels that are more alike.
+
+    Args:
+        model: plain, in float32.
+        scales: k by name of those layers.
+    """
     model = model.clone()
-    links = [link for link in map(_link, model.graph) if link and link.layer.name in layers]
-    held = samples(model, [link.tensor.name or "" for link in links], segments)
-    for link in links:
-        _apply(model.graph, link, _scales(link, held, activations))
+    for link in filter(None, map(_link, tuple(model.graph))):
+        k = scales.get(link.layer.name or "")
+        if k is not None:
+            _apply(model.graph, link, k)
     return model
 
 
@@ -82,7 +88,7 @@ def _link(node: ir.Node) -> _Link | None:
 
 def _scales(link: _Link, held: Mapping[str, Array], activations: Activations) -> Array:
     """k, (C,)."""
-    x = held[link.tensor.name or ""]
+    x = held[link.layer.name or ""]
     power = np.square(x).mean(axis=1)
     power = np.maximum(power, max(power.max(), np.finfo(float).tiny) * QUIETEST**2)
     weight = grouped(link.layer)

@@ -37,11 +37,7 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
             f"the precision plan names {', '.join(unknown)}, which {variant} does not have: it has "
             f"{', '.join(conv.name for conv in convolutions)}"
         )
-    found: dict[str, GraphPrecision] = {}
-    for conv in convolutions:
-        edge = plan.base == "int8" and 1 in conv.channels
-        found[conv.name] = named.get(conv.name, "fp32" if edge else plan.base)
-    return found
+    return {conv.name: named.get(conv.name, plan.of(conv.channels)) for conv in convolutions}
 
 
 def stated(plan: PrecisionPlan, variant: Variant, asked: Layers, kept: Layers) -> PrecisionPlan:

@@ -1,9 +1,8 @@
 """A float32 graph with everything that its layers need to be written in other precisions.
 
-1. Layers that may be int8 read channels of one loudness, before rewrites.
-2. Rewrites; those that add values up are for float32 layers alone.
-3. What those layers read on calibration audio, and the ranges of it.
-4. Nothing that an fp16 layer computes there is beyond fp16.
+What its layers read on calibration audio, and the ranges of it, are those of the plain graph: a
+rewrite that only moves values leaves both as they are, and one that adds them up is for float32
+layers alone. So a layer may be given any precision and any form after the audio was heard.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,13 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from export.lowering.lower import lower
 from export.lowering.rule import Form, moving
+from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
-from export.precision.equalize import equalize
-from export.precision.layers import CONVOLUTIONS, Layers, in_nodes
+from export.precision.equalize import equalize, factors
+from export.precision.layers import CONVOLUTIONS, Layers, in_nodes, layer_of
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
 from export.precision.quantize import quantize
@@ -27,27 +28,38 @@ from hifigan_ref.errors import HifiError
 
 LARGEST_FP16 = float(np.finfo(np.float16).max)
 
+Forms = Mapping[GraphPrecision, Mapping[str, Form]]
+"""How a layer of each precision is written, by name; plainly where it is not named."""
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
     """What ``write`` takes.
 
     Attributes:
-        graph: in float32, rewritten.
+        graph: plain, in float32.
         plan: types of inputs, outputs and integers; calibration audio.
-        held: what convolutions read that may be int8.
+        forms: rewrites of convolutions.
+        scales: factors of the channels that layers read if they are int8, by name of the layer.
+        held: what they read then.
         ranges: of the same.
     """
 
     graph: ir.Model
     plan: PrecisionPlan
+    forms: Forms
+    scales: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     held: Samples = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
-def prepare(
-    model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Mapping[str, Form]
-) -> Material:
+def suiting(forms: Mapping[str, Form]) -> Forms:
+    """One plan for all precisions: what adds values up is left to float32."""
+    moved = {name: moving(form) for name, form in forms.items()}
+    return {each: forms if each == "fp32" else moved for each in GRAPH_PRECISIONS}
+
+
+def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) -> Material:
     """Everything for these layers, and for any that have less of them in int8.
 
     Args:
@@ -59,38 +71,67 @@ def prepare(
     Raises:
         HifiError: activations are beyond fp16, or the calibration audio is refused.
     """
-    eighths = {name for name, precision in layers.items() if precision == "int8"}
-    if eighths:
-        model = equalize(model, eighths, fitting(model, plan.calibration), plan.activations)
-    if forms:
-        exact = {name for name, precision in layers.items() if precision == "fp32"}
-        model = lower(model, {name: f if name in exact else moving(f) for name, f in forms.items()})
-    nodes = in_nodes(model, layers)
-    halves = [name for name, precision in nodes.items() if precision == "fp16"]
+    eighths = [name for name, precision in layers.items() if precision == "int8"]
+    halves = [name for name, precision in layers.items() if precision == "fp16"]
     if halves:
         check_reach(model, halves, plan.calibration)
     if not eighths:
-        return Material(model, plan)
-    reads = _reads(model, [name for name, precision in nodes.items() if precision == "int8"])
-    held = samples(model, reads, fitting(model, plan.calibration))
-    _check_sound(reads, held, plan.calibration)
-    ranges = {name: best_range(x, plan.activations) for name, x in held.items()}
-    return Material(model, plan, held, ranges)
+        return Material(model, plan, forms)
+    read = reads(model, eighths)
+    heard = samples(model, read.values(), fitting(model, plan.calibration))
+    _check_sound(read, heard, plan.calibration)
+    held = {layer: heard[tensor] for layer, tensor in read.items()}
+    scales = factors(model, held, plan.activations)
+    held |= {layer: held[layer] * k[:, None] for layer, k in scales.items()}
+    ranges = {layer: best_range(x, plan.activations) for layer, x in held.items()}
+    return Material(model, plan, forms, scales, held, ranges)
 
 
 def write(material: Material, layers: Layers) -> ir.Model:
-    """The graph with each layer in its precision.
+    """The graph with each layer in its precision, and in its form.
+
+    Raises:
+        HifiError: a weight is beyond fp16, or a form is refused.
+    """
+    model = material.graph
+    eighths = {name for name, precision in layers.items() if precision == "int8"}
+    if eighths:
+        model = equalize(model, {n: k for n, k in material.scales.items() if n in eighths})
+        held = {name: x for name, x in material.held.items() if name in eighths}
+        model = correct(model, held, material.ranges)
+    forms = {
+        name: material.forms[precision][name]
+        for name, precision in layers.items()
+        if material.forms.get(precision, {}).get(name)
+    }
+    if forms:
+        model = lower(model, forms)
+    nodes = in_nodes(model, layers)
+    read = reads(model, [name for name, precision in nodes.items() if precision == "int8"])
+    ranges = {
+        tensor: material.ranges[layer_of(node, layers) or ""] for node, tensor in read.items()
+    }
+    return lessen(model, nodes, material.plan, ranges)
+
+
+def lessen(
+    model: ir.Model, nodes: Layers, plan: PrecisionPlan, ranges: Mapping[str, Range]
+) -> ir.Model:
+    """The graph with each convolution in its precision, and nothing done to its errors.
+
+    Args:
+        model: in float32, rewritten.
+        nodes: precision by name of each convolution.
+        plan: types of inputs, outputs and integers.
+        ranges: of every tensor that a convolution in int8 reads.
 
     Raises:
         HifiError: a weight is beyond fp16.
     """
-    model, plan = material.graph, material.plan
-    nodes = in_nodes(model, layers)
     eighths = [name for name, precision in nodes.items() if precision == "int8"]
     if eighths:
-        corrected = correct(model, eighths, material.held, material.ranges)
-        ranges = {name: material.ranges[name] for name in _reads(model, eighths)}
-        model = quantize(corrected, eighths, ranges, plan.activations)
+        read = {name: ranges[name] for name in reads(model, eighths).values()}
+        model = quantize(model, eighths, read, plan.activations)
     if set(nodes.values()) & {"fp16", "bf16"}:
         model = narrow(model, nodes, TYPES[plan.base] if plan.io == "same" else TYPES["fp32"])
     return model
@@ -117,20 +158,20 @@ def check_reach(model: ir.Model, nodes: Iterable[str], calibration: Calibration)
             )
 
 
-def _reads(model: ir.Model, nodes: Iterable[str]) -> dict[str, str]:
-    """Name of a tensor that is read, and of the convolution that reads it."""
+def reads(model: ir.Model, nodes: Iterable[str]) -> dict[str, str]:
+    """Name of the tensor that each of these convolutions reads, by name of the node."""
     chosen = set(nodes)
     return {
-        node.inputs[0].name or "": node.name or ""
+        node.name or "": node.inputs[0].name or ""
         for node in model.graph
         if node.name in chosen and node.inputs[0] is not None
     }
 
 
-def _check_sound(reads: Mapping[str, str], held: Samples, calibration: Calibration) -> None:
-    for name, array in held.items():
-        if not array.any():
+def _check_sound(read: Mapping[str, str], held: Samples, calibration: Calibration) -> None:
+    for layer, tensor in read.items():
+        if not held[tensor].any():
             raise HifiError(
-                f"layer {reads[name]} reads nothing but zeros on the calibration audio "
+                f"layer {layer} reads nothing but zeros on the calibration audio "
                 f"({calibration}): give other audio with --calibration"
             )

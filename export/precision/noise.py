@@ -39,9 +39,7 @@ class Meter:
         pairs = zip(self._expected, self._run(model), strict=True)
         for wave, (expected, found) in enumerate(pairs):
             for name, exact in expected.items():
-                error = float(np.square(found[name] - exact, dtype=np.float64).sum())
-                signal = float(np.square(exact, dtype=np.float64).sum())
-                noise[name, wave] = error / max(signal, TINY)
+                noise[name, wave] = power(exact, found[name])
         return noise
 
     def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
@@ -54,6 +52,12 @@ class Meter:
             dict(zip(names, session.run(None, dict.fromkeys(inputs, wave)), strict=True))
             for wave in self._waves
         ]
+
+
+def power(exact: NDArray[np.floating], found: NDArray[np.floating]) -> float:
+    """Of the error, over that of the signal."""
+    error = np.square(found - exact, dtype=np.float64).sum()
+    return float(error / max(np.square(exact, dtype=np.float64).sum(), TINY))
 
 
 def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str, Noise]:

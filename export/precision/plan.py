@@ -99,6 +99,10 @@ class PrecisionPlan:
         """The same without folders: what an exported file may tell."""
         return replace(self, calibration=self.calibration.nameless)
 
+    def of(self, channels: tuple[int, int]) -> GraphPrecision:
+        """The precision of a layer that is not named, of so many channels in and out."""
+        return "fp32" if self.base == "int8" and 1 in channels else self.base
+
     def named(self, variant: Variant) -> dict[str, GraphPrecision]:
         """The named layers of a variant's graph, by name of their node there."""
         scope = "" if variant.member is None else scope_of(variant.family, variant.member)

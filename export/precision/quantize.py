@@ -84,6 +84,7 @@ def _let_others_read_floats(graph: ir.Graph) -> None:
         for place, output in enumerate(graph.outputs):
             if output is rounded:
                 rounded.name, before.name = f"{rounded.name}.rounded", rounded.name
+                before.shape, before.dtype = rounded.shape, rounded.dtype
                 graph.outputs[place] = before
 
 

@@ -13,7 +13,7 @@ MOST = 2**14  # values of a tensor and segment
 
 Floats = NDArray[np.floating]
 Samples = Mapping[str, NDArray[np.float64]]
-"""By name of the tensor: some values of each channel, (C, n)."""
+"""By name of the tensor, or of the layer that reads it: some values of each channel, (C, n)."""
 
 
 def values(
