@@ -1,6 +1,7 @@
 """Rewrites that go with a precision plan, and material that any of its parts can be made of."""
 
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import onnx_ir as ir
@@ -53,7 +54,7 @@ def test_a_backend_may_have_a_default_for_a_precision(
     (folder / "defaults").mkdir()
     for name, plan in (("trt", EXACT), ("trt-int8", MOVED)):
         (folder / "defaults" / f"{name}.json").write_text(plans.write_plan(plan))
-    monkeypatch.setattr(plans.resources, "files", lambda _: folder)
+    monkeypatch.setattr(resources, "files", lambda _: folder)
     assert plans.plan_of("default", "trt-rtx", "int8") == MOVED
     assert plans.plan_of("default", "trt-rtx") == plans.plan_of("default", "trt", "bf16") == EXACT
     mixed = PrecisionPlan("fp32", {"mpd_11.convs.2": "int8"})

@@ -84,7 +84,7 @@ def _let_others_read_floats(graph: ir.Graph) -> None:
         for place, output in enumerate(graph.outputs):
             if output is rounded:
                 rounded.name, before.name = f"{rounded.name}.rounded", rounded.name
-                before.shape, before.dtype = rounded.shape, rounded.dtype
+                before.shape, before.type = rounded.shape, rounded.type
                 graph.outputs[place] = before
 
 
