@@ -26,7 +26,8 @@ schema: $(INSTALLED)  ## of report.json and parity.json, from the records
 results: $(INSTALLED)  ## measure what the README states, into docs/results/
 	$(BIN)/python -m bench.commands docs/results/commands.json
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
-		--backend ort-cpu --batch 2 --out docs/results/cpu
+		--backend ort-cpu --backend ort-cpu:lowering=default --backend openvino \
+		--batch 2 --out docs/results/cpu
 	$(BIN)/python -m bench.readme README.md
 
 TUNED := docs/results/tune
