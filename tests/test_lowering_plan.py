@@ -29,8 +29,9 @@ from export.lowering.plan import (
     read_plan,
     write_plan,
 )
-from export.lowering.rule import Inner, rules
+from export.lowering.rule import Inner, moving, parse_form, rules
 from export.lowering.rules.columns import Columns
+from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 from hifigan_ref.seeded import Seeded
@@ -208,13 +209,22 @@ def test_a_damaged_default_is_told_by_its_name(defaults: Path) -> None:
         plan_of("default", "ort-cpu")
 
 
+@pytest.mark.parametrize("precision", GRAPH_PRECISIONS)
 @pytest.mark.parametrize("target", plans.TARGETS)
-def test_every_committed_default_is_a_plan(target: str) -> None:
-    if target in plans._defaults("fp32"):
-        assert plan_of("default", target).layers
+def test_every_committed_default_is_a_plan(target: str, precision: GraphPrecision) -> None:
+    if target in plans._defaults(precision):
+        assert plan_of("default", target, precision).layers
     else:
         with pytest.raises(HifiError, match=f"there is no default plan for '{target}': "):
             plan_of("default", target)
+
+
+def test_a_default_of_a_precision_is_of_forms_that_suit_it() -> None:
+    found = plan_of("default", "openvino", "int8")
+    assert found != plan_of("default", "openvino") and "precision=int8" in found.origin
+    for layer, form in found.layers.items():
+        edge = layer.endswith((".convs.0", ".conv_post"))
+        assert edge or moving(parse_form(form)) == parse_form(form), layer
 
 
 # exported files
