@@ -76,8 +76,8 @@ def precision_for(wish: Wish) -> PrecisionPlan:
     plan = precision_of(wish.precision, wish.io_types)
     if files and not plan.calibrated:
         raise HifiError(
-            f"--calibration with --precision {wish.precision}: it has neither int8 layers, whose "
-            "ranges are taken from audio, nor fp16 ones, whose reach is checked on it: leave it out"
+            f"--calibration with --precision {wish.precision}: no audio decides anything of it: "
+            "leave it out"
         )
     calibration = calibration_of(files) if files else CLIP
     unsigned = "int8" in plan.held and wish.backend in UNSIGNED

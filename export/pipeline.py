@@ -85,8 +85,7 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
             check_lowered(model, request)
         return model, request
     material = prepare(model, asked, request.precision, suiting(forms))
-    chosen_here = request.precision.base == "int8"  # and not layer by layer, in a plan
-    layers = keep(material, asked, request.budget_db) if chosen_here else asked
+    layers = keep(material, asked, request.budget_db) if request.precision.yields else asked
     model = write(material, layers)
     check_precise(model, request, layers)
     plan = stated(request.precision, request.variant, asked, layers)

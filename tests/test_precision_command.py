@@ -105,7 +105,7 @@ def test_an_engine_and_what_it_tells(folder: Path) -> None:
         (("--io-types", "same"), "io types same as fp32: only a graph of fp16 or bf16 alone"),
         (("--precision", "int8", "--io-types", "same"), "io types same as int8"),
         (("--calibration", "a.wav"), "--calibration with --precision fp32: it has neither int8"),
-        (("--precision", "bf16", "--calibration", "a.wav"), "--calibration with --precision bf16"),
+        (("--precision", "fp32", "--calibration", "a.wav"), "--calibration with --precision fp32"),
         (("--precision", "int8", "--calibration", "a.wav"), "cannot read calibration audio a.wav"),
         (("--min-snr", 2), "a least SNR of 2 dB: choose 3 or more"),
         (("--min-snr", "nan"), "a least SNR of nan dB"),

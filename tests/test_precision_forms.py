@@ -6,15 +6,17 @@ from importlib import resources
 import numpy as np
 import onnx_ir as ir
 import pytest
-from precise import array_of, checked, convolutions, value_in
+from precise import array_of, checked, convolutions, precise, value_in
 from torch import nn
 
 from export.lowering import plan as plans
 from export.lowering.lower import lower
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.lowering.rule import Form
+from export.precision.budget import GraphPrecision
 from export.precision.calibration import CLIP
 from export.precision.forms import lowering_for, merged
+from export.precision.held import held
 from export.precision.layers import resolve
 from export.precision.material import Material, prepare, suiting, write
 from export.precision.plan import PrecisionPlan
@@ -22,6 +24,7 @@ from export.precision.samples import fitting
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from export.verify import open_on_cpu, snr_db
+from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
 P11 = Variant("mpd", "11")
@@ -122,3 +125,42 @@ def test_a_form_that_moves_values_changes_nothing_of_an_int8_layer(
         session = open_on_cpu(ir.to_proto(made).SerializeToString())
         found.append(session.run(["fmap_3"], {"y": wave})[0])
     assert snr_db(found[0].astype(np.float64), found[1]) > 90
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_a_form_for_a_layer_that_is_not_there_is_refused(
+    p11: nn.Module, precision: GraphPrecision
+) -> None:
+    lowering = LoweringPlan("by hand", {"mpd_11.convs.9": "phase"})
+    request = ExportRequest(P11, lowering=lowering, precision=PrecisionPlan(precision))
+    with pytest.raises(HifiError, match=r"plan names convs\.9, which .* does not have"):
+        precise(p11, request)
+
+
+@pytest.mark.parametrize(
+    ("plan", "yields"),
+    [
+        (PrecisionPlan("bf16"), True),
+        (PrecisionPlan("fp16"), True),
+        (PrecisionPlan("bf16", io="same"), False),
+        (PrecisionPlan("bf16", {"mpd_11.convs.1": "fp32"}), False),
+        (PrecisionPlan("int8", {"mpd_11.convs.1": "fp32"}), True),
+        (PrecisionPlan(), False),
+    ],
+    ids=["bf16", "fp16", "same", "told", "int8", "fp32"],
+)
+def test_layers_yield_where_nobody_told_them(plan: PrecisionPlan, yields: bool) -> None:
+    assert plan.yields is yields
+
+
+def test_bf16_layers_yield_to_a_stricter_budget(p11: nn.Module) -> None:
+    strict = ExportRequest(P11, 22, precision=PrecisionPlan("bf16"), min_snr_db=40.0)
+    graph, made = to_onnx(p11, strict), precise(p11, strict)
+    assert set(held(made).values()) == {"fp32", "bf16"}
+    assert held(made)["conv_post"] == "fp32", "next to nothing to compute, a sixth of the error"
+    (wave, *_) = fitting(graph, CLIP)
+    exact, found = (
+        open_on_cpu(ir.to_proto(each).SerializeToString()).run(None, {"y": wave})
+        for each in (graph, made)
+    )
+    assert all(snr_db(a.astype(np.float64), b) >= 40 for a, b in zip(exact, found, strict=True))

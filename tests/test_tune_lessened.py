@@ -11,13 +11,13 @@ from clockwork import Clockwork
 from conftest import Given
 
 from bench import backend
+from bench.proof import NotAsAskedError
 from bench.testing import fake_report
 from bench.tune import search as searches
 from bench.tune import trial
 from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import exact, layer_graph
 from bench.tune.lessened import lessened
-from bench.tune.records import LayerTrials
 from bench.tune.search import Wish, search
 from bench.tune.trial import Bench, try_forms
 from bench.tune.whole import Whole
@@ -134,6 +134,8 @@ def test_a_whole_graph_is_timed_in_the_precision(
     assert "QuantizeLinear" not in seen[1]
 
 
-def test_trials_of_a_lesser_precision_are_trials() -> None:
-    bench = Bench("openvino:precision=int8", 1, np.inf, 28.0, random.Random(0))
-    assert isinstance(try_forms(bench, SCALE, ("a",), [()]), LayerTrials)
+def test_a_runtime_that_computes_in_another_precision_is_not_tuned() -> None:
+    bench = Bench("ort-cpu:precision=int8", 1, np.inf, 28.0, random.Random(0))
+    with pytest.raises(NotAsAskedError) as refused:
+        try_forms(bench, SCALE, ("a",), [()])
+    assert any(claim.asked != claim.found for claim in refused.value.claims)

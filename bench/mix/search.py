@@ -108,17 +108,21 @@ class Wish:
         activations = choose(self.backend).precisions.activations
         return replace(self.request.precision, activations=activations)
 
-    def request_of(self, variant: Variant, plan: PrecisionPlan | None = None) -> ExportRequest:
-        """Of a graph by a plan, or of the plain one in float32 with dynamic axes."""
+    def request_of(self, variant: Variant) -> ExportRequest:
+        """Of the plain graph in float32."""
         told = replace(self.request, variant=variant)
-        if plan is not None:
-            return replace(told, precision=plan, lowering=merged(self.lowerings, plan))
-        plain = replace(told, precision=PrecisionPlan(), lowering=PLAIN, min_snr_db=None)
-        return replace(plain, batch=None, samples=None)
+        return replace(told, precision=PrecisionPlan(), lowering=PLAIN, min_snr_db=None)
+
+    def request_by(self, variant: Variant, plan: PrecisionPlan) -> ExportRequest:
+        """Of the graph by a plan, less what of it is set on the runtime."""
+        split = choose(self.backend).precisions.split(plan, plan.used(variant), self.backend)
+        lowering = merged(self.lowerings, plan)
+        return replace(self.request, variant=variant, precision=split.file, lowering=lowering)
 
     def forms_of(self, variant: Variant) -> Forms:
-        """How its layers are written."""
-        found = {each: suiting(plan.forms(variant)) for each, plan in self.lowerings.items()}
+        """How its layers are written; those of the base are in float32 in the file."""
+        plans = {**self.lowerings, "fp32": self.lowerings[self.base]}
+        found = {each: suiting(plan.forms(variant)) for each, plan in plans.items()}
         return {each: forms[each] for each, forms in found.items()}
 
     @property
@@ -141,8 +145,8 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
     for number, variant in enumerate(wish.members):
         yield Doing(f"{variant}: each layer alone", 2 * number, 2 * len(wish.members))
         place = keeper.improved(
-            "mixed", str(variant), wish.weights.identity, wish.batch, wish.samples, wish.request,
-            wish.plan, wish.lowerings,
+            "mixed", str(variant), wish.weights.identity, wish.batch, wish.samples,
+            replace(wish.request, variant=variant), wish.plan, wish.lowerings,
         )  # fmt: skip
         known = kept.read(place, MIXED)
         if known is None:
@@ -244,8 +248,6 @@ def exported(wish: Wish, variant: Variant, plan: PrecisionPlan) -> ExportRequest
     Raises:
         NotExactError: it is not.
     """
-    choice = choose(wish.backend)
-    inside = choice.precisions.split(plan, plan.used(variant), wish.backend).file
-    request = wish.request_of(variant, inside)
+    request = wish.request_by(variant, plan)
     cached_export(request, wish.weights.identity, wish.weights.build)
     return request

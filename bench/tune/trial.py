@@ -25,6 +25,7 @@ from bench.choice import choose
 from bench.hole import Skipped
 from bench.measure import HostClock, Take, Timer, no_collection
 from bench.pool import Inputs
+from bench.proof import demand
 from bench.records import Workload
 from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
@@ -93,11 +94,9 @@ class Bench:
             HifiError: the backend runs no file.
         """
         choice = choose(self.backend)
-        split = choice.split(())
         batch, _, samples = next(iter(inputs.values())).shape
         if request is None:
-            opset = split.opset(DEFAULT_OPSET)
-            request = ExportRequest(LAYER, opset, batch, samples, precision=split.file)
+            request = ExportRequest(LAYER, self.opset, batch, samples, precision=self.plan)
         load = Workload(
             str(request.variant),
             batch,
@@ -109,7 +108,9 @@ class Bench:
             "",
             self.threads,
         )
-        case = Case(load, request, _no_network, file, inputs, 0, choice.options, split.runtime)
+        case = Case(
+            load, request, _no_network, file, inputs, 0, choice.options, choice.split(()).runtime
+        )
         return choice.backend.prepare(case)
 
 
@@ -125,7 +126,7 @@ def try_forms(
         forms: the plain one first.
 
     Raises:
-        HifiError: not even the plain form runs.
+        HifiError: not even the plain form runs, or what ran is not what was asked for.
     """
     generator = np.random.default_rng(1)
     batch, *item = geometry.shape
@@ -153,8 +154,10 @@ def try_forms(
                 continue
             try:
                 lesser = lessened(model, layers, plan)
-                session = stack.enter_context(_opened(bench, lesser, pool[0]))
+                session = stack.enter_context(_opened(bench, lesser, pool[0], keep=not form))
                 ratio = _ratio(session, reference)
+                if not form:
+                    demand(*session.proof())
                 racer = Racer(form, session, pool, bench.clock)
                 racer.round()
             # a runtime fails in types of its own; whatever it says becomes the reason
@@ -225,19 +228,20 @@ def race(
 
 @contextmanager
 def _opened(
-    bench: Bench,
-    model: "ir.Model",
-    inputs: Mapping[str, NDArray[np.float32]],
+    bench: Bench, model: "ir.Model", inputs: Mapping[str, NDArray[np.float32]], keep: bool
 ) -> Iterator[Session]:
+    """A session; its file is there as long as it is if it is asked what it runs."""
     folder = Path(tempfile.mkdtemp(prefix="hifi-tune-"))
     try:
         session = bench.open(save(model, folder), inputs)
+        try:
+            if not keep:
+                shutil.rmtree(folder, ignore_errors=True)
+            yield session
+        finally:
+            session.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield session
-    finally:
-        session.close()
 
 
 def _no_network() -> Trained:

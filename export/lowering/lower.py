@@ -3,7 +3,7 @@
 The graph is written anew, node by node, so that what two rewrites share is written once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
@@ -28,15 +28,9 @@ def lower(
     Raises:
         HifiError: a rewrite refuses a convolution, or there is none of that name.
     """
+    check_known(model, forms)
     graph = Graph(real)
     old = model.graph
-    there = [node.name for node in old if node.op_type == "Conv"]
-    unknown = sorted(set(forms) - set(there))
-    if unknown:
-        raise HifiError(
-            f"the lowering plan names {', '.join(unknown)}, which {old.name} does not have: it has "
-            f"{', '.join(map(str, there))}"
-        )
     known: dict[ir.Value, ir.Value] = {}
     for value in old.inputs:
         known[value] = ir.val(value.name, real, value.shape)
@@ -63,6 +57,17 @@ def lower(
     )
     RemoveUnusedNodesPass()(lowered)
     return lowered
+
+
+def check_known(model: ir.Model, forms: Iterable[str]) -> None:
+    """Raises HifiError where a layer is named that the network does not have."""
+    there = [node.name for node in model.graph if node.op_type == "Conv"]
+    unknown = sorted(set(forms) - set(there))
+    if unknown:
+        raise HifiError(
+            f"the lowering plan names {', '.join(unknown)}, which {model.graph.name} does not "
+            f"have: it has {', '.join(map(str, there))}"
+        )
 
 
 def _write(

@@ -34,7 +34,7 @@ class LoweringPlan:
     """A form for each layer that is rewritten.
 
     Attributes:
-        origin: where it comes from: ``none``, ``default for ort-cpu``, or what tuned it.
+        origin: where it comes from: ``none``, or what tuned it; several where plans were merged.
         layers: form by name of the layer, as in ``phase+fir-3-3+wide``.
     """
 

@@ -8,7 +8,7 @@ from export.precision.plan import PrecisionPlan
 
 
 def lowering_for(choice: str, target: str, plan: PrecisionPlan) -> LoweringPlan:
-    """The plan that ``--lowering`` names; a default is that of each layer's precision.
+    """The plan that ``--lowering`` names; a default is that of each layer's precision, as planned.
 
     Args:
         choice: ``none``, ``default``, or the name of a plan's file.

@@ -1,4 +1,4 @@
-"""Layers that must stay in float32 for the rest to be int8 within a budget."""
+"""Layers that must stay in float32 for the rest to be less within a budget."""
 
 from export.layers import count_layers
 from export.precision.layers import Layers, layer_of

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.lowering.lower import lower
+from export.lowering.lower import check_known, lower
 from export.lowering.rule import Form, moving
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.precision.calibration import Calibration
@@ -69,19 +69,22 @@ def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) 
         forms: rewrites of convolutions.
 
     Raises:
-        HifiError: activations are beyond fp16, or the calibration audio is refused.
+        HifiError: activations are beyond fp16, the calibration audio is refused, or a form is for
+            a layer that is not there.
     """
+    for each in forms.values():
+        check_known(model, each)
     eighths = [name for name, precision in layers.items() if precision == "int8"]
     halves = [name for name, precision in layers.items() if precision == "fp16"]
-    if halves:
-        check_reach(model, halves, plan.calibration)
     if not eighths:
+        check_reach(model, halves, plan.calibration)
         return Material(model, plan, forms)
     read = reads(model, eighths)
     heard = samples(model, read.values(), fitting(model, plan.calibration))
     _check_sound(read, heard, plan.calibration)
     held = {layer: heard[tensor] for layer, tensor in read.items()}
     scales = factors(model, held, plan.activations)
+    check_reach(equalize(model, scales), halves, plan.calibration)
     held |= {layer: held[layer] * k[:, None] for layer, k in scales.items()}
     ranges = {layer: best_range(x, plan.activations) for layer, x in held.items()}
     return Material(model, plan, forms, scales, held, ranges)
@@ -140,6 +143,8 @@ def lessen(
 def check_reach(model: ir.Model, nodes: Iterable[str], calibration: Calibration) -> None:
     """Raises HifiError for the first convolution whose output is beyond fp16."""
     chosen = set(nodes)
+    if not chosen:
+        return
     made = {
         node.outputs[0].name or "": node.name
         for node in model.graph

@@ -90,9 +90,16 @@ class PrecisionPlan:
         return frozenset({self.base, *self.layers.values()})
 
     @property
+    def yields(self) -> bool:
+        """Whether layers stay in float32 where the budget needs it: not where each was told."""
+        if self.base == "int8":
+            return True
+        return self.base != "fp32" and not self.layers and self.io == "float32"
+
+    @property
     def calibrated(self) -> bool:
-        """Whether audio decides anything: ranges of int8, or whether fp16 reaches."""
-        return bool(self.held & {"fp16", "int8"})
+        """Whether audio decides anything: ranges, whether fp16 reaches, what stays in float32."""
+        return self.yields or bool(self.held & {"fp16", "int8"})
 
     @property
     def nameless(self) -> "PrecisionPlan":
