@@ -5,6 +5,7 @@ from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
 from export.precision.noise import Meter, contributions, together, worst_db
 from export.precision.samples import fitting
+from export.verify import NotExactError
 
 MARGIN_DB = 1.5  # other speech is worse than the calibration's worst by less than this
 
@@ -19,6 +20,9 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
         material: of the graph.
         layers: as they were asked for.
         budget_db: least SNR of the worst output.
+
+    Raises:
+        NotExactError: not one layer may be less.
     """
     wanted = budget_db + MARGIN_DB
     waves = fitting(material.graph, material.plan.calibration)
@@ -26,11 +30,17 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
     if worst_db(meter.noise(write(material, layers))) >= wanted:
         return layers
     parts = contributions(meter, material, layers)
+    best = max(map(worst_db, parts.values()))
     flops = flops_of(material, layers, waves[0].shape)
     while parts and worst_db(together(parts)) < wanted:
         noise = together(parts)
         place = max(noise, key=lambda each: noise[each])
         del parts[max(parts, key=lambda name: parts[name][place] / flops[name])]
+    if not parts:
+        raise NotExactError(
+            f"--min-snr {budget_db:g} leaves every layer in float32: with one alone in less it is "
+            f"{best - MARGIN_DB:.1f} dB at best: ask for less, or leave out --precision"
+        )
     return {name: precision if name in parts else "fp32" for name, precision in layers.items()}
 
 

@@ -98,8 +98,8 @@ class PrecisionPlan:
 
     @property
     def calibrated(self) -> bool:
-        """Whether audio decides anything: ranges, whether fp16 reaches, what stays in float32."""
-        return self.yields or bool(self.held & {"fp16", "int8"})
+        """Whether audio may decide: ranges, whether fp16 reaches, what stays in float32."""
+        return not self.is_float32
 
     @property
     def nameless(self) -> "PrecisionPlan":
