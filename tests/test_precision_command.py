@@ -109,8 +109,8 @@ def test_an_engine_and_what_it_tells(folder: Path) -> None:
         (("--precision", "int8", "--calibration", "a.wav"), "cannot read calibration audio a.wav"),
         (("--min-snr", 2), "a least SNR of 2 dB: choose 3 or more"),
         (("--min-snr", "nan"), "a least SNR of nan dB"),
-        (("--precision", "fp16", "--min-snr", 99), "--min-snr 99 leaves every layer in float32: "),
-        (("--precision", "int8", "--min-snr", 70), "--min-snr 70 leaves every layer in float32: "),
+        (("--precision", "fp16", "--min-snr", 99), "99 dB leaves every layer in float32"),
+        (("--precision", "int8", "--min-snr", 70), "70 dB leaves every layer in float32"),
     ],
     ids=str,
 )

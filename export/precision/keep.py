@@ -38,8 +38,9 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
         del parts[max(parts, key=lambda name: parts[name][place] / flops[name])]
     if not parts:
         raise NotExactError(
-            f"--min-snr {budget_db:g} leaves every layer in float32: with one alone in less it is "
-            f"{best - MARGIN_DB:.1f} dB at best: ask for less, or leave out --precision"
+            f"{budget_db:g} dB leaves every layer in float32, since one alone in less reaches "
+            f"{best - MARGIN_DB:.1f} dB at best; nothing was written: leave out --precision, or "
+            "ask for less with --min-snr"
         )
     return {name: precision if name in parts else "fp32" for name, precision in layers.items()}
 
