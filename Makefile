@@ -21,14 +21,14 @@ format: $(INSTALLED)
 	$(BIN)/ruff format
 
 schema: $(INSTALLED)  ## of report.json and parity.json, from the records
-	$(BIN)/python -m bench.schema docs
+	$(BIN)/python -m bench.results.schema docs
 
 results: $(INSTALLED)  ## measure what the README states, into docs/results/
-	$(BIN)/python -m bench.commands docs/results/commands.json
+	$(BIN)/python -m bench.results.commands docs/results/commands.json
 	$(BIN)/hifi-bench --backend torch --backend torch-folded --backend torch-compile \
 		--backend ort-cpu --backend ort-cpu:lowering=default --backend openvino \
 		--batch 2 --out docs/results/cpu
-	$(BIN)/python -m bench.readme README.md
+	$(BIN)/python -m bench.results.readme README.md
 
 TUNED := docs/results/tune
 WITH_PLAN := --backend torch --backend ort-cpu --backend ort-cpu:lowering=$(TUNED)/ort-cpu/plan.json
@@ -39,7 +39,7 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 	$(BIN)/hifi-bench $(WITH_PLAN) --batch 2 --outputs scores --out docs/results/tuned-scores
 	cp $(TUNED)/ort-cpu/plan.json export/lowering/defaults/ort-cpu.json
 	cp $(TUNED)/openvino/plan.json export/lowering/defaults/openvino.json
-	$(BIN)/python -m bench.readme docs/lowerings.md
+	$(BIN)/python -m bench.results.readme docs/lowerings.md
 
 MIXED := docs/results/mixed/openvino
 precision-cpu: $(INSTALLED)  ## tune int8 and search precisions for OpenVINO, into docs/results/
@@ -52,11 +52,11 @@ precision-cpu: $(INSTALLED)  ## tune int8 and search precisions for OpenVINO, in
 		--backend openvino:precision=int8 --backend openvino:precision=int8,lowering=default \
 		--backend openvino:precision=$(MIXED)/precision.json,lowering=default \
 		--batch 2 --limit 6 --out docs/results/precision
-	$(BIN)/python -m bench.readme docs/precision.md
+	$(BIN)/python -m bench.results.readme docs/precision.md
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/
-	$(PYTHON) -m bench.gpu_results docs/results
+	$(PYTHON) -m bench.results.gpu docs/results
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

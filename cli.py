@@ -20,7 +20,7 @@ from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
 from bench.tune.command import tune
 from export import cache_commands
 from export import options as opt
-from export.trt_command import trt
+from export.engine.command import trt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
@@ -156,9 +156,9 @@ def bench(
         return
     from bench.backend import backends
     from bench.choice import in_precisions
-    from bench.machine import usable_cores
-    from bench.stopping import Limits
+    from bench.machine.survey import usable_cores
     from bench.suite import Plan
+    from bench.timing.stopping import Limits
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
@@ -189,8 +189,8 @@ def run_sweep(
     out: opts.Out = Path("reports"),
 ) -> None:
     """Measure the matrix of a file into one report."""
-    from bench import sweep_file
     from bench.render import as_cells
+    from bench.sweep import file as sweep_file
 
     parts = sweep_file.read(file)
     if dry_run:
@@ -210,7 +210,7 @@ def compare_reports(
     as_json: opt.JsonOption = False,
 ) -> None:
     """Say of each cell whether B is faster or slower than A; exit code 4 if any is slower."""
-    from bench.compare import compare
+    from bench.compare.verdicts import compare
     from bench.render import as_comparison
     from bench.render import as_json as reports
 
@@ -240,7 +240,7 @@ def parity(
     as_json: opt.JsonOption = False,
 ) -> None:
     """Hold a file, or mpd and msd, against PyTorch in float64 at every length; not timed."""
-    from bench import parity_run
+    from bench.parity import run as parity_run
     from bench.render import as_parity
     from export import atomic
     from hifigan_ref import audio
@@ -269,7 +269,7 @@ def list_backends() -> None:
 @bench_app.command("doctor")
 def doctor(as_json: opt.JsonOption = False) -> None:
     """Show what this machine has, what each backend lacks, and what supplies it."""
-    from bench.doctor import diagnose
+    from bench.machine.doctor import diagnose
     from bench.render.as_diagnosis import lines
 
     findings = diagnose()

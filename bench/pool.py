@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.parity import Arrays, Reference
+from bench.parity.judge import Arrays, Reference
 from hifigan_ref.audio import Recording
 
 SIZE = 8

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from bench.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine
 from bench.hole import NOT_TAKEN, Skipped, require
+from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine
 from export.precision.budget import Precision
 from export.request import Outputs
 
@@ -175,7 +175,7 @@ class Measurement:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """Bootstrap 95 % confidence interval of the median, seconds."""
-        from bench.stopping import median_interval
+        from bench.timing.stopping import median_interval
 
         return median_interval(self.seconds)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.ledger import NAME, Ledger, alone_in
-from bench.machine import this_machine
+from bench.cell.ledger import NAME, Ledger, alone_in
+from bench.machine.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
+from bench.machine.survey import this_machine
 from bench.records import SCHEMA, Report, Result
 from bench.render.live import watch
-from bench.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
 from bench.suite import Plan, in_order, sweep
 from hifigan_ref.source import Weights
 from hifigan_ref.version import VERSION

@@ -10,17 +10,19 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import parity, pool, rows
+from bench import pool
 from bench.backend import find
-from bench.cells import job_of
-from bench.group import Phase, Step, measure_group
-from bench.job import Job
-from bench.lane import Apart, Lane, Open
-from bench.ledger import Ledger, key_of
+from bench.cell import rows
+from bench.cell.cells import job_of
+from bench.cell.group import Phase, Step, measure_group
+from bench.cell.job import Job
+from bench.cell.lane import Apart, Lane, Open
+from bench.cell.ledger import Ledger, key_of
+from bench.parity import judge
 from bench.peer import name_of, outputs_in
-from bench.profiler import graph_layers, untimed
 from bench.records import Result, Workload
-from bench.stopping import Limits
+from bench.timing.profiler import graph_layers, untimed
+from bench.timing.stopping import Limits
 from export import memory
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
@@ -232,7 +234,7 @@ def _save_pool(plan: Plan, network: _Network, batch: int, jobs: Sequence[Job]) -
     """What every job of a workload reads: inputs, and PyTorch in float64 and in each precision."""
     request = jobs[0].request
     inputs = pool.draw(plan.recording, request.inputs, batch, plan.samples)
-    expected = parity.reference(network.trained, request, inputs[0])
+    expected = judge.reference(network.trained, request, inputs[0])
     others = {
         name_of(job.asked): outputs_in(job.asked, network.trained, request, inputs[0])
         for job in {name_of(job.asked): job for job in jobs if job.asked != "fp32"}.values()

@@ -14,7 +14,7 @@ from export.describe import (
 )
 
 if TYPE_CHECKING:
-    from export.engine_file import EngineFile
+    from export.engine.file import EngineFile
     from export.pipeline import Exported
     from export.store import Entry
     from export.verify import Verification

@@ -7,7 +7,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import artifact, engine_file
+from export import artifact
+from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
 from hifigan_ref.errors import HifiError
 

@@ -12,12 +12,12 @@ from torch import nn
 
 from bench import gpu
 from bench.backend import Case
+from bench.cell.lane import Here
+from bench.cell.ledger import Ledger
 from bench.choice import choose
-from bench.lane import Here
-from bench.ledger import Ledger
 from bench.records import Result, Workload
-from bench.stopping import Limits
 from bench.suite import Plan, sweep
+from bench.timing.stopping import Limits
 from export.cache import cached_export
 from export.fold import fold
 from export.request import DEFAULT_OPSET, ExportRequest

@@ -8,10 +8,10 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from bench import parity
 from bench.backend import Case, backends
 from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, name_of
 from bench.backends.openvino_proof import claims
+from bench.parity import judge
 from bench.records import Parity, Precision, Result, Skipped
 from export.precision.plan import PrecisionPlan, write_plan
 from hifigan_ref.trained import Trained
@@ -76,8 +76,8 @@ def test_every_output_is_within_the_budget(
     session = OpenVino().prepare(chosen)
     session.run()
     session.wait()
-    expected = parity.reference(trained, chosen.request, chosen.inputs)
-    found = parity.compare(expected, session.outputs(), parity.BUDGETS_DB["fp32"])
+    expected = judge.reference(trained, chosen.request, chosen.inputs)
+    found = judge.compare(expected, session.outputs(), judge.BUDGETS_DB["fp32"])
     session.close()
     assert len(found.outputs) == len(expected.exact) > 20
     assert found.passed, found.worst
@@ -168,8 +168,8 @@ def test_another_length_is_another_network(case_of: Callable[..., Case]) -> None
     session = OpenVino().prepare(chosen)
     session.run()
     session.wait()
-    expected = parity.reference(chosen.trained, chosen.request, chosen.inputs)
-    assert parity.compare(expected, session.outputs(), 100.0).passed
+    expected = judge.reference(chosen.trained, chosen.request, chosen.inputs)
+    assert judge.compare(expected, session.outputs(), 100.0).passed
     with pytest.raises(ValueError, match="broadcast"):
         session.load(case_of("openvino").inputs)
     session.close()

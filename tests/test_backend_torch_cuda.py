@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import gpu, parity
+from bench import gpu
 from bench.backend import Case, find
 from bench.backends import torch_cuda_session
 from bench.backends.torch_cuda import TorchCuda
 from bench.backends.torch_cuda_session import PASSES_BEFORE_CAPTURE, TorchCudaSession
 from bench.backends.torch_numerics import numerics, told
 from bench.backends.torch_session import Function, network
+from bench.parity import judge
 from bench.records import Claim, Parity, Result, Skipped
 from hifigan_ref.trained import state_digest
 
@@ -60,11 +61,11 @@ def test_new_inputs_give_their_outputs(
     waits = host_gpu.stream.waits
     session.wait()
     assert host_gpu.stream.waits == waits + 1
-    expected = parity.reference(other.trained, other.request, other.inputs)
+    expected = judge.reference(other.trained, other.request, other.inputs)
     outputs = session.outputs()
     assert list(outputs) == list(expected.exact)
     assert {array.dtype for array in outputs.values()} == {np.dtype(np.float32)}
-    assert parity.compare(expected, outputs, 100.0).passed
+    assert judge.compare(expected, outputs, 100.0).passed
     assert state_digest(other.trained.module) == other.trained.digest
 
 

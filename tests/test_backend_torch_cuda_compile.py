@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from bench import gpu, parity
+from bench import gpu
 from bench.backend import Case
 from bench.backends import torch_cuda_compile
 from bench.backends.torch_cuda_compile import MODES, TorchCudaCompile
+from bench.parity import judge
 from bench.records import Result, Skipped
 
 # Inductor's own imports warn.
@@ -42,8 +43,8 @@ def test_the_mode_is_pytorchs_and_shapes_are_static(
     assert log == ["reset"] + ["step"] * (2 if mode == "reduce-overhead" else 0)
     assert session.settings()["mode"] == mode
     assert all(claim.holds for claim in session.proof())
-    expected = parity.reference(chosen.trained, chosen.request, chosen.inputs)
-    assert parity.compare(expected, session.outputs(), 100.0).passed
+    expected = judge.reference(chosen.trained, chosen.request, chosen.inputs)
+    assert judge.compare(expected, session.outputs(), 100.0).passed
     session.close()
     assert log[-1] == "reset", "what was compiled holds memory"
     assert host_gpu.released == 1

@@ -15,9 +15,9 @@ from bench.backends import trt_context
 from bench.backends.trt_context import PlainContext, RtxContext, open_context
 from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
 from export import store
-from export.engine_file import EngineFile
+from export.engine.file import EngineFile
+from export.engine.library import PRODUCTS, Library
 from export.gpu import Gpu
-from export.trt_library import PRODUCTS, Library
 
 H200 = Gpu("NVIDIA H200", "9.0", "580.1", "13.0", 2**37)
 FILE = EngineFile(Path("a.engine"), "1" * 64, 1, None)  # type: ignore[arg-type]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench import parity
 from bench.backend import Backend, Case, Session, backends, find
 from bench.backends.torch_compile import TorchCompile
+from bench.parity import judge
 from bench.precisions import precisions_of
 from bench.records import Parity, Result, Skipped, Workload
 from export.cache import cached_export
@@ -94,13 +94,13 @@ def check(session: Session, case: Case) -> dict[str, np.ndarray]:
     session.run()
     session.wait()
     outputs = session.outputs()
-    expected = parity.reference(case.trained, case.request, case.inputs)
+    expected = judge.reference(case.trained, case.request, case.inputs)
     assert list(outputs) == list(expected.exact)
     assert {n: a.shape for n, a in outputs.items()} == {
         n: a.shape for n, a in expected.exact.items()
     }
     assert {array.dtype for array in outputs.values()} == {np.dtype(np.float32)}
-    found = parity.compare(expected, outputs, BUDGET)
+    found = judge.compare(expected, outputs, BUDGET)
     assert found.passed, found.worst
     return {name: array.copy() for name, array in outputs.items()}
 

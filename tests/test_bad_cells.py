@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.group import Partial
-from bench.job import Job
-from bench.lane import Apart, Here, Lane
-from bench.ledger import Ledger
+from bench.cell.group import Partial
+from bench.cell.job import Job
+from bench.cell.lane import Apart, Here, Lane
+from bench.cell.ledger import Ledger
 from bench.records import Measurement, Report, Result, Skipped
-from bench.stopping import Limits
 from bench.suite import Plan, sweep
+from bench.timing.stopping import Limits
 from hifigan_ref import audio
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
@@ -103,7 +103,7 @@ def test_a_bad_cell_costs_one_row_and_a_resumed_sweep_runs_what_is_missing(tmp_p
 @pytest.mark.timeout(600)
 def test_a_slower_backend_is_found_by_compare(tmp_path: Path) -> None:
     """A sleep in every pass of one run, in a process of its own; two runs as they are."""
-    from bench.compare import compare
+    from bench.compare.verdicts import compare
     from bench.testing import fake_report
 
     plan = replace(PLAN, batches=(1,), rounds=5, limits=Limits(0.3, 1.0, 1.5))

@@ -19,14 +19,16 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, bandwidth, measure, roofline, suite
+from bench import backend, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
+from bench.cell.lane import Here
 from bench.exit_code import NOTHING_MEASURED, REGRESSION, WRONG_ROW
-from bench.lane import Here
-from bench.parity import reference
+from bench.machine import bandwidth, roofline
+from bench.parity.judge import reference
 from bench.render import as_json
 from bench.testing import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
+from bench.timing import measure
 from hifigan_ref.trained import Trained
 from hifigan_ref.version import VERSION
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from export import artifact, engine_cache, engine_file, pipeline, store
+from export import artifact, pipeline, store
 from export.artifact import Artifact
-from export.engine_cache import cached_engine, engine_at
-from export.engine_profile import Profile, exactly
-from export.engine_request import EngineRequest
+from export.engine import cache as engine_cache
+from export.engine import file as engine_file
+from export.engine.cache import cached_engine, engine_at
+from export.engine.library import PRODUCTS, Library, find_library
+from export.engine.optimisation import Profile, exactly
+from export.engine.request import EngineRequest
 from export.gpu import Gpu
 from export.request import ExportRequest
-from export.trt_library import PRODUCTS, Library, find_library
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from export import engine_file
 from export.artifact import Port
-from export.engine_file import EngineFile, EngineManifest, load, save, sidecar, why_not_here
-from export.engine_profile import exactly
+from export.engine import file as engine_file
+from export.engine.file import EngineFile, EngineManifest, load, save, sidecar, why_not_here
+from export.engine.library import PRODUCTS, Library
+from export.engine.optimisation import exactly
 from export.gpu import Gpu
-from export.trt_library import PRODUCTS, Library
 from hifigan_ref.errors import HifiError
 
 H200 = Gpu("NVIDIA H200", "9.0", "580.1", "13.0", 2**37)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from export.engine_layers import convolution_precisions, io_precisions, layer_precisions
+from export.engine.layers import convolution_precisions, io_precisions, layer_precisions
 from hifigan_ref.errors import HifiError
 
 OLD = {

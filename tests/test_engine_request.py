@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from export.engine_request import EngineRequest, targets_of
-from export.trt_library import PRODUCTS, Library
+from export.engine.library import PRODUCTS, Library
+from export.engine.request import EngineRequest, targets_of
 from hifigan_ref.errors import HifiError
 
 Capability = Enum("Capability", ["NONE", "CURRENT", "SM75", "SM89"])

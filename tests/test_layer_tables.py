@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bench.bound import profiled_seconds
+from bench.machine.bound import profiled_seconds
 from bench.records import Ceiling, Layer, Measurement, Result, Skipped
 from bench.render.as_markdown import markdown
 from bench.render.layer_tables import layers

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import cli
-from bench import parity, pool
-from bench.machine import this_machine
+from bench import pool
+from bench.machine.survey import this_machine
 from bench.mix import search as searches
 from bench.mix.member import Member, noise
 from bench.mix.records import MemberTrials
 from bench.mix.run import PLAN, mix
 from bench.mix.search import Wish, search
+from bench.parity import judge
 from bench.render import as_mixed
 from bench.testing import run_main
 from bench.tune.trial import Bench
@@ -86,7 +87,7 @@ def test_the_exported_file_is_as_exact_as_promised(tmp_path: Path) -> None:
     mixed = mix(OPENVINO, {PERIOD: place}, tmp_path, lambda steps: steps)
     (member,) = mixed.mixing.members
     inputs = pool.draw(audio.speech(), ("y",), 1, 2048)[0]
-    exact = parity.reference(Source().build(PERIOD), ExportRequest(PERIOD), inputs).exact
+    exact = judge.reference(Source().build(PERIOD), ExportRequest(PERIOD), inputs).exact
     bench = Bench("openvino", 1, np.inf, 0.0, random.Random(0))
     (file,) = mixed.files
     request = ExportRequest(PERIOD, batch=1, samples=2048, precision=file.manifest.precision)

@@ -8,7 +8,7 @@ import pytest
 from bench.backend import Case
 from bench.backends.openvino_cpu import OpenVino
 from bench.backends.openvino_profile import original_names
-from bench.profiler import profile
+from bench.timing.profiler import profile
 from hifigan_ref.trained import Trained
 
 

@@ -8,7 +8,7 @@ import pytest
 from bench.backend import Case
 from bench.backends.ort_cpu import OrtCpu
 from bench.backends.ort_profile import NO_KERNELS, read
-from bench.profiler import OTHER, PASSES, WARM_PASSES, LayerTime, profile
+from bench.timing.profiler import OTHER, PASSES, WARM_PASSES, LayerTime, profile
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import parity
 from bench.backend import Case
 from bench.backends.ort_cpu import OrtCpu
 from bench.backends.ort_session import HAS_STREAM, STREAM, Asked, OrtSession, open_session
+from bench.parity import judge
 from bench.proof import NotAsAskedError
 from bench.records import Claim
 
@@ -126,8 +126,8 @@ def test_a_session_with_a_stream_waits_for_it(case_of: Callable[..., Case], host
     session.run()
     session.wait()
     assert host_gpu.stream.waits == 2
-    expected = parity.reference(other.trained, other.request, other.inputs)
-    assert parity.compare(expected, session.outputs(), 100.0).passed
+    expected = judge.reference(other.trained, other.request, other.inputs)
+    assert judge.compare(expected, session.outputs(), 100.0).passed
     assert [claim.what for claim in session.proof()] == [
         "providers",
         "node placement",

@@ -7,10 +7,10 @@ import pytest
 from onnx import numpy_helper
 
 from bench.hole import Skipped
-from bench.parity_cases import BASE, ORDINARY, shapes
-from bench.parity_layers import SAME, layer_noise
-from bench.parity_report import ParityReport
-from bench.parity_run import Order, of_file, report
+from bench.parity.cases import BASE, ORDINARY, shapes
+from bench.parity.layers import SAME, layer_noise
+from bench.parity.report import ParityReport
+from bench.parity.run import Order, of_file, report
 from bench.render import as_parity
 from export.artifact import Artifact
 from export.cache import cached_export

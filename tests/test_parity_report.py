@@ -14,12 +14,14 @@ from onnx import numpy_helper
 from rich.console import Console
 
 import cli
-from bench import meaning, parity_cases, parity_run
 from bench.exit_code import WRONG_ROW
 from bench.hole import Skipped
-from bench.meaning import Judged
-from bench.parity_cases import NOISE_DB, Shape, residues, shapes, waveforms
-from bench.parity_report import (
+from bench.parity import cases as parity_cases
+from bench.parity import meaning
+from bench.parity import run as parity_run
+from bench.parity.cases import NOISE_DB, Shape, residues, shapes, waveforms
+from bench.parity.meaning import Judged
+from bench.parity.report import (
     DISCRIMINATOR,
     FEATURES,
     GENERATOR,
@@ -30,7 +32,7 @@ from bench.parity_report import (
     ParityReport,
     in_layer_order,
 )
-from bench.parity_run import Order, report
+from bench.parity.run import Order, report
 from bench.render import as_parity
 from bench.testing import run_main
 from export.artifact import Artifact

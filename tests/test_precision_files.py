@@ -8,22 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import artifact, engine_file
+from export import artifact
 from export.artifact import Artifact
-from export.build_watch import Unwatched
 from export.describe import describe_onnx
-from export.engine import build_engine
-from export.engine_cache import make
-from export.engine_precision import check_precision
-from export.engine_profile import axes_of, exactly, profile_for
-from export.engine_request import EngineRequest
+from export.engine import file as engine_file
+from export.engine.building import build_engine
+from export.engine.cache import make
+from export.engine.library import Library, find_library
+from export.engine.log import logger
+from export.engine.optimisation import axes_of, exactly, profile_for
+from export.engine.precision import check_precision
+from export.engine.request import EngineRequest
+from export.engine.watch import Unwatched
 from export.interface import interface
 from export.pipeline import export_onnx
 from export.precision.budget import BUDGETS_DB, GraphPrecision
 from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
-from export.trt_library import Library, find_library
-from export.trt_log import logger
 from export.verify import open_on_cpu, run_torch, snr_db
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError

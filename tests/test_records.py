@@ -28,8 +28,8 @@ from bench.records import (
     Workload,
 )
 from bench.render import as_json, as_markdown
-from bench.stopping import median_interval
 from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
+from bench.timing.stopping import median_interval
 from hifigan_ref.errors import HifiError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.group import Partial, Phase, Step
+from bench.cell.group import Partial, Phase, Step
 from bench.records import (
     Ceiling,
     GpuState,

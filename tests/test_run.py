@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from bench import run as running
-from bench.group import Partial, Step
-from bench.ledger import Ledger
+from bench.cell.group import Partial, Step
+from bench.cell.ledger import Ledger
 from bench.records import Ceiling, Result
 from bench.run import INTERRUPTED, run
-from bench.stopping import Limits
 from bench.suite import Plan
 from bench.testing import WORKLOAD, fake_result
+from bench.timing.stopping import Limits
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source, Weights

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench import backend, group, parity, rows, runner, suite
+from bench import backend, suite
 from bench.backend import Backend, Case, Session
-from bench.group import Phase, Step
-from bench.lane import Here
-from bench.ledger import Ledger
-from bench.parity import Reference, reference
+from bench.cell import group, rows, runner
+from bench.cell.group import Phase, Step
+from bench.cell.lane import Here
+from bench.cell.ledger import Ledger
+from bench.parity import judge
+from bench.parity.judge import Reference, reference
 from bench.precisions import precisions
 from bench.proof import NotAsAskedError
 from bench.records import (
@@ -25,9 +27,9 @@ from bench.records import (
     Result,
     Skipped,
 )
-from bench.stopping import Limits
 from bench.suite import Plan, in_order, sweep
 from bench.testing import FakeBackend, FakeSession
+from bench.timing.stopping import Limits
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
@@ -97,7 +99,7 @@ class Bench:
         """Makes sessions with PyTorch's outputs, off by a relative error."""
 
         def make(case: Case) -> Session:
-            outputs = parity.reference(case.trained, case.request, case.inputs).torch
+            outputs = judge.reference(case.trained, case.request, case.inputs).torch
             found = {name: array * np.float32(1 + error) for name, array in outputs.items()}
             session = FakeSession(found=found, fails_in=fails_in, claims=claims)
             self.cases.append(case)
@@ -170,7 +172,7 @@ def bench(
     for module in (group, rows):  # fakes give thousands of samples, whose interval is nobody's
         monkeypatch.setattr(module, "is_settled", bool)
     monkeypatch.setattr(suite, "cached_export", made.export)
-    monkeypatch.setattr(parity, "reference", remembered)
+    monkeypatch.setattr(judge, "reference", remembered)
     return made
 
 
@@ -335,7 +337,7 @@ def test_what_was_finished_is_not_measured_again(bench: Bench) -> None:
 def test_nothing_to_run_computes_no_reference(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.parity.reference", None)
+    monkeypatch.setattr("bench.parity.judge.reference", None)
     absent, unknown = bench.results("absent", "nope")
     assert isinstance(absent.measurement, Skipped) and isinstance(unknown.measurement, Skipped)
 

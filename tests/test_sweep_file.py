@@ -9,13 +9,13 @@ import soundfile
 
 import cli
 from bench.backend import backends
-from bench.machine import usable_cores
+from bench.machine.survey import usable_cores
 from bench.render.as_cells import lines
-from bench.stopping import Limits
 from bench.suite import MOST_THREADS
-from bench.sweep_file import read
-from bench.sweep_keys import KEYS
-from bench.sweep_part import SweepPart
+from bench.sweep.file import read
+from bench.sweep.keys import KEYS
+from bench.sweep.part import SweepPart
+from bench.timing.stopping import Limits
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant

@@ -12,9 +12,9 @@ from bench.backend import Case
 from bench.backends import trt, trt_profile
 from bench.backends.trt import Trt
 from bench.backends.trt_profile import layer_times, origins_of
-from bench.profiler import PASSES, WARM_PASSES, LayerTime
-from export import trt_library
-from export.trt_library import PRODUCTS, Library
+from bench.timing.profiler import PASSES, WARM_PASSES, LayerTime
+from export.engine import library as trt_library
+from export.engine.library import PRODUCTS, Library
 
 
 class FakeProfiler:

@@ -11,13 +11,15 @@ import pytest
 import torch
 
 import cli
-from bench import bandwidth, measure, roofline, suite
+from bench import suite
+from bench.cell.lane import Here
 from bench.exit_code import INTERRUPTED, WRONG_ROW
-from bench.lane import Here
+from bench.machine import bandwidth, roofline
 from bench.render import as_tuning
 from bench.run import Finished
-from bench.stopping import Limits
 from bench.testing import fake_report, fake_tuning, run_main
+from bench.timing import measure
+from bench.timing.stopping import Limits
 from bench.tune import run as runs
 from bench.tune import trial
 from bench.tune.forms import forms_of
@@ -100,7 +102,7 @@ def test_it_leaves_a_plan_a_file_that_runs_and_their_proof(
     for place in ("bench.tune.search.try_forms", "bench.tune.search.improve"):
         monkeypatch.setattr(place, fail)
     monkeypatch.setattr("bench.suite.measure_group", fail)
-    monkeypatch.setattr("bench.parity_run.of_file", fail)
+    monkeypatch.setattr("bench.parity.run.of_file", fail)
     before = {path.name: path.read_bytes() for path in out.glob("*.onnx")}
     again = tune(*SMALL, "--out", "out")
     assert again.code == 0, again
@@ -142,7 +144,7 @@ def test_ctrl_c_in_the_proof_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     finished = Finished(fake_report(*fake_tuning().results), interrupted=False)
     monkeypatch.setattr(runs, "run", lambda *_, **__: finished)
-    monkeypatch.setattr("bench.parity_run.of_file", stopped)
+    monkeypatch.setattr("bench.parity.run.of_file", stopped)
     ran = tune(*SMALL, "--out", "out")
     assert ran.code == INTERRUPTED and ran.err.startswith("interrupted: ")
     assert "plan.json" in files(tmp_path / "out")

@@ -13,7 +13,7 @@ from bench import backend
 from bench.backend import LOWERING
 from bench.bar import Doing
 from bench.exit_code import INTERRUPTED
-from bench.hardware import Ceiling
+from bench.machine.hardware import Ceiling
 from bench.testing import FakeBackend, fake_report, fake_trials, run_main
 from bench.tune import search as searches
 from bench.tune.geometry import Geometry

@@ -10,9 +10,10 @@ import pytest
 from clockwork import Clockwork, Forms
 from numpy.typing import NDArray
 
-from bench import backend, measure
+from bench import backend
 from bench.hole import Skipped
 from bench.testing import FakeSession, TickingClock
+from bench.timing import measure
 from bench.tune import layer_file
 from bench.tune import trial as trials
 from bench.tune.geometry import Geometry

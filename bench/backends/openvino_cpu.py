@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bench.backend import LOWERING, Case, Session
 from bench.backends.openvino_proof import DEVICE, claims, convolutions, in_file, told
 from bench.precisions import precisions
-from bench.profiler import LayerTime
 from bench.proof import demand
 from bench.records import Claim, Precision
+from bench.timing.profiler import LayerTime
 
 if TYPE_CHECKING:
     from openvino import CompiledModel

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.backend import Case
-from bench.profiler import PASSES, WARM_PASSES, LayerTime, medians
+from bench.timing.profiler import PASSES, WARM_PASSES, LayerTime, medians
 
 if TYPE_CHECKING:
     from openvino import CompiledModel

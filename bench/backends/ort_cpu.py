@@ -2,7 +2,7 @@
 
 from bench.backend import LOWERING, Case, Option, Session
 from bench.precisions import precisions
-from bench.profiler import LayerTime
+from bench.timing.profiler import LayerTime
 
 PROVIDER = "CPUExecutionProvider"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from bench import gpu
 from bench.backend import LOWERING, Case, Option, Session
 from bench.precisions import precisions
-from bench.profiler import LayerTime
 from bench.records import Claim
+from bench.timing.profiler import LayerTime
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:

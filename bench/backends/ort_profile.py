@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bench.backend import Case
-from bench.profiler import PASSES, WARM_PASSES, LayerTime, medians
+from bench.timing.profiler import PASSES, WARM_PASSES, LayerTime, medians
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:

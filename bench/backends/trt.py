@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from bench.backend import LOWERING, Case, Option, Session
 from bench.precisions import precisions
-from bench.profiler import LayerTime
-from export.trt_library import RuntimeChoice
+from bench.timing.profiler import LayerTime
+from export.engine.library import RuntimeChoice
 
 if TYPE_CHECKING:
     from bench.backends.trt_session import TrtSession
@@ -33,7 +33,7 @@ class Trt:
     def missing(self) -> str | None:
         """Why there is no library or no GPU, or None."""
         from bench import gpu
-        from export.trt_library import why_missing
+        from export.engine.library import why_missing
 
         return why_missing(self.runtime) or gpu.why_no_gpu()
 
@@ -52,7 +52,7 @@ class Trt:
             HifiError: it cannot be built, or not run on this GPU.
         """
         from bench.backends.trt_profile import layer_times
-        from export.trt_library import find_library
+        from export.engine.library import find_library
 
         session = self._open(replace(case, options={**case.options, "cuda_graph": "off"}))
         try:
@@ -63,10 +63,10 @@ class Trt:
     def _open(self, case: Case) -> "TrtSession":
         from bench import gpu
         from bench.backends.trt_session import TrtSession
-        from export.engine_cache import cached_engine
-        from export.engine_profile import axes_of, exactly, profile_for
-        from export.engine_request import EngineRequest
-        from export.trt_library import find_library
+        from export.engine.cache import cached_engine
+        from export.engine.library import find_library
+        from export.engine.optimisation import axes_of, exactly, profile_for
+        from export.engine.request import EngineRequest
 
         load = case.workload
         nothing = (None, None, None)

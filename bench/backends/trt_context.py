@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from export import atomic, store
-from export.engine_file import EngineFile
+from export.engine.file import EngineFile
+from export.engine.library import Library
+from export.engine.log import logger
 from export.gpu import Gpu
-from export.trt_library import Library
-from export.trt_log import logger
 
 CACHE_FILE = "runtime.cache"
 

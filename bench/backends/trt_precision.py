@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bench.file_precisions import Counts
 from bench.records import Claim
-from export.engine_layers import UNTOLD, convolution_precisions, layer_precisions
+from export.engine.layers import UNTOLD, convolution_precisions, layer_precisions
 
 NO_FLOATS = ("int64", "int32", "uint8", "bool")  # shapes and masks have no precision to lose
 ALL_FLOAT: Counts = {"fp32": 1}

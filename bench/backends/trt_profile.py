@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench.profiler import PASSES, WARM_PASSES, LayerTime, medians
-from export.trt_library import Library
+from bench.timing.profiler import PASSES, WARM_PASSES, LayerTime, medians
+from export.engine.library import Library
 
 if TYPE_CHECKING:
     from bench.backends.trt_session import TrtSession

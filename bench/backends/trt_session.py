@@ -15,12 +15,12 @@ from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
 from bench.file_precisions import convolutions_of
 from bench.proof import equal
 from bench.records import Claim
-from export.engine_file import EngineFile, why_not_here
-from export.engine_layers import layer_precisions
-from export.engine_runtime import deserialize, inspect
+from export.engine.file import EngineFile, why_not_here
+from export.engine.layers import layer_precisions
+from export.engine.library import Library
+from export.engine.runtime import deserialize, inspect
 from export.gpu import find_gpu
 from export.precision.plan import FP32
-from export.trt_library import Library
 from hifigan_ref.errors import HifiError
 
 TYPES = {"FLOAT": torch.float32, "HALF": torch.float16, "BF16": torch.bfloat16}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.bar import shown
-from bench.machine import usable_cores
+from bench.machine.survey import usable_cores
 from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
 from bench.mix.search import Progress, Wish

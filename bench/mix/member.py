@@ -12,12 +12,12 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from bench.backend import Session
-from bench.measure import no_collection
+from bench.cell.turn import turn
 from bench.mix.predict import Assigned
 from bench.mix.records import Measured, Trial
-from bench.parity import Arrays
+from bench.parity.judge import Arrays
+from bench.timing.measure import no_collection
 from bench.tune.trial import Bench, Racer, race
-from bench.turn import turn
 from export import artifact
 from export.artifact import Artifact
 from export.lowering.plan import layer_name

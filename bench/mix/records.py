@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, log10
 
-from bench.hardware import Machine
+from bench.machine.hardware import Machine
 from export.precision.budget import GraphPrecision
 from export.request import Outputs
 

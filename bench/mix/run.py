@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import parity, pool
-from bench.machine import this_machine
+from bench import pool
+from bench.machine.survey import this_machine
 from bench.mix.member import noise
 from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise
 from bench.mix.search import Progress, Wish, bench_of, exported, plan_of, search
+from bench.parity import judge
 from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at
@@ -94,7 +95,7 @@ def _promise(wish: Wish, variant: Variant, file: Artifact) -> Promise:
         precision=file.manifest.precision,
     )
     inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)[0]
-    exact = parity.reference(wish.weights.build(variant), request, inputs).exact
+    exact = judge.reference(wish.weights.build(variant), request, inputs).exact
     session = bench_of(wish).open(file, inputs, request)
     try:
         found = Promise(str(variant), file.sha256, noise(session, inputs, exact))

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench import parity, pool
+from bench import pool
 from bench.bar import Doing
 from bench.choice import choose, is_told
-from bench.hardware import Machine
+from bench.machine.hardware import Machine
 from bench.mix.member import Member
 from bench.mix.predict import Assigned, worth_trying
 from bench.mix.records import Measured, MemberTrials, Trial
+from bench.parity import judge
 from bench.suite import check_threads
 from bench.tune import kept
 from bench.tune.kept import MIXED, Kept
@@ -188,7 +189,7 @@ def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
     least = resolve(model, replace(wish.plan, base=lowest, layers={}), variant)
     layers = tuple(name for name, precision in least.items() if precision != "fp32")
     inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)
-    exact = parity.reference(wish.weights.build(variant), request, inputs[0]).exact
+    exact = judge.reference(wish.weights.build(variant), request, inputs[0]).exact
     material = prepare(model, least, wish.plan, wish.forms_of(variant))
     fixed = replace(request, batch=wish.batch, samples=wish.samples)
     member = Member(bench, fixed, plain, material, dict.fromkeys(least, "fp32"), inputs, exact)

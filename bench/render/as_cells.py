@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench.render.names import full_name
-from bench.sweep_part import SweepPart
+from bench.sweep.part import SweepPart
 
 
 def lines(parts: Sequence[SweepPart]) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
-from bench.compare import REGRESSIONS, Cell, Change, Comparison
+from bench.compare.verdicts import REGRESSIONS, Cell, Change, Comparison
 from bench.render.as_table import draw
 from bench.render.names import full_name
 from bench.render.table import EMPTY, Table

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from io import StringIO
 
 from bench.records import NOT_TAKEN, Clock, Measurement, Parity, Report, Result, Skipped
-from bench.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
-from bench.stopping import LEAST_SAMPLES
+from bench.timing.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
+from bench.timing.stopping import LEAST_SAMPLES
 
 Cell = str | int | float
 

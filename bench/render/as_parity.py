@@ -9,8 +9,8 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
-from bench.parity_cases import NOISE_DB
-from bench.parity_report import Change, ParityCase, ParityReport, Worst
+from bench.parity.cases import NOISE_DB
+from bench.parity.report import Change, ParityCase, ParityReport, Worst
 from bench.records import Parity, Result, Skipped, Workload
 from bench.render.as_html import PARITY, Section, page
 from bench.render.as_markdown import section

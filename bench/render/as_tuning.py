@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.choice import has_lowering
+from bench.compare.ratio import ratio_of_sums
 from bench.hole import Skipped
-from bench.ratio import ratio_of_sums
 from bench.records import Measurement, Result
 from bench.render import as_parity
 from bench.render.as_html import Section, page

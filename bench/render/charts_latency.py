@@ -7,7 +7,7 @@ from bench.records import Measurement, Report, Result, Workload
 from bench.render.charts import Chart, Key, by_series, figure, keys, label, symbol
 from bench.render.charts_bands import LANE, Band, banded, bands
 from bench.render.names import workload_name
-from bench.stopping import LEAST_SAMPLES
+from bench.timing.stopping import LEAST_SAMPLES
 
 Timed = tuple[Result, Measurement]
 

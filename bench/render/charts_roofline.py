@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bench.bound import ceiling_of
+from bench.machine.bound import ceiling_of
 from bench.records import Ceiling, Report, Result, Skipped
 from bench.render.charts import GREY, Chart, Key, figure, keys, label, line_of, symbol
 from bench.render.names import workload_name
 from bench.render.table import row_name
-from bench.speed import all_ceilings, intensity, reach, ridge
+from bench.timing.speed import all_ceilings, intensity, reach, ridge
 
 AROUND = 4  # the axis goes on by this factor on both sides
 

@@ -1,6 +1,6 @@
 """Layers of each row as tables of text: what takes the time, and how near it is to its bound."""
 
-from bench.bound import ceiling_of, percent_of_bound, profiled_seconds
+from bench.machine.bound import ceiling_of, percent_of_bound, profiled_seconds
 from bench.records import Ceiling, Layer, Measurement, Report, Result, Skipped
 from bench.render.table import EMPTY, Table, milliseconds, row_name
 

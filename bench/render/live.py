@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.bar import bar
-from bench.group import Partial, Phase, Step
+from bench.cell.group import Partial, Phase, Step
 from bench.records import Result
 
 

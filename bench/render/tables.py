@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 
-from bench.bound import bound_share, ceiling_of, gb_per_second
 from bench.choice import has_lowering
-from bench.profiler import why_untimed
+from bench.machine.bound import bound_share, ceiling_of, gb_per_second
 from bench.records import (
     NOT_TAKEN,
     Ceiling,
@@ -19,7 +18,8 @@ from bench.records import (
 )
 from bench.render.names import workload_name
 from bench.render.table import EMPTY, Table, milliseconds, number, row_name
-from bench.stopping import LEAST_SAMPLES
+from bench.timing.profiler import why_untimed
+from bench.timing.stopping import LEAST_SAMPLES
 
 __all__ = ["Table", "latency", "parity", "samples", "settings"]
 

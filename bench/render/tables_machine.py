@@ -2,7 +2,7 @@
 
 from bench.records import Ceiling, GpuState, Report, Skipped
 from bench.render.table import Table
-from bench.speed import all_ceilings
+from bench.timing.speed import all_ceilings
 
 GIB = 2**30
 

@@ -35,9 +35,9 @@ def tune(
     out: opts.Out = Path("reports/tune"),
 ) -> None:
     """Find the fastest exact form of every layer here: a plan, tuned files, and their proof."""
-    from bench.machine import usable_cores
+    from bench.machine.survey import usable_cores
     from bench.render import as_tuning
-    from bench.stopping import Limits
+    from bench.timing.stopping import Limits
     from bench.tune.live import watched
     from bench.tune.run import look, prove
     from bench.tune.search import Wish

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from bench.hardware import Machine
+from bench.machine.hardware import Machine
 from bench.mix.records import MemberTrials
 from bench.records import GpuState
 from bench.tune.geometry import Geometry

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from bench.hardware import Machine
 from bench.hole import Skipped
+from bench.machine.hardware import Machine
 from bench.records import Precision, Result
 from export.request import Outputs
 

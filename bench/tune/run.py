@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import parity_run
 from bench.backend import LOWERING, with_option
 from bench.bar import Doing
 from bench.choice import choose
-from bench.machine import this_machine
-from bench.parity_report import ParityReport
+from bench.machine.survey import this_machine
+from bench.parity import run as parity_run
+from bench.parity.report import ParityReport
 from bench.records import Report
 from bench.run import Finished, run
-from bench.stopping import Limits
 from bench.suite import Plan
+from bench.timing.stopping import Limits
 from bench.tune.records import SCHEMA, LayerTrials, Step, Tuning
 from bench.tune.search import Progress, Wish, search
 from export import atomic

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from bench.backend import LOWERING, find
 from bench.bar import Doing
 from bench.choice import choose, is_told
-from bench.hardware import Machine
+from bench.machine.hardware import Machine
+from bench.machine.roofline import measure_ceilings, measure_gpu_ceilings
 from bench.precisions import PRECISION, precisions_of
 from bench.records import GpuState, Precision
-from bench.roofline import measure_ceilings, measure_gpu_ceilings
 from bench.suite import check_threads
 from bench.tune import kept
 from bench.tune.forms import forms_of

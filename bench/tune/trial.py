@@ -21,17 +21,17 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from bench.backend import Case, Session
+from bench.cell.turn import turn
 from bench.choice import choose
 from bench.hole import Skipped
-from bench.measure import HostClock, Take, Timer, no_collection
 from bench.pool import Inputs
 from bench.proof import demand
 from bench.records import Workload
+from bench.timing.measure import HostClock, Take, Timer, no_collection
 from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Trial
-from bench.turn import turn
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
 from export.precision.plan import PrecisionPlan

@@ -14,11 +14,11 @@ from statistics import median
 import numpy as np
 import onnx_ir as ir
 
-from bench.measure import no_collection
+from bench.cell.turn import turn
+from bench.timing.measure import no_collection
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, Racer, race
-from bench.turn import turn
 from export import artifact
 from export.artifact import Artifact
 from export.lowering.lower import lower

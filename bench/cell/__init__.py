@@ -1,0 +1,1 @@
+"""One backend on one workload: in a process of its own, from the job to the row."""

@@ -1,0 +1,44 @@
+"""Whether two runs had the same machine, and what else was not the same."""
+
+from bench.hole import NOT_TAKEN
+from bench.machine.hardware import GpuState, Machine
+
+
+def differences(before: Machine, after: Machine) -> tuple[str, ...]:
+    """What makes times incomparable; what a report does not tell is no difference."""
+    pairs = {
+        "cpu": (before.cpu, after.cpu),
+        "cores": (str(before.cores), str(after.cores)),
+        "system": (before.system, after.system),
+        "features": (" ".join(before.features), " ".join(after.features)),
+        "gpu": (_gpu(before), _gpu(after)),
+    }
+    return tuple(
+        f"{name}: {a} in A, {b} in B" for name, (a, b) in pairs.items() if a and b and a != b
+    )
+
+
+def notes(before: Machine, after: Machine) -> tuple[str, ...]:
+    """What may differ and explain a change: versions, settings of the machine, the commit."""
+    old, new = _told(before), _told(after)
+    names = sorted({*old, *new})
+    return tuple(
+        f"{name}: {old.get(name) or 'none'} in A, {new.get(name) or 'none'} in B"
+        for name in names
+        if (old.get(name) or "") != (new.get(name) or "")
+    )
+
+
+def _gpu(machine: Machine) -> str:
+    if isinstance(machine.gpu, GpuState):
+        return f"{machine.gpu.name}{', partitioned' if machine.gpu.mig else ''}"
+    return "" if machine.gpu == NOT_TAKEN else "none"
+
+
+def _told(machine: Machine) -> dict[str, str]:
+    told = {**machine.versions, "commit": machine.commit, "governor": machine.governor}
+    if machine.quota:
+        told["quota"] = f"{machine.quota:g} cores"
+    if isinstance(machine.gpu, GpuState):
+        told["driver"] = machine.gpu.driver
+    return told

@@ -1,0 +1,68 @@
+"""How much each layer of a file adds to its error: one layer at a time in the file's precision.
+
+The graph is written anew from the weights with that layer alone in its precision, and run on speech
+beside the same graph in float32.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench.hole import Skipped
+from bench.parity.cases import ORDINARY, Shape, waveforms
+from bench.parity.report import LayerNoise
+from export.artifact import Artifact
+from export.cache import cached_export
+from export.precision.calibration import CLIP
+from export.request import ExportRequest
+from hifigan_ref.audio import Recording
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+if TYPE_CHECKING:
+    from export.precision.noise import Noise
+
+BATCH = 2
+SAME = Skipped("every layer is in float32")
+
+
+def layer_noise(
+    file: Artifact, weights: Source, recording: Recording
+) -> tuple[LayerNoise, ...] | Skipped:
+    """The layers that are not in float32, in the order of the graph.
+
+    Args:
+        file: of ours.
+        weights: that it was made from.
+        recording: speech.
+    """
+    import onnx_ir as ir
+
+    from export.precision.layers import resolve
+    from export.precision.material import prepare, suiting
+    from export.precision.noise import Meter, contributions, together
+
+    held = file.manifest
+    variant = Variant.parse(held.variant)
+    plan = replace(held.precision, io="float32")
+    if plan.is_float32:
+        return SAME
+    if plan.calibration != CLIP and "int8" in plan.held:
+        return Skipped(f"its ranges are of {plan.calibration}, which the file does not hold")
+    request = ExportRequest(variant, held.opset, outputs=held.output_choice, pair=held.pair)
+    model = ir.load(cached_export(request, weights.identity, weights.build).path)
+    layers = resolve(model, plan, variant)
+    material = prepare(model, layers, plan, suiting(held.lowering.forms(variant)))
+    y, _ = waveforms(recording, Shape(BATCH, ORDINARY))
+    meter = Meter(material.graph, (y,))
+    parts = contributions(meter, material, layers)
+    sum_ = together(parts)
+    output, _ = max(sum_, key=lambda place: sum_[place])
+    return tuple(
+        _row(name, layers[name], part, output, sum_[output, 0]) for name, part in parts.items()
+    )
+
+
+def _row(name: str, precision: str, part: "Noise", output: str, total: float) -> LayerNoise:
+    worst, _ = max(part, key=lambda place: part[place])
+    share = part[output, 0] / total if total > 0 else 0.0
+    return LayerNoise(name, precision, part[worst, 0], worst, output, share)

@@ -1,0 +1,223 @@
+"""Everything that only a GPU can answer, in one command that needs no network.
+
+Run as ``python -m bench.results.gpu FOLDER``; ``--minutes`` ends it in time, with what there is by
+then. Runs the tests that need a GPU, measures the matrix, and tries which engines load here; writes
+``FOLDER/<gpu>-<date>.json`` after every row, and ``.html``, ``.md`` and ``.csv`` after every part.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from bench.cell.group import Partial, Phase, Step
+from bench.cell.ledger import Ledger
+from bench.machine.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
+from bench.machine.survey import this_machine, usable_cores
+from bench.records import SCHEMA, Report, Result, Skipped
+from bench.render import as_json
+from bench.render.views import VIEWS, why_no_html
+from bench.results.gpu_questions import findings
+from bench.suite import Plan, sweep
+from bench.timing.stopping import Limits
+from export import atomic
+from export.gpu import Gpu, find_gpu
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+from hifigan_ref.version import VERSION
+
+BOTH = (Variant("mpd"), Variant("msd"))
+PEERS = ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt")
+GRAPHS = tuple(f"{name}:cuda_graph=on" for name in ("torch-cuda", "ort-cuda", "trt"))
+SEARCHES = tuple(
+    f"ort-cuda:cudnn_conv_algo_search={mode}" for mode in ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")
+)
+REBUILDS = tuple(f"trt:build={number}" for number in range(1, 6))
+OTHERS = (
+    "torch-cuda:norms=folded",
+    "torch-cuda:precision=tf32",
+    "torch-cuda-compile:mode=max-autotune-no-cudagraphs",
+    "ort-cuda:precision=tf32",
+    "ort-cuda:prefer_nhwc=on",
+    "ort-cuda:cudnn_conv1d_pad_to_nc1d=on",
+    "ort-trt",
+    "trt:precision=tf32",
+    "trt:profile=range",
+)
+FEWER_BITS = (
+    *(f"{name}:precision=fp16" for name in PEERS),
+    "torch-cuda-compile:precision=fp16,mode=max-autotune-no-cudagraphs",
+    "torch-cuda-compile:precision=fp16,mode=reduce-overhead",
+    "ort-cuda:precision=fp16,prefer_nhwc=on",
+    "trt:precision=fp16,cuda_graph=on",
+    "ort-trt:precision=fp16",
+    "trt:precision=int8",
+    "trt:precision=int8,cuda_graph=on",
+    *(f"{name}:precision=bf16" for name in PEERS),
+)
+LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that belong together.
+
+    Attributes:
+        backends: with their options.
+        variants: networks.
+        batches: N.
+        samples: T.
+        pair: real and generated in one pass.
+    """
+
+    backends: tuple[str, ...]
+    variants: tuple[Variant, ...] = BOTH
+    batches: tuple[int, ...] = (16,)
+    samples: int = 8192
+    pair: bool = False
+
+
+# What matters most comes first: time may end.
+PARTS = (
+    Part((*PEERS, *GRAPHS)),
+    # beside float32 of the peers: how many times as fast is fewer bits?
+    Part((*PEERS, *FEWER_BITS), pair=True),
+    Part((*PEERS, *GRAPHS), batches=(1, 32)),
+    Part(OTHERS),
+    Part(SEARCHES[:2]),
+    Part(REBUILDS, variants=(Variant("mpd", "11"), Variant("msd", "0"))),
+    *(Part(SEARCHES, variants=(Variant("msd", "0"),), samples=length) for length in LENGTHS),
+)
+
+
+def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+    """Measure one part."""
+    return sweep(plan_of(part, limit), Source(), ledger)
+
+
+def plan_of(part: Part, limit: float) -> Plan:
+    """The part on the shipped clip."""
+    return Plan(
+        backends=part.backends,
+        variants=part.variants,
+        batches=part.batches,
+        samples=part.samples,
+        outputs="all",
+        pair=part.pair,
+        threads=usable_cores(),
+        recording=audio.speech(),
+        limits=Limits(limit, min(Limits.least, limit), limit),
+        timeout=180,
+    )
+
+
+def run_gpu_tests() -> str:
+    """The last line that pytest prints for the tests that need a GPU."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    told = [line for line in ran.stdout.splitlines() if line.strip()]
+    failed = [line for line in told if line.startswith("FAILED")]
+    last = told[-1].strip("= ") if told else ran.stderr.strip()[-200:]
+    return "; ".join([f"tests that need a GPU: {last}", *failed])
+
+
+def file_stem(gpu: Gpu, day: datetime) -> str:
+    """``nvidia-h200-2026-01-02``."""
+    name = re.sub(r"[^a-z0-9]+", "-", gpu.name.lower()).strip("-")
+    return f"{name}-{day:%Y-%m-%d}"
+
+
+def save(report: Report, stem: Path) -> None:
+    """Every view, or all but the HTML where nothing draws it."""
+    suffixes = {Path(name).suffix: dump for name, dump in VIEWS.items()}
+    if why_no_html() is not None:
+        del suffixes[".html"]
+    atomic.write_all({_file(stem, suffix): dump(report) for suffix, dump in suffixes.items()})
+
+
+def save_record(report: Report, stem: Path) -> None:
+    """The record alone: views of many rows take seconds of a machine that is lent for minutes."""
+    atomic.write(_file(stem, ".json"), as_json.dump(report))
+
+
+def _file(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}{suffix}")  # a name may have dots of its own
+
+
+def empty_report(notes: tuple[str, ...]) -> Report:
+    """This machine and its ceilings, without a row."""
+    ceilings, of_gpu = measure_ceilings(usable_cores()), measure_gpu_ceilings()
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"hifi-export {VERSION}",
+        machine=this_machine(),
+        ceiling=ceilings[0],
+        sample_rate=audio.speech().rate,
+        notes=notes,
+        results=(),
+        gpu_ceiling=of_gpu[0] if of_gpu else NO_GPU,
+        ceilings=ceilings + of_gpu,
+    )
+
+
+def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
+    """Measure part after part until all are done or the time is over, saving as it goes."""
+    deadline = monotonic() + 60 * minutes
+    report = empty_report((str(gpu), *notes))
+    ledger = Ledger(_file(stem, ".jsonl"))
+    ledger.resume()
+    for number, part in enumerate(PARTS, 1):
+        for step in results_of(part, limit, ledger):
+            step = step.result if isinstance(step, Partial) else step  # noqa: PLW2901
+            typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
+            if isinstance(step, Result):
+                report = replace(report, results=(*report.results, step))
+                save_record(report, stem)
+            if monotonic() > deadline:
+                note = f"ended after {minutes:g} minutes in part {number} of {len(PARTS)}"
+                report = replace(report, notes=(*report.notes, note))
+                save(report, stem)
+                return report
+        save(report, stem)
+    return report
+
+
+def _told(result: Result) -> str:
+    found = result.measurement
+    told = found.reason if isinstance(found, Skipped) else f"{1e3 * found.median:.3f} ms"
+    return f"{result.backend}: {told}"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the results go.")],
+    minutes: Annotated[float, typer.Option(help="When to end.")] = 60,
+    limit: Annotated[float, typer.Option(help="Seconds of sampling per row.")] = 3,
+    tests: Annotated[bool, typer.Option(help="Run the tests that need a GPU first.")] = True,
+) -> None:
+    """Run the GPU tests, measure the matrix and answer the open questions."""
+    try:
+        gpu = find_gpu()
+    except HifiError as error:
+        typer.echo(f"error: {error}: run this on a machine with a GPU", err=True)
+        raise typer.Exit(1) from None
+    stem = folder / file_stem(gpu, datetime.now(UTC))
+    notes = [*findings(gpu), *([run_gpu_tests()] if tests else [])]
+    no_html = why_no_html()
+    notes += [f"no HTML: {no_html}"] if no_html else []
+    save(measure_all(stem, gpu, limit, minutes, notes), stem)
+    typer.echo(f"{stem}.md; beside it .json, .csv{'' if no_html else ' and .html'}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,55 @@
+"""Put measured results between a page's markers, so that no number is copied by hand.
+
+Run as ``python -m bench.results.readme README.md``. A block ``<!-- results:NAME -->`` to
+``<!-- /results -->`` is filled from ``docs/results/NAME.md``, or from the report in
+``docs/results/NAME/``; a block ``<!-- tuning:NAME -->`` to ``<!-- /tuning -->`` from what a tuner
+left in ``docs/results/tune/NAME/``, or with the command that fills it where that is not there; a
+block ``<!-- mixed:NAME -->`` to ``<!-- /mixed -->`` from a search in ``docs/results/mixed/NAME/``.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from bench.render import as_json, as_mixed, as_tuning
+from bench.render.as_markdown import brief
+from export import atomic
+
+RESULTS = Path("docs/results")
+BLOCK = re.compile(
+    r"(<!-- (?P<kind>results|tuning|mixed):(?P<name>[\w-]+) -->\n).*?(<!-- /(?P=kind) -->)",
+    re.DOTALL,
+)
+
+
+def fill(page: str, results: Path) -> str:
+    """The page with every block filled from a folder of results."""
+    return BLOCK.sub(lambda match: f"{match[1]}\n{_block(match, results)}\n{match[4]}", page)
+
+
+def _block(match: re.Match[str], results: Path) -> str:
+    name = match["name"]
+    if match["kind"] == "tuning":
+        return _tuning(name, results / "tune" / name / "tune.json")
+    if match["kind"] == "mixed":
+        return as_mixed.brief(as_mixed.load(results / "mixed" / name / "mixed.json"))
+    path = results / name
+    if path.is_dir():
+        return brief(as_json.load(path / "report.json"))
+    return path.with_suffix(".md").read_text()
+
+
+def _tuning(name: str, path: Path) -> str:
+    if path.exists():
+        return as_tuning.brief(as_tuning.load(path))
+    command = f"hifi-bench tune --backend {name} --out {RESULTS / 'tune' / name}"
+    return f"Not measured yet: `{command}`, then `python -m bench.results.readme` on this page.\n"
+
+
+def main(path: Path) -> None:
+    """Fill one file."""
+    atomic.write(path, fill(path.read_text(), RESULTS).encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,122 @@
+"""A matrix of measurements as a small TOML file, read and checked before any work."""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from bench.backend import backends
+from bench.choice import in_precisions
+from bench.machine.survey import usable_cores
+from bench.sweep.keys import KEYS
+from bench.sweep.part import SweepPart
+from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
+
+MATRIX = "matrix"
+HEADING = re.compile(r"\s*\[\[\s*matrix\s*\]\]")
+
+
+def read(path: Path) -> tuple[SweepPart, ...]:
+    """The parts of a sweep, in the order of the file. Paths in it are relative to it.
+
+    Raises:
+        HifiError: not readable, no TOML, an unknown key, a value that is not allowed, a cell that
+            is there twice, or waveforms of several rates.
+    """
+    text = _text(path)
+    try:
+        top = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of 4301 digits, a thousand brackets
+        raise HifiError(f"{path} is no TOML ({error}): mend it") from None
+    tables = top.pop(MATRIX, [{}])
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        raise HifiError(f"{path}: {MATRIX} is no list of tables: write [[{MATRIX}]] above each")
+    shared = _values(top, path, text, 0)
+    parts: list[SweepPart] = []
+    for number, table in enumerate(tables, 1):
+        values = {**shared, **_values(table, path, text, number)}
+        try:
+            parts += _parts(values)
+        except HifiError as error:
+            where = f"{path}, {MATRIX} {number}" if table else str(path)
+            raise HifiError(f"{where}: {error}") from None
+    _check_cells(parts, path)
+    _check_rates(parts, path)
+    return tuple(parts)
+
+
+def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
+    """One for each length, with and without a pair."""
+    values = {"threads": usable_cores(), **values}
+    if "backends" not in values:
+        runnable = (name for name, each in backends().items() if each.missing() is None)
+        values["backends"] = tuple(runnable)
+    values["backends"] = in_precisions(values["backends"], values.pop("precision", ()))
+    lengths = values.pop("samples", (SweepPart.samples,))
+    pairs = values.pop("pair", (SweepPart.pair,))
+    for samples, pair in product(lengths, pairs):
+        yield SweepPart(**values, samples=samples, pair=pair)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        told = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise HifiError(f"cannot read {path} ({told}): give a sweep's TOML file") from None
+
+
+def _values(table: Mapping[str, object], path: Path, text: str, number: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    allowed = ", ".join((*KEYS, MATRIX))
+    for name, value in table.items():
+        where = f"{path}{_line(text, name, number)}"
+        if name not in KEYS:
+            raise HifiError(f"{where}: there is no key {name!r}: choose from {allowed}")
+        try:
+            values[name] = KEYS[name].read(value)
+        except ValueError:
+            raise HifiError(f"{where}: {name} = {value!r:.60}: give {KEYS[name].allowed}") from None
+        except HifiError as error:
+            raise HifiError(f"{where}: {name}: {error}") from None
+        if isinstance(values[name], Path):
+            values[name] = path.parent / values[name]
+    return values
+
+
+def _line(text: str, name: str, number: int) -> str:
+    """Where a key of the ``number``-th table stands, 0 being the top, or "" if it is not plain."""
+    here = 0
+    for line, content in enumerate(text.splitlines(), 1):
+        here += bool(HEADING.match(content))
+        if here == number and re.match(
+            rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]", content
+        ):
+            return f", line {line}"
+    return ""
+
+
+def _check_cells(parts: list[SweepPart], path: Path) -> None:
+    counts = Counter(cell for part in parts for cell in part.cells())
+    (cell, count), *_ = counts.most_common(1)
+    if count > 1:
+        load = cell.workload
+        what = f"{cell.backend} on {load.variant}, {load.batch} x {load.samples}"
+        raise HifiError(f"{path}: {what} is there {count} times: leave it in one {MATRIX}")
+
+
+def _check_rates(parts: list[SweepPart], path: Path) -> None:
+    """A report has one sample rate. The shipped clip is not read for it."""
+    rates = {audio.CLIP_RATE for part in parts if part.wav is None}
+    for file in {part.wav for part in parts if part.wav}:
+        try:
+            rates.add(audio.read_wav(file).rate)
+        except HifiError as error:
+            raise HifiError(f"{path}: wav: {error}") from None
+    if len(rates) > 1:
+        told = " and ".join(map(str, sorted(rates)))
+        raise HifiError(f"{path}: waveforms at {told} Hz: give a sweep for each rate")

@@ -1,0 +1,143 @@
+"""A part of a sweep: what is measured together, checked before anything heavy is imported."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.choice import told_precision
+from bench.records import Workload
+from bench.timing.stopping import BESIDE, WARM_SECONDS, Limits
+from export import memory
+from export.request import ExportRequest, Outputs
+from hifigan_ref import audio
+from hifigan_ref.audio import Recording
+from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
+from hifigan_ref.variant import Variant
+
+if TYPE_CHECKING:
+    from bench.suite import Plan
+
+
+@dataclass(frozen=True)
+class SweepCell:
+    """What will be one row.
+
+    Attributes:
+        backend: with its options.
+        workload: weights are named, not read.
+    """
+
+    backend: str
+    workload: Workload
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """Every backend on every variant at every batch; the defaults are those of the plain command.
+
+    Attributes:
+        backends: known ones, with their options.
+        threads: that a CPU runtime may use.
+        variants: networks.
+        batches: N.
+        samples: T.
+        outputs: ``all`` or ``scores``.
+        pair: y and y_hat in one pass.
+        checkpoint: weights, instead of a seed's.
+        seed: of the weights without a checkpoint.
+        wav: instead of the shipped clip.
+        limit: seconds of sampling per cell, at most.
+        rounds: in which every cell is measured again.
+        timeout: seconds that a cell may take.
+        min_snr: least SNR of the worst output, dB, or None for each precision's own.
+
+    Raises:
+        HifiError: on construction, for a value that is out of range or a file that is not there.
+    """
+
+    backends: tuple[str, ...]
+    threads: int
+    variants: tuple[Variant, ...] = (Variant("mpd"), Variant("msd"))
+    batches: tuple[int, ...] = (1,)
+    samples: int = 8192
+    outputs: Outputs = "all"
+    pair: bool = False
+    checkpoint: Path | None = None
+    seed: int = 0
+    wav: Path | None = None
+    limit: float = Limits.most
+    rounds: int = 5
+    timeout: float = 600.0
+    min_snr: float | None = None
+
+    def __post_init__(self) -> None:
+        for variant, batch in product(self.variants, self.batches):
+            ExportRequest(variant, batch=batch, samples=self.samples, outputs=self.outputs)
+            memory.demand(batch, self.samples)
+        # long names
+        if self.checkpoint and not os.path.isfile(self.checkpoint):  # noqa: PTH113
+            raise HifiError(
+                f"checkpoint {self.checkpoint} is no file: give the path of a do_* file"
+            )
+
+    @property
+    def source(self) -> Source:
+        """Of the weights."""
+        return Source(self.checkpoint, self.seed)
+
+    @property
+    def limits(self) -> Limits:
+        """Of each measurement."""
+        return Limits.up_to(self.limit)
+
+    def recording(self) -> Recording:
+        """Of the waveforms. Raises HifiError where the file is not readable as one."""
+        return audio.read_wav(self.wav) if self.wav else audio.speech()
+
+    def cells(self) -> Iterator[SweepCell]:
+        """In the order in which they are measured."""
+        source = self.wav.name if self.wav else "clip"
+        weights = self.checkpoint.name if self.checkpoint else f"seed {self.seed}"
+        for variant, batch, backend in product(self.variants, self.batches, self.backends):
+            load = Workload(
+                str(variant),
+                batch,
+                self.samples,
+                self.outputs,
+                self.pair,
+                told_precision(backend),
+                source,
+                weights,
+                self.threads,
+            )
+            yield SweepCell(backend, load)
+
+    def seconds_per_cell(self) -> tuple[float, float]:
+        """Warm-up and sampling by the host's two clocks, at least and at most."""
+        limits = self.limits
+        least = 2 * min(WARM_SECONDS, limits.warmup) + limits.least * (1 + 1 / BESIDE)
+        most = 2 * limits.warmup + limits.most * (1 + 1 / BESIDE)
+        return min(least, self.timeout), min(most, self.timeout)
+
+    def plan(self) -> "Plan":
+        """The part for ``bench.suite``. Raises HifiError as ``recording`` does."""
+        from bench.suite import Plan
+
+        return Plan(
+            backends=self.backends,
+            variants=self.variants,
+            batches=self.batches,
+            samples=self.samples,
+            outputs=self.outputs,
+            pair=self.pair,
+            threads=self.threads,
+            recording=self.recording(),
+            limits=self.limits,
+            rounds=self.rounds,
+            timeout=self.timeout,
+            min_snr_db=self.min_snr,
+        )

@@ -1,0 +1,1 @@
+"""Clocks, when to stop, and times in other words."""

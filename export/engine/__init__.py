@@ -1,0 +1,1 @@
+"""TensorRT engines: parse, build, keep, put in place."""

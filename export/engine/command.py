@@ -1,0 +1,96 @@
+"""``hifi-export trt``: parse, one call, render."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from export import options as opt
+from hifigan_ref.source import Source
+
+
+def trt(
+    context: typer.Context,
+    file: opt.OnnxFile = None,
+    period: opt.Period = None,
+    scale: opt.Scale = None,
+    model: opt.ModelOption = None,
+    checkpoint: opt.CheckpointOption = None,
+    seed: opt.Seed = 0,
+    opset: opt.Opset = 18,
+    batch: opt.Batch = None,
+    samples: opt.Samples = None,
+    outputs: opt.OutputsOption = opt.Outputs.all,
+    pair: opt.Pair = False,
+    lowering: opt.Lowering = "none",
+    precision: opt.Precision = "fp32",
+    min_snr: opt.MinSnr = None,
+    io_types: opt.IoTypesOption = opt.IoTypes.float32,
+    calibration: opt.Calibration = None,
+    runtime: opt.RuntimeOption = opt.RuntimeName.auto,
+    min_batch: opt.MinBatch = None,
+    opt_batch: opt.OptBatch = None,
+    max_batch: opt.MaxBatch = None,
+    min_samples: opt.MinSamples = None,
+    opt_samples: opt.OptSamples = None,
+    max_samples: opt.MaxSamples = None,
+    target: opt.Target = "",
+    workspace: opt.Workspace = None,
+    opt_level: opt.OptLevel = None,
+    tf32: opt.Tf32 = False,
+    version_compatible: opt.VersionCompatible = False,
+    hardware_compatible: opt.HardwareCompatible = False,
+    timing_cache: opt.TimingCache = None,
+    out: opt.EngineOut = Path("artifacts"),
+    as_json: opt.JsonOption = False,
+) -> None:
+    """Build TensorRT engines: of all ten graphs, of those that are named, or of a file."""
+    from export.as_text import engine_line
+    from export.choice import Wish, choose
+    from export.engine import pipeline as trt_pipeline
+    from export.engine.library import find_library
+    from export.engine.progress import BuildProgress
+    from export.engine.request import EngineRequest
+    from export.lowering.plan import DEFAULT
+    from export.request import ExportRequest
+    from hifigan_ref.variant import all_variants
+
+    variants = opt.select(period, scale, model)
+    if file is not None:
+        opt.refuse_beside(file, context)
+    library = find_library(runtime.value)
+    targets = tuple(filter(None, target.lower().split(",")))
+    request = EngineRequest(
+        runtime.value,
+        targets,
+        workspace,
+        opt_level,
+        tf32,
+        version_compatible,
+        hardware_compatible,
+        timing_cache,
+    ).for_library(library)
+    order = trt_pipeline.EngineOrder(
+        request,
+        library,
+        (min_batch, opt_batch, max_batch),
+        (min_samples, opt_samples, max_samples),
+        BuildProgress,
+    )
+    if file is not None:
+        engines = iter([trt_pipeline.engine_of_file(file, order)])
+    else:
+        backend = "trt" if lowering == DEFAULT else None
+        plans = choose(Wish(lowering, precision, io_types.value, calibration or (), backend))
+        requests = [
+            ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
+            for variant in variants or all_variants()
+        ]
+        engines = trt_pipeline.engines_of(requests, Source(checkpoint, seed), out, order)
+    built = []
+    for engine in engines:
+        built.append(engine.describe())
+        if not as_json:
+            typer.echo(engine_line(engine))
+    if as_json:
+        typer.echo(json.dumps(built[0] if len(built) == 1 else built, indent=2))

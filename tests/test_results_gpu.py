@@ -1,0 +1,169 @@
+"""The one command for a machine with a GPU, led here by fakes: a mistake there would cost hours."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.backend import find
+from bench.cell.group import Phase, Step
+from bench.cell.ledger import Ledger
+from bench.records import Ceiling, Skipped
+from bench.render import as_json
+from bench.render.views import views, why_no_html
+from bench.results import gpu as gpu_results
+from bench.results import gpu_questions
+from bench.results.gpu import PARTS, Part, file_stem, measure_all, plan_of
+from bench.results.gpu_questions import findings, other_libraries
+from bench.testing import fake_result
+from export.gpu import Gpu
+from hifigan_ref.errors import HifiError
+
+H200 = Gpu("NVIDIA H200 (80GB)", "9.0", "580.1", "13.0", 2**37)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=range(len(PARTS)))
+def test_every_row_can_be_asked_for(part: Part) -> None:
+    for spec in part.backends:
+        find(spec)
+    plan = plan_of(part, 3.0)
+    assert plan.cells and plan.limits.most == 3.0
+    assert len(set(part.backends)) == len(part.backends)
+
+
+def test_the_matrix_has_what_was_asked_for() -> None:
+    specs = {spec for part in PARTS for spec in part.backends}
+    assert {"torch-cuda", "torch-cuda-compile", "ort-cuda", "ort-trt", "trt"} <= specs
+    assert {n for part in PARTS for n in part.batches} == {1, 16, 32}
+    (pair,) = (part for part in PARTS if part.pair)
+    assert pair.batches == (16,)
+    assert {"torch-cuda", "torch-cuda-compile:precision=fp16"} <= set(pair.backends)
+    asked = {(find(s)[0].name, find(s)[1]["precision"]) for s in pair.backends}
+    for name in ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt"):
+        assert {precision for other, precision in asked if other == name} >= {
+            "fp32",
+            "fp16",
+            "bf16",
+        }
+    assert ("trt", "int8") in asked
+    searches = {spec for spec in specs if "cudnn_conv_algo_search" in spec}
+    assert len(searches) == 3 and len([s for s in specs if "build=" in s]) == 5
+    assert len({part.samples for part in PARTS if searches & set(part.backends)}) >= 3
+
+
+def test_a_file_is_named_by_gpu_and_day() -> None:
+    day = datetime(2026, 1, 2, tzinfo=UTC)
+    assert file_stem(H200, day) == "nvidia-h200-80gb-2026-01-02"
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
+    """Parts that were measured; each has two rows at once."""
+    done: list[Part] = []
+
+    def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+        assert limit == 0.5 and ledger
+        done.append(part)
+        yield Phase("weights")
+        yield fake_result("trt")
+        yield fake_result("ort-trt", seconds=Skipped("no such library"))
+
+    monkeypatch.setattr(gpu_results, "results_of", results_of)
+    monkeypatch.setattr(gpu_results, "measure_ceilings", lambda _: (Ceiling(100.0, 64, 1),))
+    monkeypatch.setattr(gpu_results, "measure_gpu_ceilings", lambda: (Ceiling(50_000.0, 64, 0),))
+    return done
+
+
+def test_every_part_is_measured_and_saved(rows: list[Part], tmp_path: Path) -> None:
+    stem = tmp_path / "h200-2026-01-02"
+    report = measure_all(stem, H200, 0.5, 60, ["engines load"])
+    assert rows == list(PARTS)
+    assert len(report.results) == 2 * len(PARTS)
+    saved = as_json.load(stem.with_name("h200-2026-01-02.json"))
+    assert saved == report
+    page = stem.with_name("h200-2026-01-02.md").read_text()
+    assert "engines load" in page and str(H200) in page and "no such library" in page
+    assert "50000 GFLOP/s" in page
+    for name, content in views(report).items():
+        assert stem.with_name(f"h200-2026-01-02{Path(name).suffix}").read_bytes() == content
+
+
+def test_without_what_draws_it_there_is_no_html_and_the_rest_is_saved(
+    rows: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    told = why_no_html()
+    assert told is not None and told.startswith("plotly") and told.endswith("pip install plotly")
+    measure_all(tmp_path / "stem", H200, 0.5, 0, [])
+    assert rows and sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".json", ".md"]
+
+
+def test_every_row_is_in_the_record_before_its_part_ends(
+    rows: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem = tmp_path / "h100-1.5"
+
+    def lost(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+        del part, limit, ledger
+        yield fake_result("trt")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu_results, "results_of", lost)
+    with pytest.raises(KeyboardInterrupt):
+        measure_all(stem, H200, 0.5, 60, [])
+    assert len(as_json.load(tmp_path / "h100-1.5.json").results) == 1
+    assert rows == []
+
+
+def test_it_ends_in_time_with_what_there_is(rows: list[Part], tmp_path: Path) -> None:
+    report = measure_all(tmp_path / "stem", H200, 0.5, 0, [])
+    assert len(rows) == 1
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".html", ".json", ".md"]
+    assert report.notes[-1] == f"ended after 0 minutes in part 1 of {len(PARTS)}"
+    assert as_json.load(tmp_path / "stem.json") == report
+
+
+def test_without_a_gpu_it_says_where_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Gpu:
+        raise HifiError("no CUDA device: nothing there")
+
+    monkeypatch.setattr(gpu_results, "find_gpu", fail)
+    import typer
+
+    app = typer.Typer()
+    app.command()(gpu_results.main)
+    ran = CliRunner().invoke(app, ["docs/results"])
+    assert ran.exit_code == 1
+    assert ran.output == (
+        "error: no CUDA device: nothing there: run this on a machine with a GPU\n"
+    )
+
+
+def test_other_libraries_are_looked_for(tmp_path: Path) -> None:
+    assert other_libraries((str(tmp_path),)) == "TensorRT on this machine: none"
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libnvinfer.so.10").write_text("")
+    assert other_libraries((str(tmp_path),)).endswith("lib/libnvinfer.so.10")
+
+
+def test_each_engine_is_tried_and_told_in_the_librarys_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[bytes] = []
+
+    def deserialize(library: object, plan: bytes) -> None:
+        del library
+        tried.append(plan)
+        if len(tried) > 1:
+            raise HifiError("refuses the engine: unsupported cc")
+
+    monkeypatch.setattr(gpu_questions, "deserialize", deserialize)
+    monkeypatch.setattr(gpu_questions, "PLACES", ())
+    monkeypatch.setattr(gpu_questions, "targets_of", lambda _: ("sm80",))
+    _, portable, target = findings(H200)
+    assert portable.endswith(f"engine for every GPU, on {H200}: loads")
+    assert target.endswith(f"engine for sm80, on {H200}: refuses the engine: unsupported cc")
+    assert all(len(plan) > 30_000_000 for plan in tried)
