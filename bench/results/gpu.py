@@ -6,8 +6,6 @@ then. Runs the tests that need a GPU, measures the matrix, and tries which engin
 """
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from bench.records import SCHEMA, Report, Result, Skipped
 from bench.render import as_json
 from bench.render.views import VIEWS, why_no_html
 from bench.results.gpu_questions import findings
+from bench.results.gpu_tests import run_gpu_tests
 from bench.suite import Plan, sweep
 from bench.timing.stopping import Limits
 from export import atomic
@@ -64,6 +63,7 @@ FEWER_BITS = (
     "trt:precision=int8,cuda_graph=on",
     *(f"{name}:precision=bf16" for name in PEERS),
 )
+TEST_SECONDS = 900.0
 LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
 
 
@@ -118,17 +118,6 @@ def plan_of(part: Part, limit: float) -> Plan:
         limits=Limits(limit, min(Limits.least, limit), limit),
         timeout=180,
     )
-
-
-def run_gpu_tests() -> str:
-    """The last line that pytest prints for the tests that need a GPU."""
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
-    told = [line for line in ran.stdout.splitlines() if line.strip()]
-    failed = [line for line in told if line.startswith("FAILED")]
-    last = told[-1].strip("= ") if told else ran.stderr.strip()[-200:]
-    return "; ".join([f"tests that need a GPU: {last}", *failed])
 
 
 def file_stem(gpu: Gpu, day: datetime) -> str:
@@ -212,7 +201,7 @@ def main(
         typer.echo(f"error: {error}: run this on a machine with a GPU", err=True)
         raise typer.Exit(1) from None
     stem = folder / file_stem(gpu, datetime.now(UTC))
-    notes = [*findings(gpu), *([run_gpu_tests()] if tests else [])]
+    notes = [*findings(gpu), *([run_gpu_tests(TEST_SECONDS)] if tests else [])]
     no_html = why_no_html()
     notes += [f"no HTML: {no_html}"] if no_html else []
     save(measure_all(stem, gpu, limit, minutes, notes), stem)
