@@ -1,7 +1,7 @@
 """The one command for a machine with a GPU, led here by fakes: a mistake there would cost hours."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from bench.render import as_json
 from bench.render.views import views, why_no_html
 from bench.results import gpu as gpu_results
 from bench.results import gpu_questions
-from bench.results.gpu import PARTS, Part, file_stem, measure_all, plan_of
-from bench.results.gpu_questions import findings, other_libraries
+from bench.results.clock import Clock
+from bench.results.gpu import PARTS, Part, empty_report, file_stem, measure_all, plan_of
+from bench.results.gpu_questions import asked_apart, findings, other_libraries
+from bench.results.in_time import Ended
 from bench.testing import fake_result
 from export.gpu import Gpu
 from hifigan_ref.errors import HifiError
@@ -64,8 +66,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
     """Parts that were measured; each has two rows at once."""
     done: list[Part] = []
 
-    def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
-        assert limit == 0.5 and ledger
+    def results_of(part: Part, limit: float, timeout: float, ledger: Ledger) -> Iterator[Step]:
+        assert limit == 0.5 and 1 <= timeout <= 180 and ledger
         done.append(part)
         yield Phase("weights")
         yield fake_result("trt")
@@ -79,7 +81,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
 
 def test_every_part_is_measured_and_saved(rows: list[Part], tmp_path: Path) -> None:
     stem = tmp_path / "h200-2026-01-02"
-    report = measure_all(stem, H200, 0.5, 60, ["engines load"])
+    report = measure_all(stem, empty_report((str(H200), "engines load")), 0.5, Clock(60))
     assert rows == list(PARTS)
     assert len(report.results) == 2 * len(PARTS)
     saved = as_json.load(stem.with_name("h200-2026-01-02.json"))
@@ -97,7 +99,7 @@ def test_without_what_draws_it_there_is_no_html_and_the_rest_is_saved(
     monkeypatch.setitem(sys.modules, "plotly", None)
     told = why_no_html()
     assert told is not None and told.startswith("plotly") and told.endswith("pip install plotly")
-    measure_all(tmp_path / "stem", H200, 0.5, 0, [])
+    measure_all(tmp_path / "stem", empty_report(()), 0.5, Clock(0))
     assert rows and sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".json", ".md"]
 
 
@@ -106,20 +108,20 @@ def test_every_row_is_in_the_record_before_its_part_ends(
 ) -> None:
     stem = tmp_path / "h100-1.5"
 
-    def lost(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
-        del part, limit, ledger
+    def lost(part: Part, limit: float, timeout: float, ledger: Ledger) -> Iterator[Step]:
+        del part, limit, timeout, ledger
         yield fake_result("trt")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gpu_results, "results_of", lost)
     with pytest.raises(KeyboardInterrupt):
-        measure_all(stem, H200, 0.5, 60, [])
+        measure_all(stem, empty_report(()), 0.5, Clock(60))
     assert len(as_json.load(tmp_path / "h100-1.5.json").results) == 1
     assert rows == []
 
 
 def test_it_ends_in_time_with_what_there_is(rows: list[Part], tmp_path: Path) -> None:
-    report = measure_all(tmp_path / "stem", H200, 0.5, 0, [])
+    report = measure_all(tmp_path / "stem", empty_report(()), 0.5, Clock(0))
     assert len(rows) == 1
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".html", ".json", ".md"]
     assert report.notes[-1] == f"ended after 0 minutes in part 1 of {len(PARTS)}"
@@ -140,6 +142,70 @@ def test_without_a_gpu_it_says_where_to_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert ran.output == (
         "error: no CUDA device: nothing there: run this on a machine with a GPU\n"
     )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, rows: list[Part]) -> list[str]:
+    """What main() did, in order; its tests and questions are answered at once."""
+    done: list[str] = []
+
+    def answer(name: str) -> Callable[[float], tuple[str, ...]]:
+        def ask(seconds: float) -> tuple[str, ...]:
+            assert 0 < seconds <= 900 and rows, "the matrix comes first"
+            done.append(name)
+            return (f"{name} answered",)
+
+        return ask
+
+    monkeypatch.setattr(gpu_results, "find_gpu", lambda: H200)
+    monkeypatch.setattr(gpu_results, "tests_told", answer("tests"))
+    monkeypatch.setattr(gpu_results, "asked_apart", answer("questions"))
+    return done
+
+
+def test_tests_and_questions_follow_the_matrix(asked: list[str], tmp_path: Path) -> None:
+    gpu_results.main(tmp_path, minutes=60, limit=0.5, tests=True)
+    assert asked == ["tests", "questions"]
+    (record,) = tmp_path.glob("*.json")
+    report = as_json.load(record)
+    assert report.notes[-2:] == ("tests answered", "questions answered")
+    assert len(report.results) == 2 * len(PARTS)
+
+
+def test_without_time_left_they_are_told_as_not_run(asked: list[str], tmp_path: Path) -> None:
+    gpu_results.main(tmp_path, minutes=0, limit=0.5, tests=True)
+    assert asked == []
+    (record,) = tmp_path.glob("*.json")
+    assert as_json.load(record).notes[-2:] == (
+        "tests that need a GPU: not run, no time was left",
+        "questions about engines: not run, no time was left",
+    )
+
+
+def test_a_report_without_rows_is_saved_before_the_first(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Iterator[Step]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu_results, "results_of", lost)
+    with pytest.raises(KeyboardInterrupt):
+        gpu_results.main(tmp_path, minutes=60, limit=0.5, tests=True)
+    (record,) = tmp_path.glob("*.json")
+    assert as_json.load(record).results == () and asked == []
+
+
+def test_a_crash_over_an_engine_is_a_note_after_the_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = Ended(("answer: portable loads", "[W] beside it"), -11, 9)
+    monkeypatch.setattr(gpu_questions, "run_python", lambda *_: ended)
+    assert asked_apart(9) == (
+        "portable loads",
+        "questions about engines: ended by SIGSEGV: [W] beside it",
+    )
+    ended = Ended(("answer: portable loads", "[W] beside it"), 0, 9)
+    assert asked_apart(9) == ("portable loads",)
 
 
 def test_other_libraries_are_looked_for(tmp_path: Path) -> None:

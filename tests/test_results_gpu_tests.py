@@ -6,7 +6,7 @@ import pytest
 
 from bench.results import gpu_tests
 from bench.results.gpu_tests import files_with_gpu_tests, pytest_command, run_gpu_tests
-from bench.results.in_time import Ended
+from bench.results.in_time import Ended, run_python
 
 ROOT = Path(__file__).parents[1]
 MARKED = "import pytest\n\n@pytest.mark.gpu\ndef test_it() -> None:\n    {}\n"
@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_imported_a_warning_and_a_failure_do_not_end_it(
 def test_without_its_plugins_pytest_takes_the_trees_settings(tmp_path: Path) -> None:
     root = tree(tmp_path, good=MARKED.format("pass"))
     asked = [*pytest_command(), "-p", "no:timeout", str(root / "tests")]
-    ended = gpu_tests.run_python(asked, 100)
+    ended = run_python(asked, 100)
     assert ended.code == 0 and "1 passed" in ended.lines[-1], ended
 
 

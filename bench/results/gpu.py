@@ -1,16 +1,15 @@
 """Everything that only a GPU can answer, in one command that needs no network.
 
 Run as ``python -m bench.results.gpu FOLDER``; ``--minutes`` ends it in time, with what there is by
-then. Runs the tests that need a GPU, measures the matrix, and tries which engines load here; writes
+then. Measures the matrix, runs the tests that need a GPU, and tries which engines load here; writes
 ``FOLDER/<gpu>-<date>.json`` after every row, and ``.html``, ``.md`` and ``.csv`` after every part.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import Annotated
 
 import typer
@@ -22,7 +21,8 @@ from bench.machine.survey import this_machine, usable_cores
 from bench.records import SCHEMA, Report, Result, Skipped
 from bench.render import as_json
 from bench.render.views import VIEWS, why_no_html
-from bench.results.gpu_questions import findings
+from bench.results.clock import Clock
+from bench.results.gpu_questions import asked_apart
 from bench.results.gpu_tests import run_gpu_tests
 from bench.suite import Plan, sweep
 from bench.timing.stopping import Limits
@@ -63,7 +63,9 @@ FEWER_BITS = (
     "trt:precision=int8,cuda_graph=on",
     *(f"{name}:precision=bf16" for name in PEERS),
 )
+CELL_SECONDS = 180.0
 TEST_SECONDS = 900.0
+QUESTION_SECONDS = 300.0
 LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
 
 
@@ -99,12 +101,12 @@ PARTS = (
 )
 
 
-def results_of(part: Part, limit: float, ledger: Ledger) -> Iterator[Step]:
+def results_of(part: Part, limit: float, timeout: float, ledger: Ledger) -> Iterator[Step]:
     """Measure one part."""
-    return sweep(plan_of(part, limit), Source(), ledger)
+    return sweep(plan_of(part, limit, timeout), Source(), ledger)
 
 
-def plan_of(part: Part, limit: float) -> Plan:
+def plan_of(part: Part, limit: float, timeout: float = CELL_SECONDS) -> Plan:
     """The part on the shipped clip."""
     return Plan(
         backends=part.backends,
@@ -116,7 +118,7 @@ def plan_of(part: Part, limit: float) -> Plan:
         threads=usable_cores(),
         recording=audio.speech(),
         limits=Limits(limit, min(Limits.least, limit), limit),
-        timeout=180,
+        timeout=timeout,
     )
 
 
@@ -160,26 +162,46 @@ def empty_report(notes: tuple[str, ...]) -> Report:
     )
 
 
-def measure_all(stem: Path, gpu: Gpu, limit: float, minutes: float, notes: list[str]) -> Report:
+def measure_all(stem: Path, report: Report, limit: float, clock: Clock) -> Report:
     """Measure part after part until all are done or the time is over, saving as it goes."""
-    deadline = monotonic() + 60 * minutes
-    report = empty_report((str(gpu), *notes))
     ledger = Ledger(_file(stem, ".jsonl"))
     ledger.resume()
     for number, part in enumerate(PARTS, 1):
-        for step in results_of(part, limit, ledger):
+        # no answer is waited for when nobody is there to take it
+        timeout = max(1.0, min(CELL_SECONDS, clock.left))
+        for step in results_of(part, limit, timeout, ledger):
             step = step.result if isinstance(step, Partial) else step  # noqa: PLW2901
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
             if isinstance(step, Result):
                 report = replace(report, results=(*report.results, step))
                 save_record(report, stem)
-            if monotonic() > deadline:
-                note = f"ended after {minutes:g} minutes in part {number} of {len(PARTS)}"
-                report = replace(report, notes=(*report.notes, note))
+            if not clock.left:
+                note = f"ended after {clock.minutes:g} minutes in part {number} of {len(PARTS)}"
+                report = with_notes(report, note)
                 save(report, stem)
                 return report
         save(report, stem)
     return report
+
+
+def with_notes(report: Report, *notes: str) -> Report:
+    """The report with more of them."""
+    return replace(report, notes=(*report.notes, *notes))
+
+
+def tests_told(seconds: float) -> tuple[str, ...]:
+    """As the answers to questions are."""
+    return (run_gpu_tests(seconds),)
+
+
+def in_time_left(
+    what: str, clock: Clock, most: float, ask: Callable[[float], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Notes of something that may take its time, or that there was none left."""
+    if not clock.left:
+        return (f"{what}: not run, no time was left",)
+    typer.echo(what, err=True)
+    return ask(min(most, clock.left))
 
 
 def _told(result: Result) -> str:
@@ -192,19 +214,26 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Where the results go.")],
     minutes: Annotated[float, typer.Option(help="When to end.")] = 60,
     limit: Annotated[float, typer.Option(help="Seconds of sampling per row.")] = 3,
-    tests: Annotated[bool, typer.Option(help="Run the tests that need a GPU first.")] = True,
+    tests: Annotated[bool, typer.Option(help="Run the tests that need a GPU too.")] = True,
 ) -> None:
-    """Run the GPU tests, measure the matrix and answer the open questions."""
+    """Measure the matrix, then run the GPU tests and answer the open questions."""
     try:
         gpu = find_gpu()
     except HifiError as error:
         typer.echo(f"error: {error}: run this on a machine with a GPU", err=True)
         raise typer.Exit(1) from None
+    clock = Clock(minutes)
     stem = folder / file_stem(gpu, datetime.now(UTC))
-    notes = [*findings(gpu), *([run_gpu_tests(TEST_SECONDS)] if tests else [])]
     no_html = why_no_html()
-    notes += [f"no HTML: {no_html}"] if no_html else []
-    save(measure_all(stem, gpu, limit, minutes, notes), stem)
+    report = empty_report((str(gpu), *([f"no HTML: {no_html}"] if no_html else [])))
+    save(report, stem)
+    report = measure_all(stem, report, limit, clock)
+    if tests:
+        told = in_time_left("tests that need a GPU", clock, TEST_SECONDS, tests_told)
+        report = with_notes(report, *told)
+        save_record(report, stem)
+    told = in_time_left("questions about engines", clock, QUESTION_SECONDS, asked_apart)
+    save(with_notes(report, *told), stem)
     typer.echo(f"{stem}.md; beside it .json, .csv{'' if no_html else ' and .html'}")
 
 
