@@ -110,10 +110,18 @@ def precisions(
     on_runtime: tuple[Precision, ...],
     written: tuple[GraphPrecision, ...] = (),
     activations: Activations = "int8",
+    note: str = "",
 ) -> Precisions:
-    """The option; the first precision is the default. Plans are for those that read a file."""
+    """The option; the first precision is the default. Plans are for those that read a file.
+
+    Args:
+        on_runtime: set there.
+        written: into the file.
+        activations: what int8 layers of the file read.
+        note: why one is not offered.
+    """
     other = f"a precision plan's {PLAN}" if written else ""
-    meaning = "of the arithmetic"
+    meaning = "; ".join(filter(None, ("of the arithmetic", note)))
     return Precisions(PRECISION, (*on_runtime, *written), meaning, other, written, activations)
 
 

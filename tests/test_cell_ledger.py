@@ -84,3 +84,12 @@ def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path) -> None:
     with alone_in(tmp_path):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_row_of_another_group_is_none_of_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path).within("first-").append("peer", fake_result("peer"))
+    resumed = Ledger(path)
+    assert resumed.resume() == 1
+    assert resumed.within("first-").find("peer") == fake_result("peer")
+    assert resumed.within("second-").find("peer") is None and resumed.find("peer") is None

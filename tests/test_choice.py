@@ -23,7 +23,7 @@ MPD_11 = Variant("mpd", "11")
         ("trt:precision=tf32", "tf32", "tf32", "fp32", 55.0),
         ("trt:precision=fp16", "fp16", "fp32", "fp16", 50.0),
         ("torch:precision=fp16", "fp16", "fp16", "fp32", 50.0),
-        ("ort-cuda:prefer_nhwc=on,precision=bf16", "bf16", "fp32", "bf16", 38.0),
+        ("ort-cuda:prefer_nhwc=on,precision=fp16", "fp16", "fp32", "fp16", 50.0),
     ],
 )
 def test_a_precision_is_set_on_the_runtime_or_written_into_the_file(

@@ -17,7 +17,8 @@ from bench.render.views import views, why_no_html
 from bench.results import gpu as gpu_results
 from bench.results import gpu_questions
 from bench.results.clock import Clock
-from bench.results.gpu import PARTS, Part, empty_report, file_stem, measure_all, plan_of
+from bench.results.gpu import empty_report, file_stem, measure_all
+from bench.results.gpu_matrix import PARTS, Part, plan_of
 from bench.results.gpu_questions import asked_apart, findings, other_libraries
 from bench.results.in_time import Ended
 from bench.testing import fake_result
@@ -34,22 +35,22 @@ def test_every_row_can_be_asked_for(part: Part) -> None:
     plan = plan_of(part, 3.0)
     assert plan.cells and plan.limits.most == 3.0
     assert len(set(part.backends)) == len(part.backends)
+    assert part.backends[0] == "torch-cuda" and 4 <= len(part.backends) <= 6
 
 
 def test_the_matrix_has_what_was_asked_for() -> None:
     specs = {spec for part in PARTS for spec in part.backends}
     assert {"torch-cuda", "torch-cuda-compile", "ort-cuda", "ort-trt", "trt"} <= specs
     assert {n for part in PARTS for n in part.batches} == {1, 16, 32}
-    (pair,) = (part for part in PARTS if part.pair)
-    assert pair.batches == (16,)
-    assert {"torch-cuda", "torch-cuda-compile:precision=fp16"} <= set(pair.backends)
-    asked = {(find(s)[0].name, find(s)[1]["precision"]) for s in pair.backends}
-    for name in ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt"):
-        assert {precision for other, precision in asked if other == name} >= {
-            "fp32",
-            "fp16",
-            "bf16",
-        }
+    pairs = [part for part in PARTS if part.pair]
+    assert {part.batches for part in pairs} == {(16,)}
+    found = [find(spec) for part in pairs for spec in part.backends]
+    asked = {(backend.name, options["precision"]) for backend, options in found}
+    for name in ("torch-cuda", "torch-cuda-compile", "trt"):
+        assert {(name, each) for each in ("fp32", "fp16", "bf16")} <= asked
+    assert {("ort-cuda", "fp32"), ("ort-cuda", "fp16")} <= asked
+    halves = [options for _, options in found if options["precision"] in ("fp16", "bf16")]
+    assert {options.get("norms", "folded") for options in halves} == {"folded"}
     assert ("trt", "int8") in asked
     searches = {spec for spec in specs if "cudnn_conv_algo_search" in spec}
     assert len(searches) == 3 and len([s for s in specs if "build=" in s]) == 5

@@ -21,10 +21,12 @@ class Ledger:
 
     Args:
         path: of the file.
+        group: of cells that take turns; the row of another group is none of theirs.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, group: str = "") -> None:
         self._path = path
+        self._group = group
         self._rows: dict[str, Result] = {}
 
     def resume(self) -> int:
@@ -45,16 +47,22 @@ class Ledger:
         """Begin anew."""
         self._path.unlink(missing_ok=True)
 
+    def within(self, group: str) -> "Ledger":
+        """The same file and what was resumed from it, for another group."""
+        ledger = Ledger(self._path, group)
+        ledger._rows = self._rows
+        return ledger
+
     def find(self, key: str) -> Result | None:
         """The row of a finished cell."""
-        return self._rows.get(key)
+        return self._rows.get(self._group + key)
 
     def append(self, key: str, result: Result) -> None:
         """Write a row through to the disk."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         record = to_json(result, inf_nan_mode="strings").decode()
         with self._path.open("a") as file:
-            file.write(f"{key} {record}\n")
+            file.write(f"{self._group}{key} {record}\n")
             file.flush()
 
 

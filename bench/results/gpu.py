@@ -7,7 +7,7 @@ then. Measures the matrix, runs the tests that need a GPU, and tries which engin
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,104 +22,24 @@ from bench.records import SCHEMA, Report, Result, Skipped
 from bench.render import as_json
 from bench.render.views import VIEWS, why_no_html
 from bench.results.clock import Clock
+from bench.results.gpu_matrix import CELL_SECONDS, PARTS, Part, plan_of
 from bench.results.gpu_questions import asked_apart
 from bench.results.gpu_tests import run_gpu_tests
-from bench.suite import Plan, sweep
-from bench.timing.stopping import Limits
+from bench.suite import sweep
 from export import atomic
 from export.gpu import Gpu, find_gpu
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
-BOTH = (Variant("mpd"), Variant("msd"))
-PEERS = ("torch-cuda", "torch-cuda-compile", "ort-cuda", "trt")
-GRAPHS = tuple(f"{name}:cuda_graph=on" for name in ("torch-cuda", "ort-cuda", "trt"))
-SEARCHES = tuple(
-    f"ort-cuda:cudnn_conv_algo_search={mode}" for mode in ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")
-)
-REBUILDS = tuple(f"trt:build={number}" for number in range(1, 6))
-OTHERS = (
-    "torch-cuda:norms=folded",
-    "torch-cuda:precision=tf32",
-    "torch-cuda-compile:mode=max-autotune-no-cudagraphs",
-    "ort-cuda:precision=tf32",
-    "ort-cuda:prefer_nhwc=on",
-    "ort-cuda:cudnn_conv1d_pad_to_nc1d=on",
-    "ort-trt",
-    "trt:precision=tf32",
-    "trt:profile=range",
-)
-FEWER_BITS = (
-    *(f"{name}:precision=fp16" for name in PEERS),
-    "torch-cuda-compile:precision=fp16,mode=max-autotune-no-cudagraphs",
-    "torch-cuda-compile:precision=fp16,mode=reduce-overhead",
-    "ort-cuda:precision=fp16,prefer_nhwc=on",
-    "trt:precision=fp16,cuda_graph=on",
-    "ort-trt:precision=fp16",
-    "trt:precision=int8",
-    "trt:precision=int8,cuda_graph=on",
-    *(f"{name}:precision=bf16" for name in PEERS),
-)
-CELL_SECONDS = 180.0
 TEST_SECONDS = 900.0
 QUESTION_SECONDS = 300.0
-LENGTHS = (8192, 8195, 12000)  # a search that remembers lengths meets new ones
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows that belong together.
-
-    Attributes:
-        backends: with their options.
-        variants: networks.
-        batches: N.
-        samples: T.
-        pair: real and generated in one pass.
-    """
-
-    backends: tuple[str, ...]
-    variants: tuple[Variant, ...] = BOTH
-    batches: tuple[int, ...] = (16,)
-    samples: int = 8192
-    pair: bool = False
-
-
-# What matters most comes first: time may end.
-PARTS = (
-    Part((*PEERS, *GRAPHS)),
-    # beside float32 of the peers: how many times as fast is fewer bits?
-    Part((*PEERS, *FEWER_BITS), pair=True),
-    Part((*PEERS, *GRAPHS), batches=(1, 32)),
-    Part(OTHERS),
-    Part(SEARCHES[:2]),
-    Part(REBUILDS, variants=(Variant("mpd", "11"), Variant("msd", "0"))),
-    *(Part(SEARCHES, variants=(Variant("msd", "0"),), samples=length) for length in LENGTHS),
-)
 
 
 def results_of(part: Part, limit: float, timeout: float, ledger: Ledger) -> Iterator[Step]:
     """Measure one part."""
     return sweep(plan_of(part, limit, timeout), Source(), ledger)
-
-
-def plan_of(part: Part, limit: float, timeout: float = CELL_SECONDS) -> Plan:
-    """The part on the shipped clip."""
-    return Plan(
-        backends=part.backends,
-        variants=part.variants,
-        batches=part.batches,
-        samples=part.samples,
-        outputs="all",
-        pair=part.pair,
-        threads=usable_cores(),
-        recording=audio.speech(),
-        limits=Limits(limit, min(Limits.least, limit), limit),
-        timeout=timeout,
-    )
 
 
 def file_stem(gpu: Gpu, day: datetime) -> str:
@@ -169,7 +89,7 @@ def measure_all(stem: Path, report: Report, limit: float, clock: Clock) -> Repor
     for number, part in enumerate(PARTS, 1):
         # no answer is waited for when nobody is there to take it
         timeout = max(1.0, min(CELL_SECONDS, clock.left))
-        for step in results_of(part, limit, timeout, ledger):
+        for step in results_of(part, limit, timeout, ledger.within(part.name)):
             step = step.result if isinstance(step, Partial) else step  # noqa: PLW2901
             typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
             if isinstance(step, Result):
