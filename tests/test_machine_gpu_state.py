@@ -1,13 +1,17 @@
 """A GPU's state, field by field, from a driver that tells all, some or none of it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pynvml
 import pytest
 
-from bench.machine.gpu_state import gpu_at_work, gpu_state, in_words
+from bench.machine.gpu_state import family, gpu_at_work, gpu_state, in_words
 from bench.records import GpuMoment, GpuState, Skipped
 
 H200 = GpuState(
@@ -86,6 +90,7 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     monkeypatch.setattr("os.getpid", lambda: 100)
+    monkeypatch.setattr("bench.machine.gpu_state.family", lambda: {100, 99})
     return Driver(monkeypatch, 100)
 
 
@@ -177,6 +182,23 @@ def test_the_bits_are_the_drivers() -> None:
         "hardware thermal slowdown",
     )
     assert in_words(pynvml.nvmlClocksThrottleReasonGpuIdle) == ()
+
+
+def test_the_cells_of_one_run_are_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as sibling:
+        started_here = {os.getpid(), sibling.pid}
+        with monkeypatch.context() as patch:
+            patch.setattr("os.getppid", os.getpid)  # as it is seen from a cell
+            assert started_here <= family()
+    assert {os.getpid(), os.getppid()} <= family() and 1 not in family() - {os.getppid()}
+
+
+def test_a_parent_that_is_gone_leaves_the_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(pid: int) -> None:
+        raise psutil.NoSuchProcess(pid)
+
+    monkeypatch.setattr("psutil.Process", gone)
+    assert family() == {os.getpid(), os.getppid()}
 
 
 def test_no_driver_is_a_reason(driver: Driver) -> None:

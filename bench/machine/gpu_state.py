@@ -85,6 +85,18 @@ def told(ask: Callable[[], Value], empty: Value) -> Value:
         return empty
 
 
+def family() -> set[int]:
+    """This process, whoever started it and all that it started: the cells of one run."""
+    import psutil
+
+    parent = os.getppid()
+    try:
+        siblings = psutil.Process(parent).children(recursive=True)
+    except psutil.Error:
+        siblings = []  # it ended meanwhile, or is nobody's to see
+    return {os.getpid(), parent, *(each.pid for each in siblings)}
+
+
 def _state(gpu: Gpu, nvml: Any, handle: Any) -> GpuState:
     return GpuState(
         name=gpu.name,
@@ -107,7 +119,7 @@ def _moment(nvml: Any, handle: Any) -> GpuMoment:
     milliwatts = told(lambda: int(nvml.nvmlDeviceGetPowerUsage(handle)), 0)
     celsius = told(lambda: int(nvml.nvmlDeviceGetTemperature(handle, CORE)), 0)
     processes: list[Any] = told(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), [])
-    others = sum(each.pid != os.getpid() for each in processes)
+    others = len({each.pid for each in processes} - family())
     return GpuMoment(sm_mhz, memory_mhz, in_words(reasons), milliwatts / 1e3, celsius, others)
 
 
