@@ -16,10 +16,15 @@ from bench.backends.ort_trt import PROVIDER, OrtTrt
 from bench.records import Parity, Result, Skipped
 
 
+@pytest.fixture(autouse=True)
+def left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session sets it for the rest of its process, where other tests may want TF32."""
+    monkeypatch.setenv(gpu.OVERRIDE, "0")
+
+
 @pytest.fixture
 def said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OrtTrt, "missing", lambda _: None)
-    monkeypatch.setenv(gpu.OVERRIDE, "0")  # as it is left behind, but taken back after the test
 
 
 @pytest.mark.usefixtures("said_to_be_there")
