@@ -31,12 +31,14 @@ class Option:
         allowed: every value; the first is the default.
         meaning: one line.
         other: what else may be given, in words; nothing where it is empty.
+        note: why something that others have is not offered.
     """
 
     name: str
     allowed: tuple[str, ...]
     meaning: str
     other: str = ""
+    note: str = field(default="", kw_only=True)
 
     def is_other(self, value: str) -> bool:
         """Whether a value that is not in the list may be what else may be given."""
@@ -166,7 +168,8 @@ def find(spec: str) -> tuple[Backend, dict[str, str]]:
         option = known[key]
         if value not in option.allowed and not option.is_other(value):
             allowed = ", ".join((*option.allowed, *filter(None, [option.other])))
-            raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}")
+            note = f" ({option.note})" if option.note else ""
+            raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}{note}")
         values[key] = value
     return backend, values
 

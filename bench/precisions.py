@@ -121,8 +121,10 @@ def precisions(
         note: why one is not offered.
     """
     other = f"a precision plan's {PLAN}" if written else ""
-    meaning = "; ".join(filter(None, ("of the arithmetic", note)))
-    return Precisions(PRECISION, (*on_runtime, *written), meaning, other, written, activations)
+    meaning = "of the arithmetic"
+    return Precisions(
+        PRECISION, (*on_runtime, *written), meaning, other, written, activations, note=note
+    )
 
 
 ONLY_FLOAT32 = precisions(("fp32",))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench import gpu
-from bench.backend import Case
+from bench.backend import Case, find
 from bench.backends import ort_cuda
 from bench.backends.ort_cuda import HOST, PROVIDER, OrtCuda
 from bench.backends.ort_session import STREAM
@@ -94,6 +94,11 @@ def test_options_reach_the_provider(
     }
     found = ort_cuda.provider_options(case_of(f"ort-cuda{options}"), stream)
     assert found == defaults | changed
+
+
+def test_why_there_is_no_bf16_is_told_to_who_asks_for_it() -> None:
+    with pytest.raises(HifiError, match="fp16, .*no bf16: CUDA lacks its LeakyRelu and Pad"):
+        find("ort-cuda:precision=bf16")
 
 
 def test_a_build_without_the_provider_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
