@@ -4,9 +4,11 @@ Of the shipped clip the second half calibrates, and the first one judges.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ FEWEST_SEGMENTS = 4
 MOST_SEGMENTS = 16
 
 Segment = NDArray[np.float32]
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,36 @@ def segments(calibration: Calibration) -> tuple[Segment, ...]:
     Raises:
         HifiError: a file is silent, too short, not finite, or of another rate; or was changed.
     """
-    if not calibration.files:
-        return _spread(_cut(audio.calibration_speech()))
-    paths = tuple(map(Path, calibration.files))
-    if _digest(paths) != calibration.digest:
-        raise HifiError(
-            f"calibration audio {calibration} was changed since it was chosen: run it again"
-        )
-    found: list[Segment] = []
-    for path in paths:
-        found += _cut(_recording(path))
+    found = [each for recording in recordings(calibration) for each in _cut(recording)]
     if len(found) < FEWEST_SEGMENTS:
         seconds = FEWEST_SEGMENTS * SEGMENT / CLIP_RATE
         raise HifiError(
             f"calibration audio {calibration} has {len(found)} stretches of {SEGMENT} samples with "
             f"sound, {FEWEST_SEGMENTS} are needed: give {seconds:.1f} seconds of speech or more"
         )
-    return _spread(found)
+    return spread(found, MOST_SEGMENTS)
+
+
+def recordings(calibration: Calibration) -> tuple[Recording, ...]:
+    """The audio as it was read.
+
+    Raises:
+        HifiError: a file is silent, of another rate, or was changed since it was chosen.
+    """
+    if not calibration.files:
+        return (audio.calibration_speech(),)
+    paths = tuple(map(Path, calibration.files))
+    if _digest(paths) != calibration.digest:
+        raise HifiError(
+            f"calibration audio {calibration} was changed since it was chosen: run it again"
+        )
+    return tuple(map(_recording, paths))
+
+
+def spread(found: Sequence[Each], most: int) -> tuple[Each, ...]:
+    """So many of them, evenly spread, or all where they are fewer."""
+    count = min(len(found), most)
+    return tuple(found[i * len(found) // count] for i in range(count))
 
 
 def _recording(path: Path) -> Recording:
@@ -99,11 +115,6 @@ def _recording(path: Path) -> Recording:
 def _cut(recording: Recording) -> list[Segment]:
     whole = recording.samples[: recording.samples.size // SEGMENT * SEGMENT]
     return [each for each in whole.reshape(-1, 1, 1, SEGMENT) if each.any()]
-
-
-def _spread(found: list[Segment]) -> tuple[Segment, ...]:
-    count = min(len(found), MOST_SEGMENTS)
-    return tuple(found[i * len(found) // count] for i in range(count))
 
 
 def _digest(paths: tuple[Path, ...]) -> str:

@@ -1,20 +1,26 @@
 """Layers that must stay in float32 for the rest to be less within a budget."""
 
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
 from export.layers import count_layers
+from export.precision.judges import stretches
 from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
-from export.precision.noise import Meter, contributions, together, worst_db
-from export.precision.samples import fitting
+from export.precision.noise import Meter, Noise, by_member, contributions, likely_db, together
 from export.verify import NotExactError
 
-MARGIN_DB = 1.5  # other speech is worse than the calibration's worst by less than this
+TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much worse is tried
+
+Choice = tuple[str, ...]
 
 
 def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
     """The same layers, of which some went back to float32.
 
-    One by one, the one that takes most noise from the worst output for its FLOPs, until no
-    segment of the calibration audio leaves the budget with a margin.
+    Of each member those layers stay less that do most of its work together, where stretches of the
+    calibration audio say that others will not leave the budget: predicted from each layer alone,
+    then measured.
 
     Args:
         material: of the graph.
@@ -24,25 +30,27 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
     Raises:
         NotExactError: not one layer may be less.
     """
-    wanted = budget_db + MARGIN_DB
-    waves = fitting(material.graph, material.plan.calibration)
+    waves = stretches(material.graph, material.plan.calibration)
     meter = Meter(material.graph, waves)
-    if worst_db(meter.noise(write(material, layers))) >= wanted:
+    if likely_db(meter.noise(write(material, layers))) >= budget_db:
         return layers
     parts = contributions(meter, material, layers)
-    best = max(map(worst_db, parts.values()))
     flops = flops_of(material, layers, waves[0].shape)
-    while parts and worst_db(together(parts)) < wanted:
-        noise = together(parts)
-        place = max(noise, key=lambda each: noise[each])
-        del parts[max(parts, key=lambda name: parts[name][place] / flops[name])]
-    if not parts:
+    left = {
+        member: _choices({name: parts[name] for name in names}, flops, budget_db)
+        for member, names in by_member(parts).items()
+    }
+    taken = {member: next(choices) for member, choices in left.items()}
+    while missed := _missed(meter.noise(write(material, _only(layers, taken))), taken, budget_db):
+        taken |= {member: next(left[member]) for member in missed}
+    if not any(taken.values()):
+        best = max(map(likely_db, parts.values()))
         raise NotExactError(
             f"{budget_db:g} dB leaves every layer in float32, since one alone in less reaches "
-            f"{best - MARGIN_DB:.1f} dB at best; nothing was written: leave out --precision, or "
+            f"{best:.1f} dB at best; nothing was written: leave out --precision, or "
             "ask for less with --min-snr"
         )
-    return {name: precision if name in parts else "fp32" for name, precision in layers.items()}
+    return _only(layers, taken)
 
 
 def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict[str, int]:
@@ -53,3 +61,31 @@ def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict
         if layer is not None:
             found[layer] += each.flops
     return found
+
+
+def _choices(
+    parts: Mapping[str, Noise], flops: Mapping[str, int], budget_db: float
+) -> Iterator[Choice]:
+    """Layers of a member that may be less together, most work first; none of them last."""
+    every = [each for size in range(len(parts) + 1) for each in combinations(parts, size)]
+    every.sort(key=lambda choice: sum(flops[name] for name in choice), reverse=True)
+    for choice in every:
+        alone = together({name: parts[name] for name in choice})
+        if not choice or likely_db(alone) >= budget_db - TRUST_DB:
+            yield choice
+
+
+def _missed(noise: Noise, taken: Mapping[str, Choice], budget_db: float) -> list[str]:
+    """Members with layers in less, of which an output leaves the budget."""
+    return [
+        member
+        for member, choice in taken.items()
+        if choice
+        and likely_db({p: power for p, power in noise.items() if p[0].startswith(member)})
+        < budget_db
+    ]
+
+
+def _only(layers: Layers, taken: Mapping[str, Choice]) -> Layers:
+    less = {name for choice in taken.values() for name in choice}
+    return {name: precision if name in less else "fp32" for name, precision in layers.items()}

@@ -3,8 +3,10 @@
 Errors of different layers are nearly independent, so that their powers add.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
+from statistics import fmean, pstdev
 
 import numpy as np
 import onnx_ir as ir
@@ -19,6 +21,7 @@ Noise = Mapping[tuple[str, int], float]
 """Power of an output's error over that of the output, by its name and the wave's number."""
 
 TINY = 1e-300
+DEVIATIONS = 3.5
 
 
 class Meter:
@@ -65,10 +68,7 @@ def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str,
 
     Members of an ensemble do not hear each other: a layer of each is measured in the same pass.
     """
-    members: dict[str, list[str]] = {}
-    for name, precision in layers.items():
-        if precision != "fp32":
-            members.setdefault(_member(name), []).append(name)
+    members = by_member(name for name, precision in layers.items() if precision != "fp32")
     parts: dict[str, Noise] = {}
     for side_by_side in zip_longest(*members.values()):
         less = {name: layers[name] for name in side_by_side if name is not None}
@@ -82,8 +82,15 @@ def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str,
     return {name: parts[name] for name in layers if name in parts}
 
 
+def by_member(layers: Iterable[str]) -> Mapping[str, list[str]]:
+    """Layers by what outputs of their member begin with: ``mpd_11_``, or "" in a graph of one."""
+    found: dict[str, list[str]] = {}
+    for name in layers:
+        found.setdefault(_member(name), []).append(name)
+    return found
+
+
 def _member(layer: str) -> str:
-    """What outputs of a layer's member begin with: ``mpd_11_``, or nothing in a graph of one."""
     scope = layer.partition(".")[0]
     return f"{scope}_" if f"{scope}." in scopes() else ""
 
@@ -92,6 +99,17 @@ def worst_db(noise: Noise) -> float:
     """SNR of the worst output in its worst wave, dB."""
     largest = max(noise.values())
     return float(-10 * np.log10(largest)) if largest > 0 else float("inf")
+
+
+def likely_db(noise: Noise) -> float:
+    """SNR that other waves like these will hardly leave, of the worst output, dB.
+
+    Some standard deviations below the mean over the waves, and no more than the worst of them.
+    """
+    ratios: dict[str, list[float]] = {}
+    for (output, _), power in noise.items():
+        ratios.setdefault(output, []).append(-10 * math.log10(max(power, TINY)))
+    return min(min(fmean(each) - DEVIATIONS * pstdev(each), *each) for each in ratios.values())
 
 
 def together(parts: Mapping[str, Noise]) -> Noise:
