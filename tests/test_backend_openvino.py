@@ -210,7 +210,7 @@ def test_int8_is_computed_in_integers(row_of: Callable[[str], Result]) -> None:
     assert (row.workload.precision, row.parity.budget_db) == ("int8", 20.0)
     assert 10 < row.parity.worst.snr_db < 50, "integers are coarse, and this second is quiet"
     (integers,) = (claim for claim in row.proof if claim.what == "convolutions in int8")
-    assert (integers.asked, integers.holds) == ("4", True)
+    assert int(integers.asked) >= 1 and integers.holds
 
 
 def test_a_mixed_plan_sets_what_is_not_int8_on_the_runtime(

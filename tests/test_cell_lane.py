@@ -136,7 +136,7 @@ def test_what_libraries_print_is_no_answer(job: Job) -> None:
     """onnxruntime, OpenVINO and drivers write on standard output as they like."""
     code = (
         "import os, sys; os.write(1, b'')\n"
-        "from bench import worker, runner\n"
+        "from bench.cell import worker, runner\n"
         "prepare = runner.Runner.prepare\n"
         "def noisy(self):\n"
         "    print('hello'); os.write(1, b'from C\\n'); return prepare(self)\n"

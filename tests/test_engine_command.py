@@ -186,11 +186,11 @@ def test_an_interrupted_build_leaves_no_engine(
     assert first.code == 0
     environment = os.environ | {store.FOLDER_VARIABLE: str(tmp_path / "cache")}
     code = (
-        "import sys; from export import build_progress; from cli import export_main\n"
-        "class Telling(build_progress.BuildProgress):\n"
+        "import sys; from export.engine import progress; from cli import export_main\n"
+        "class Telling(progress.BuildProgress):\n"
         "    def step(self, phase, index):\n"
         "        print('building', flush=True); import time; time.sleep(0.05)\n"
-        "build_progress.BuildProgress = Telling\n"
+        "progress.BuildProgress = Telling\n"
         f"file = {str(made / 'out' / 'mpd-11.onnx')!r}\n"
         "sys.argv = ['hifi-export', 'trt', file, '--opt-level', '2']\n"
         "export_main()"
