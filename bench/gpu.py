@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.records import Claim
+from export.nvml import DriverError, driver
 from export.optional import why_missing
 
 DEVICE = "cuda"
@@ -72,16 +73,11 @@ def freed_on_failure() -> Iterator[None]:
 
 
 def _why_no_device() -> str | None:
-    import pynvml
-
     try:
-        pynvml.nvmlInit()
-        try:
-            count = pynvml.nvmlDeviceGetCount()
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError as error:
-        return f"no NVIDIA driver answers ({error}): install an NVIDIA GPU and its driver"
+        with driver() as nvml:
+            count = nvml.nvmlDeviceGetCount()
+    except DriverError as error:
+        return f"{error}: install an NVIDIA GPU and its driver"
     return None if count else "the NVIDIA driver sees no GPU: install one, or share one with this"
 
 
@@ -98,17 +94,10 @@ def _why_not_torch() -> str:
 
 def _told_by_driver() -> int:
     """Bytes of this process on every GPU, or 0 where the driver does not say."""
-    import pynvml
-
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
+        with driver() as nvml:
+            handles = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+            running = [p for h in handles for p in nvml.nvmlDeviceGetComputeRunningProcesses(h)]
+    except DriverError:
         return 0
-    try:
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        running = [p for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h)]
-    except pynvml.NVMLError:
-        return 0
-    finally:
-        pynvml.nvmlShutdown()
     return sum(p.usedGpuMemory or 0 for p in running if p.pid == os.getpid())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from export.nvml import DriverError, driver
 from hifigan_ref.errors import HifiError
 
 
@@ -38,27 +39,20 @@ def find_gpu() -> Gpu:
     Raises:
         HifiError: no driver or no device.
     """
-    import pynvml
-
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        raise HifiError(f"no CUDA device: the NVIDIA driver does not answer ({error})") from None
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-        cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
-        return Gpu(
-            name=_text(pynvml.nvmlDeviceGetName(handle)),
-            compute_capability=f"{major}.{minor}",
-            driver=_text(pynvml.nvmlSystemGetDriverVersion()),
-            cuda=f"{cuda // 1000}.{cuda % 1000 // 10}",
-            memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-        )
-    except pynvml.NVMLError as error:
-        raise HifiError(f"no CUDA device: the driver has none to give ({error})") from None
-    finally:
-        pynvml.nvmlShutdown()
+        with driver() as nvml:
+            handle = nvml.nvmlDeviceGetHandleByIndex(0)
+            major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+            cuda = nvml.nvmlSystemGetCudaDriverVersion_v2()
+            return Gpu(
+                name=_text(nvml.nvmlDeviceGetName(handle)),
+                compute_capability=f"{major}.{minor}",
+                driver=_text(nvml.nvmlSystemGetDriverVersion()),
+                cuda=f"{cuda // 1000}.{cuda % 1000 // 10}",
+                memory_bytes=int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+            )
+    except DriverError as error:
+        raise HifiError(f"no CUDA device: {error}") from None
 
 
 def _text(value: str | bytes) -> str:

@@ -51,9 +51,7 @@ def failing(error: int) -> Callable[..., None]:
 
 def test_no_driver_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlInit", failing(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND))
-    with pytest.raises(
-        HifiError, match="no CUDA device: the NVIDIA driver does not answer"
-    ) as told:
+    with pytest.raises(HifiError, match="no CUDA device: no NVIDIA driver answers") as told:
         find_gpu()
     assert "\n" not in str(told.value)
 
@@ -62,6 +60,6 @@ def test_no_device_is_an_error_and_the_driver_is_let_go(
     driver: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", failing(pynvml.NVML_ERROR_NOT_FOUND))
-    with pytest.raises(HifiError, match="no CUDA device: the driver has none"):
+    with pytest.raises(HifiError, match="no CUDA device: the NVIDIA driver does not tell"):
         find_gpu()
     assert driver[-1] == "nvmlShutdown"

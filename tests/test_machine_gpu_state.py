@@ -112,7 +112,7 @@ def test_at_work_it_is_asked_after_the_work_began_and_nothing_is_set(driver: Dri
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nvmlInit", "no NVIDIA driver answers"), ("nvmlDeviceGetHandleByIndex", "tells no state")],
+    [("nvmlInit", "no NVIDIA driver answers"), ("nvmlDeviceGetHandleByIndex", "does not tell")],
 )
 def test_a_driver_that_is_silent_is_a_reason_and_gives_no_work(
     driver: Driver, name: str, words: str
@@ -213,5 +213,5 @@ def test_a_device_that_is_lost_meanwhile_is_a_reason_and_the_driver_is_let_go(
     monkeypatch.setattr("bench.machine.gpu_state.find_gpu", lambda: H200)
     driver.refuse("nvmlDeviceGetHandleByIndex", pynvml.NVML_ERROR_GPU_IS_LOST)
     found = gpu_state()
-    assert isinstance(found, Skipped) and found.reason.startswith("the NVIDIA driver tells no")
+    assert isinstance(found, Skipped) and found.reason.startswith("the NVIDIA driver does not tell")
     assert driver.calls[-1] == "nvmlShutdown"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from bench.records import GpuMoment, GpuState, Skipped
 from export.gpu import Gpu, find_gpu
+from export.nvml import DriverError, driver
 from hifigan_ref.errors import HifiError
 
 Value = TypeVar("Value")
@@ -31,19 +32,12 @@ CORE = 0  # the sensor of the chip
 
 def gpu_state() -> GpuState | Skipped:
     """Clocks, temperature and whoever else is there, or why there is no GPU to ask."""
-    import pynvml
-
     try:
         gpu = find_gpu()
-        pynvml.nvmlInit()
-    except (HifiError, pynvml.NVMLError) as error:
+        with driver() as nvml:
+            return _state(gpu, nvml, nvml.nvmlDeviceGetHandleByIndex(0))
+    except HifiError as error:
         return Skipped(str(error))
-    try:
-        return _state(gpu, pynvml, pynvml.nvmlDeviceGetHandleByIndex(0))
-    except pynvml.NVMLError as error:
-        return Skipped(f"the NVIDIA driver tells no state: {error}")
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def gpu_at_work(start: Callable[[], None]) -> GpuMoment | Skipped:
@@ -52,20 +46,13 @@ def gpu_at_work(start: Callable[[], None]) -> GpuMoment | Skipped:
     Args:
         start: gives it work for longer than the driver takes to answer, and returns at once.
     """
-    import pynvml
-
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        return Skipped(f"no NVIDIA driver answers ({error})")
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        start()
-        return _moment(pynvml, handle)
-    except pynvml.NVMLError as error:
-        return Skipped(f"the NVIDIA driver tells no state: {error}")
-    finally:
-        pynvml.nvmlShutdown()
+        with driver() as nvml:
+            handle = nvml.nvmlDeviceGetHandleByIndex(0)
+            start()
+            return _moment(nvml, handle)
+    except DriverError as error:
+        return Skipped(str(error))
 
 
 def in_words(bits: int) -> tuple[str, ...]:

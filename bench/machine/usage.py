@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.records import Skipped
+from export.nvml import DriverError, driver
 
 STATUS = Path("/proc/self/status")
 ENERGY_SECONDS = 10.0  # the counter moves in steps: a short run would count too few of them
@@ -62,19 +63,11 @@ def joules_per_item(
 
 def millijoules() -> int | Skipped:
     """Counter of the first GPU since its driver was loaded, or why there is none."""
-    import pynvml
-
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        return Skipped(f"no NVIDIA driver answers ({error})")
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        return int(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-    except pynvml.NVMLError as error:
-        return Skipped(f"the GPU does not count its energy ({error})")
-    finally:
-        pynvml.nvmlShutdown()
+        with driver() as nvml:
+            return int(nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByIndex(0)))
+    except DriverError as error:
+        return Skipped(f"energy is not counted: {error}")
 
 
 def _peak_elsewhere() -> int | Skipped:
