@@ -132,12 +132,12 @@ class Lab:
         self.tried.append(names)
         return fake_trials(*names, problem=str(geometry), plain=0.5, columns=0.25, rows="no")
 
-    def ratios(self, plans: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    def ratios(self, plans: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[float, ...]]:
         if self.stop_in_whole:
             raise KeyboardInterrupt
         self.asked.append(len(plans) - 1)
         first = next(iter(plans.values()))
-        return {name: (8 - len(plan)) / (8 - len(first)) for name, plan in plans.items()}
+        return {name: ((8 - len(plan)) / (8 - len(first)),) for name, plan in plans.items()}
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def lab(
 ) -> Lab:
     found = Lab()
     monkeypatch.setattr(searches, "try_forms", found.try_forms)
-    monkeypatch.setattr(Whole, "ratios", lambda _, plans: found.ratios(plans))
+    monkeypatch.setattr(Whole, "ratios", lambda _, plans, *_rounds: found.ratios(plans))
     monkeypatch.setattr(searches, "measure_ceilings", lambda _: (Ceiling(100.0, 64, 1),))
     monkeypatch.setattr(Source, "build", lambda *_: mpd_11)
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path_factory.mktemp("own")))

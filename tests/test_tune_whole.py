@@ -14,7 +14,8 @@ from conftest import Given
 from bench import backend
 from bench.testing import fake_trials
 from bench.tune.records import LayerTrials, Step
-from bench.tune.whole import CLEAR, GAIN, Whole, improve
+from bench.tune.trial import ROUNDS
+from bench.tune.whole import CLEAR, GAIN, SURE_ROUNDS, Whole, improve
 from export.cache import cached_export
 from export.request import ExportRequest
 from hifigan_ref.trained import Trained
@@ -25,26 +26,38 @@ REQUEST = ExportRequest(Variant("mpd", "11"), batch=1, samples=512)
 
 
 class Told(Whole):
-    """Graphs that take as long as it is told."""
+    """Graphs that take as long as it is told, a plan at the end as many rounds as it is told."""
 
-    def __init__(self, seconds: Callable[[Plan], float]) -> None:
+    def __init__(
+        self, seconds: Callable[[Plan], float], at_the_end: tuple[float, ...] = (0.5,)
+    ) -> None:
         self.seconds = seconds
+        self.at_the_end = at_the_end
         self.asked: list[list[Plan]] = []
 
-    def ratios(self, plans: Mapping[str, Plan]) -> dict[str, float]:
+    def ratios(
+        self, plans: Mapping[str, Plan], rounds: int = ROUNDS
+    ) -> dict[str, tuple[float, ...]]:
+        if rounds == SURE_ROUNDS:
+            return dict(zip(plans, ((1.0,), self.at_the_end), strict=True))
         bare = {n: {k: v for k, v in plan.items() if v != "plain"} for n, plan in plans.items()}
         self.asked.append(list(bare.values()))
         taken = {name: self.seconds(plan) for name, plan in bare.items()}
         first = next(iter(taken.values()))
-        return {name: each / first for name, each in taken.items()}
+        return {name: (each / first,) for name, each in taken.items()}
 
 
 def found(
     whole: Told, trials: Mapping[str, LayerTrials], floor_db: float = 108
 ) -> tuple[list[Step], dict[str, str]]:
+    """Steps up to the one that judges the plan, and the plan."""
     *steps, plan = improve(whole, "mpd-11", trials, floor_db)
-    assert isinstance(plan, dict) and all(isinstance(step, Step) for step in steps)
-    return [step for step in steps if isinstance(step, Step)], plan
+    assert isinstance(plan, dict)
+    told = [step for step in steps if isinstance(step, Step)]
+    assert len(told) == len(steps)
+    if plan:
+        assert told.pop() == Step("mpd-11", "", "plan", 0.5, kept=True)
+    return told, plan
 
 
 def test_where_no_form_wins_nothing_is_measured() -> None:
@@ -147,6 +160,25 @@ def test_forms_that_fail_or_are_not_exact_never_win() -> None:
     assert plan == {} and steps[0].ratio == np.inf and not steps[0].kept
 
 
+@pytest.mark.parametrize(
+    ("rounds", "kept"),
+    [
+        ((0.9, 0.91, 0.92, 0.93, 0.94) * 5, True),
+        ((0.9, 0.95, 0.98, 1.03, 1.1) * 5, False),
+        ((np.inf,), False),
+    ],
+    ids=["faster", "lucky", "failed"],
+)
+def test_a_plan_that_is_not_surely_faster_in_the_end_goes(
+    rounds: tuple[float, ...], kept: bool
+) -> None:
+    trials = {"a": fake_trials("a", plain=1.0, wide=0.5)}
+    whole = Told(lambda plan: 0.5 if plan else 1.0, rounds)
+    *_, last, plan = improve(whole, "mpd-11", trials, 108)
+    assert last == Step("mpd-11", "", "plan", np.median(rounds), kept)
+    assert plan == ({"a": "wide"} if kept else {})
+
+
 # in a runtime
 
 
@@ -186,12 +218,12 @@ def test_plans_are_timed_beside_the_first(
         }
     )
     assert ratios == {
-        "plain": 1.0,
-        "one": 1.375 / 1.5,
-        "two": 1.1875 / 1.5,
-        "refused": np.inf,
-        "fails": np.inf,
-        "others": 1.0,
+        "plain": (1.0,) * ROUNDS,
+        "one": (1.375 / 1.5,) * ROUNDS,
+        "two": (1.1875 / 1.5,) * ROUNDS,
+        "refused": (np.inf,),
+        "fails": (np.inf,),
+        "others": (1.0,) * ROUNDS,
     }
     assert runtime.closed == 4 and list(tmp_path.iterdir()) == []
 
@@ -203,7 +235,7 @@ def test_a_plan_that_fails_while_it_runs_is_none(
     runtime = Clockwork(seconds, fails_in={"columns": method})
     monkeypatch.setattr(backend, "backends", runtime.backends)
     ratios = member(runtime).ratios({"": {}, "first": {"mpd_11.convs.0": "columns"}})
-    assert ratios == {"": 1.0, "first": np.inf}
+    assert ratios == {"": (1.0,) * ROUNDS, "first": (np.inf,)}
 
 
 def test_a_plain_graph_that_fails_fails(
@@ -234,4 +266,4 @@ def test_it_has_the_machine_to_itself(
     monkeypatch.setattr("bench.tune.whole.turn", turn)
     runtime = Clockwork(told)
     monkeypatch.setattr(backend, "backends", runtime.backends)
-    assert member(runtime).ratios({"": {}}) == {"": 1.0} and held == [False]
+    assert member(runtime).ratios({"": {}}, rounds=2) == {"": (1.0, 1.0)} and held == [False]

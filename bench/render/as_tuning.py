@@ -31,6 +31,7 @@ TITLE = "hifi-bench tune"
 PLAIN = "plain"
 GAINS = "Each layer alone in the runtime: as exported, and in the form that the plan has for it."
 OTHER = "a layer alone; the plan may differ, because layer times do not simply add"
+ALL = "all: over the plain graph; the plan is kept where the 95 % interval lies below 1"
 _TUNING = TypeAdapter(Tuning)
 
 
@@ -188,7 +189,7 @@ def whole(tuning: Tuning) -> Table:
     """What was tried on whole graphs."""
     header = ("network", "layer", "form", "time over the best before", "kept")
     rows = tuple(map(_step, tuning.steps))
-    return Table("On whole graphs", header, rows)
+    return Table("On whole graphs", header, rows, (ALL,) if rows else ())
 
 
 def _step(step: Step) -> tuple[str, ...]:

@@ -75,9 +75,10 @@ class Step:
 
     Attributes:
         member: its name.
-        layer: which layer; empty for all winners at once.
-        form: tried.
-        ratio: its time over that of the best so far, median of rounds.
+        layer: which layer; empty for all at once.
+        form: tried; ``winners`` of the layers' trials, and at the end the ``plan``.
+        ratio: its time over that of the best so far, median of rounds; of all at once, over that of
+            the plain graph.
         kept: whether it was faster.
     """
 

@@ -18,7 +18,7 @@ from bench.tune.geometry import Geometry, geometries
 from bench.tune.kept import IMPROVED, TRIALS, Kept
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, try_forms
-from bench.tune.whole import Whole, improve
+from bench.tune.whole import RULE, Whole, improve
 from export.cache import cached_export
 from export.lowering.rule import moving
 from export.precision.budget import BUDGETS_DB
@@ -182,7 +182,8 @@ def _improved(
     whole: Whole, keeper: Kept, member: str, trials: dict[str, LayerTrials], wish: Wish
 ) -> Iterator[Step | dict[str, str]]:
     fields = {name: each.contenders(wish.floor_db) for name, each in trials.items()}
-    path = keeper.improved(member, wish.batch, wish.samples, wish.outputs, wish.pair, fields)
+    load = (wish.batch, wish.samples, wish.outputs, wish.pair)
+    path = keeper.improved(RULE, member, *load, fields)
     known = None if wish.again else kept.read(path, IMPROVED)
     if known is not None:
         yield from known[0]

@@ -3,6 +3,8 @@
 1. All winners at once against the plain graph.
 2. Layer by layer, the longest first: the plain form and the best of the others against what was
    best so far; what is faster by more than ``GAIN``, twice, stays.
+3. The plan against the plain graph, in more rounds: of many that are tried some are only lucky, so
+   it stays if the whole 95 % interval of the ratio is below 1.
 """
 
 import tempfile
@@ -16,9 +18,10 @@ import onnx_ir as ir
 
 from bench.cell.turn import turn
 from bench.timing.measure import no_collection
+from bench.timing.stopping import median_interval
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Step
-from bench.tune.trial import Bench, Racer, race
+from bench.tune.trial import ROUNDS, Bench, Racer, race
 from export import artifact
 from export.artifact import Artifact
 from export.lowering.lower import lower
@@ -31,6 +34,8 @@ CLEAR = 0.03  # by how much a layer's winner beats the plain form, alone
 OTHERS = 2  # besides the plain form
 CLOSE = 1.15  # times the best trial of the layer
 SHARE = 0.02  # of the graph's time, below which a layer is left as its trial says
+SURE_ROUNDS = 25
+RULE = (GAIN, CLEAR, OTHERS, CLOSE, SHARE, SURE_ROUNDS)
 
 
 class Whole:
@@ -58,9 +63,11 @@ class Whole:
             for _ in range(2)
         ]
 
-    def ratios(self, plans: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
-        """Time of each plan over that of the first, median of rounds; infinite for what fails."""
-        found: dict[str, float] = {}
+    def ratios(
+        self, plans: Mapping[str, Mapping[str, str]], rounds: int = ROUNDS
+    ) -> dict[str, tuple[float, ...]]:
+        """Time of each plan over that of the first in every round; infinite for what fails."""
+        found: dict[str, tuple[float, ...]] = {}
         with (
             turn(),
             tempfile.TemporaryDirectory() as folder,
@@ -79,14 +86,14 @@ class Whole:
                 except Exception:
                     if not racers:
                         raise
-                    found[name] = np.inf
+                    found[name] = (np.inf,)
                     continue
                 racers.append(racer)
-            race(racers, self._bench.shuffle, far=np.inf)
+            race(racers, self._bench.shuffle, rounds, far=np.inf)
         first = racers[0].rounds
         for racer in racers:
             pairs = zip(racer.rounds, first, strict=True)
-            found[racer.key] = median(mine / theirs for mine, theirs in pairs)
+            found[racer.key] = tuple(mine / theirs for mine, theirs in pairs)
         return found
 
     def _lowered(self, plan: Mapping[str, str], folder: Path) -> Artifact:
@@ -112,6 +119,22 @@ def improve(
         trials: by layer.
         floor_db: least SNR of a form.
     """
+    plan: dict[str, str] = {}
+    for each in _layer_by_layer(whole, member, trials, floor_db):
+        if isinstance(each, Step):
+            yield each
+        else:
+            plan = each
+    if plan:
+        sure = _beside_plain(whole, member, plan)
+        yield sure
+        plan = plan if sure.kept else {}
+    yield plan
+
+
+def _layer_by_layer(
+    whole: Whole, member: str, trials: Mapping[str, LayerTrials], floor_db: float
+) -> Iterator[Step | dict[str, str]]:
     fields = {name: each.contenders(floor_db) for name, each in trials.items()}
     plan = {
         name: fields[name][0].form
@@ -121,7 +144,7 @@ def improve(
     if not plan:
         yield {}
         return
-    ratio = whole.ratios({"plain": {}, "winners": plan})["winners"]
+    ratio = median(whole.ratios({"plain": {}, "winners": plan})["winners"])
     yield Step(member, "", "winners", ratio, ratio < 1 - GAIN)
     if ratio >= 1 - GAIN:
         plan = {}
@@ -138,10 +161,10 @@ def improve(
         if not others:
             continue
         tried = {form: {**plan, name: form} for form in others}
-        ratios = whole.ratios({"": plan, **tried})
+        ratios = {name: median(each) for name, each in whole.ratios({"": plan, **tried}).items()}
         form = min(others, key=lambda each: ratios[each])
         if ratios[form] < 1 - GAIN:  # what wins once may have been lucky
-            again = whole.ratios({"": plan, form: tried[form]})[form]
+            again = median(whole.ratios({"": plan, form: tried[form]})[form])
             ratios[form] = max(ratios[form], again)
         kept = ratios[form] < 1 - GAIN
         for each in others:
@@ -149,3 +172,9 @@ def improve(
         if kept:
             plan = {k: v for k, v in tried[form].items() if v != "plain"}
     yield plan
+
+
+def _beside_plain(whole: Whole, member: str, plan: Mapping[str, str]) -> Step:
+    rounds = whole.ratios({"plain": {}, "plan": plan}, SURE_ROUNDS)["plan"]
+    _, high = median_interval(rounds)
+    return Step(member, "", "plan", median(rounds), high < 1)
