@@ -90,10 +90,10 @@ def measure_all(stem: Path, report: Report, limit: float, clock: Clock) -> Repor
         # no answer is waited for when nobody is there to take it
         timeout = max(1.0, min(CELL_SECONDS, clock.left))
         for step in results_of(part, limit, timeout, ledger.within(part.name)):
-            step = step.result if isinstance(step, Partial) else step  # noqa: PLW2901
-            typer.echo(step.label if isinstance(step, Phase) else f"  {_told(step)}", err=True)
-            if isinstance(step, Result):
-                report = replace(report, results=(*report.results, step))
+            news = step.result if isinstance(step, Partial) else step
+            typer.echo(news.label if isinstance(news, Phase) else f"  {_told(news)}", err=True)
+            if isinstance(news, Result):
+                report = replace(report, results=(*report.results, news))
                 save_record(report, stem)
             if not clock.left:
                 note = f"ended after {clock.minutes:g} minutes in part {number} of {len(PARTS)}"
