@@ -42,13 +42,17 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 	$(BIN)/python -m bench.results.readme docs/lowerings.md
 
 MIXED := docs/results/mixed/openvino
-precision-cpu: $(INSTALLED)  ## tune int8 and search precisions for OpenVINO, into docs/results/
+precision-cpu: $(INSTALLED)  ## tune bf16 and int8 and search precisions for OpenVINO, into docs/results/
+	if grep -qs bf16 /proc/cpuinfo; then \
+		$(BIN)/hifi-bench tune --backend openvino:precision=bf16 --out $(TUNED)/openvino-bf16 && \
+		cp $(TUNED)/openvino-bf16/plan.json export/lowering/defaults/openvino-bf16.json; fi
 	$(BIN)/hifi-bench tune --backend openvino:precision=int8 --out $(TUNED)/openvino-int8
 	cp $(TUNED)/openvino-int8/plan.json export/lowering/defaults/openvino-int8.json
 	$(BIN)/hifi-export onnx --model all --precision mixed --min-snr 30 --for openvino \
 		--lowering default --out $(MIXED)
 	$(BIN)/hifi-bench --backend torch --backend ort-cpu --backend openvino \
 		--backend openvino:lowering=default --backend openvino:precision=bf16 \
+		--backend openvino:precision=bf16,lowering=default \
 		--backend openvino:precision=int8 --backend openvino:precision=int8,lowering=default \
 		--backend openvino:precision=$(MIXED)/precision.json,lowering=default \
 		--batch 2 --limit 6 --out docs/results/precision \
