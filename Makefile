@@ -41,20 +41,23 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 	cp $(TUNED)/openvino/plan.json export/lowering/defaults/openvino.json
 	$(BIN)/python -m bench.results.readme docs/lowerings.md
 
-MIXED := docs/results/mixed/openvino
-precision-cpu: $(INSTALLED)  ## tune bf16 and int8 and search precisions for OpenVINO, into docs/results/
-	if grep -qs bf16 /proc/cpuinfo; then \
-		$(BIN)/hifi-bench tune --backend openvino:precision=bf16 --out $(TUNED)/openvino-bf16 && \
-		cp $(TUNED)/openvino-bf16/plan.json export/lowering/defaults/openvino-bf16.json; fi
+MIXED := docs/results/mixed
+MIX := $(BIN)/hifi-export onnx --model all --precision mixed --min-snr 30 --lowering default
+BF16 := $(shell grep -ws -m 1 -o -e avx512_bf16 -e amx_bf16 /proc/cpuinfo)
+ON_BF16 := --backend openvino:precision=$(MIXED)/openvino-bf16/precision.json,lowering=default
+precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into docs/results/
+	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 --out $(TUNED)/openvino-bf16)
+	$(if $(BF16),cp $(TUNED)/openvino-bf16/plan.json export/lowering/defaults/openvino-bf16.json)
 	$(BIN)/hifi-bench tune --backend openvino:precision=int8 --out $(TUNED)/openvino-int8
 	cp $(TUNED)/openvino-int8/plan.json export/lowering/defaults/openvino-int8.json
-	$(BIN)/hifi-export onnx --model all --precision mixed --min-snr 30 --for openvino \
-		--lowering default --out $(MIXED)
+	$(MIX) --for openvino --out $(MIXED)/openvino
+	$(if $(BF16),$(MIX) --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16)
 	$(BIN)/hifi-bench --backend torch --backend ort-cpu --backend openvino \
 		--backend openvino:lowering=default --backend openvino:precision=bf16 \
 		--backend openvino:precision=bf16,lowering=default \
 		--backend openvino:precision=int8 --backend openvino:precision=int8,lowering=default \
-		--backend openvino:precision=$(MIXED)/precision.json,lowering=default \
+		--backend openvino:precision=$(MIXED)/openvino/precision.json,lowering=default \
+		$(if $(BF16),$(ON_BF16)) \
 		--batch 2 --limit 6 --out docs/results/precision \
 		|| test $$? -eq 3  # a CPU without bf16 has an INVALID row
 	$(BIN)/python -m bench.results.readme docs/precision.md
