@@ -42,16 +42,18 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 	$(BIN)/python -m bench.results.readme docs/lowerings.md
 
 MIXED := docs/results/mixed
-MIX := $(BIN)/hifi-export onnx --model all --precision mixed --min-snr 30 --lowering default
+MIX := $(BIN)/hifi-export onnx --model all --precision mixed --lowering default
 BF16 := $(shell grep -ws -m 1 -o -e avx512_bf16 -e amx_bf16 /proc/cpuinfo)
-ON_BF16 := --backend openvino:precision=$(MIXED)/openvino-bf16/precision.json,lowering=default
+ON_BF16 := $(foreach found,openvino-bf16 openvino-bf16-20,\
+	--backend openvino:precision=$(MIXED)/$(found)/precision.json,lowering=default)
 precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into docs/results/
 	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 --out $(TUNED)/openvino-bf16)
 	$(if $(BF16),cp $(TUNED)/openvino-bf16/plan.json export/lowering/defaults/openvino-bf16.json)
 	$(BIN)/hifi-bench tune --backend openvino:precision=int8 --out $(TUNED)/openvino-int8
 	cp $(TUNED)/openvino-int8/plan.json export/lowering/defaults/openvino-int8.json
-	$(MIX) --for openvino --out $(MIXED)/openvino
-	$(if $(BF16),$(MIX) --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16)
+	$(MIX) --min-snr 30 --for openvino --out $(MIXED)/openvino
+	$(if $(BF16),$(MIX) --min-snr 30 --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16)
+	$(if $(BF16),$(MIX) --min-snr 20 --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16-20)
 	$(BIN)/hifi-bench --backend torch --backend ort-cpu --backend openvino \
 		--backend openvino:lowering=default --backend openvino:precision=bf16 \
 		--backend openvino:precision=bf16,lowering=default \
