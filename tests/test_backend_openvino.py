@@ -130,7 +130,7 @@ def test_the_pass_writes_into_the_arrays_that_are_handed_out(case_of: Callable[.
 def test_a_precision_is_computed_in_or_the_row_is_invalid(
     row_of: Callable[[str], Result], precision: Precision, capability: str
 ) -> None:
-    """Without a word, OpenVINO computes in float32, or bf16, where the CPU has not the precision."""
+    """Where the CPU has not the precision, OpenVINO computes in float32 or bf16 without a word."""
     row = row_of(f"openvino:precision={precision}")
     if capability in CAPABILITIES:
         assert isinstance(row.parity, Parity) and row.parity.worst.snr_db < 100
