@@ -44,23 +44,29 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 MIXED := docs/results/mixed
 MIX := $(BIN)/hifi-export onnx --model all --precision mixed --lowering default
 BF16 := $(shell grep -ws -m 1 -o -e avx512_bf16 -e amx_bf16 /proc/cpuinfo)
-ON_BF16 := $(foreach found,openvino-bf16 openvino-bf16-20,\
+# Tiles want other forms, and have results and defaults of their own; oneDNN's variable turns them off.
+AMX := $(if $(ONEDNN_MAX_CPU_ISA),,$(addprefix -,$(findstring amx,$(shell grep -ws -m 1 -o amx_tile /proc/cpuinfo))))
+ON_BF16 := $(foreach found,openvino-bf16$(AMX) openvino-bf16-20$(AMX),\
 	--backend openvino:precision=$(MIXED)/$(found)/precision.json,lowering=default)
 precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into docs/results/
-	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 --out $(TUNED)/openvino-bf16)
-	$(if $(BF16),cp $(TUNED)/openvino-bf16/plan.json export/lowering/defaults/openvino-bf16.json)
-	$(BIN)/hifi-bench tune --backend openvino:precision=int8 --out $(TUNED)/openvino-int8
-	cp $(TUNED)/openvino-int8/plan.json export/lowering/defaults/openvino-int8.json
-	$(MIX) --min-snr 30 --for openvino --out $(MIXED)/openvino
-	$(if $(BF16),$(MIX) --min-snr 30 --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16)
-	$(if $(BF16),$(MIX) --min-snr 20 --for openvino:precision=bf16 --out $(MIXED)/openvino-bf16-20)
+	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 \
+		--out $(TUNED)/openvino-bf16$(AMX))
+	$(if $(BF16),cp $(TUNED)/openvino-bf16$(AMX)/plan.json \
+		export/lowering/defaults/openvino-bf16$(AMX).json)
+	$(BIN)/hifi-bench tune --backend openvino:precision=int8 --out $(TUNED)/openvino-int8$(AMX)
+	cp $(TUNED)/openvino-int8$(AMX)/plan.json export/lowering/defaults/openvino-int8$(AMX).json
+	$(MIX) --min-snr 30 --for openvino --out $(MIXED)/openvino$(AMX)
+	$(if $(BF16),$(MIX) --min-snr 30 --for openvino:precision=bf16 \
+		--out $(MIXED)/openvino-bf16$(AMX))
+	$(if $(BF16),$(MIX) --min-snr 20 --for openvino:precision=bf16 \
+		--out $(MIXED)/openvino-bf16-20$(AMX))
 	$(BIN)/hifi-bench --backend torch --backend ort-cpu --backend openvino \
 		--backend openvino:lowering=default --backend openvino:precision=bf16 \
 		--backend openvino:precision=bf16,lowering=default \
 		--backend openvino:precision=int8 --backend openvino:precision=int8,lowering=default \
-		--backend openvino:precision=$(MIXED)/openvino/precision.json,lowering=default \
+		--backend openvino:precision=$(MIXED)/openvino$(AMX)/precision.json,lowering=default \
 		$(if $(BF16),$(ON_BF16)) \
-		--batch 2 --limit 6 --out docs/results/precision \
+		--batch 2 --limit 6 --out docs/results/precision$(AMX) \
 		|| test $$? -eq 3  # a CPU without bf16 has an INVALID row
 	$(BIN)/python -m bench.results.readme docs/precision.md
 

@@ -60,12 +60,12 @@ def show_version(asked: bool) -> None:
 
 
 def select(
-    periods: list[int] | None, scales: list[int] | None, model: Model | None
+    periods: list[int] | None, scales: list[int] | None, models: list[Model] | None
 ) -> list[Variant]:
     """What was named, each once. Raises HifiError for what does not exist."""
     chosen = [Variant("mpd", str(period)) for period in periods or ()]
     chosen += [Variant("msd", str(scale)) for scale in scales or ()]
-    if model is not None:
+    for model in models or ():
         chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, Model.all)]
     unique = list(dict.fromkeys(chosen))
     for variant in unique:
@@ -117,7 +117,8 @@ Scale = Annotated[
     list[int] | None, typer.Option("--scale", help="Scale of a member of MSD; repeatable.")
 ]
 ModelOption = Annotated[
-    Model | None, typer.Option("--model", help="An ensemble as one graph, or both of them.")
+    list[Model] | None,
+    typer.Option("--model", help="An ensemble as one graph, or both of them; repeatable."),
 ]
 CheckpointOption = Annotated[
     Path | None,

@@ -2,13 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from bench.backend import backends
 from bench.machine import doctor
-from bench.machine import survey as machine
 from bench.machine.doctor import Finding, diagnose
 from bench.render.as_diagnosis import TITLES, lines
 from bench.testing import FakeBackend, run_main
@@ -72,27 +70,6 @@ def test_a_library_that_is_missing_or_broken_is_told_with_the_command(
     assert not found["openvino"].ready
     assert found["openvino"].found.endswith(": pip install openvino")
     assert not found["onnx"].ready and "\n" not in found["onnx"].found
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "model name : A\nflags : fpu avx2 fma avx512f avx512_bf16\n",
-            ("avx2", "fma", "avx512f", "avx512_bf16"),
-        ),
-        ("flags\t\t: fpu avx22\n", ()),
-        ("", ()),
-    ],
-)
-def test_features_are_read_from_the_kernel(
-    text: str, expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
-    assert machine.cpu_features() == expected
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "missing")
-    assert machine.cpu_features() == ()
 
 
 def test_every_section_has_a_title_and_what_is_missing_a_mark() -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from bench.machine import roofline
-from bench.machine import survey as machine
 from bench.machine.roofline import (
     CALLS,
     cpu_precisions,
@@ -18,8 +17,9 @@ from bench.machine.roofline import (
     measure_gpu_ceiling,
     measure_gpu_ceilings,
 )
-from bench.machine.survey import FEATURES
 from bench.records import Ceiling, Precision, Skipped
+from export import cpu
+from export.cpu import FEATURES
 
 SIZE = 32
 
@@ -109,7 +109,7 @@ def test_the_random_numbers_of_the_process_are_left_alone(
 def test_a_precision_that_is_only_emulated_has_no_ceiling(
     monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], precisions: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(roofline, "cpu_features", lambda: features)
+    monkeypatch.setattr(roofline, "onednn_features", lambda: features)
     assert cpu_precisions() == precisions
 
 
@@ -232,5 +232,5 @@ def test_without_a_gpu_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cpu_that_tells_nothing_has_float32(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "none")
+    monkeypatch.setattr(cpu, "CPU_INFO", tmp_path / "none")
     assert cpu_precisions() == ("fp32",)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.backend import backends
-from bench.machine.survey import cpu_features, this_machine
+from bench.machine.survey import features, this_machine
 from export.gpu import find_gpu
 from hifigan_ref.errors import HifiError
 
@@ -36,7 +36,7 @@ def diagnose() -> list[Finding]:
 def _machine() -> Iterator[Finding]:
     machine = this_machine()
     yield Finding("machine", "CPU", machine.cpu)
-    yield Finding("machine", "features", ", ".join(cpu_features()) or "not told by this system")
+    yield Finding("machine", "features", ", ".join(features()) or "not told by this system")
     yield Finding("machine", "cores", f"{machine.cores} physical that this process may use")
     yield Finding("machine", "memory", f"{machine.memory_bytes / 2**30:.0f} GiB")
     yield Finding("machine", "load", f"{machine.load:.1f} over the last minute")

@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bench.machine.bandwidth import by_events, copy_bandwidth, fastest, gpu_copy_bandwidth
-from bench.machine.survey import cpu_features
 from bench.records import Ceiling, Precision, Skipped
+from export.cpu import onednn_features
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +69,8 @@ def measure_gpu_ceiling() -> Ceiling | Skipped:
 
 
 def cpu_precisions() -> tuple[Precision, ...]:
-    """Those that this CPU has instructions for, as far as its system tells them."""
-    features = set(cpu_features())
+    """Those that PyTorch has instructions for on this CPU, as far as its system tells them."""
+    features = set(onednn_features())
     return ("fp32", *(name for name, any_of in INSTRUCTIONS.items() if features & set(any_of)))
 
 

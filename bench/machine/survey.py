@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.machine.commit import commit_of
 from bench.machine.gpu_state import gpu_state
 from bench.records import Machine
+from export.cpu import CPU_INFO, LIMIT, cpu_features, limit
 
 LIBRARIES = (
     "torch",
@@ -21,21 +22,6 @@ LIBRARIES = (
     "numpy",
     "hifi-export",
 )
-FEATURES = (
-    "avx2",
-    "fma",
-    "f16c",
-    "avx512f",
-    "avx512_vnni",
-    "avx_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "amx_tile",
-    "amx_int8",
-    "amx_bf16",
-    "amx_fp16",
-)
-CPU_INFO = Path("/proc/cpuinfo")
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
@@ -63,7 +49,7 @@ def this_machine() -> Machine:
         load=psutil.getloadavg()[0],
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions={"python": platform.python_version(), **_versions()},
-        features=cpu_features(),
+        features=features(),
         quota=cpu_quota(),
         governor=_governor(),
         commit=commit_of(Path(__file__)),
@@ -71,14 +57,10 @@ def this_machine() -> Machine:
     )
 
 
-def cpu_features() -> tuple[str, ...]:
-    """Vector and matrix instructions that change how fast a network runs, as Linux names them."""
-    try:
-        lines = CPU_INFO.read_text().splitlines()
-    except OSError:
-        return ()
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
-    return tuple(name for name in FEATURES if name in flags)
+def features() -> tuple[str, ...]:
+    """Instructions of the CPU, and what oneDNN is held below if anything."""
+    held = limit()
+    return (*cpu_features(), f"{LIMIT}={held}") if held else cpu_features()
 
 
 def cpu_quota() -> float:

@@ -12,6 +12,7 @@ from bench.render.charts_roofline import left_out, roofline_charts
 from bench.render.charts_samples import MOST_POINTS, sample_charts
 from bench.render.context import context
 from bench.render.layer_tables import layers
+from bench.render.speedups import together
 from bench.render.table import Table
 from bench.render.tables_costs import costs
 from bench.render.tables_gpu import gpu_at_work
@@ -99,7 +100,7 @@ def sections(report: Report) -> tuple[Section, ...]:
     samples = _filled(tables.samples(report))
     parity = tables.parity(report)
     all_ = (
-        Section("Latency", tables=tables.latency(report)),
+        Section("Latency", tables=(*together(report), *tables.latency(report))),
         Section("Latency by batch", BY_BATCH, tuple(latency_charts(report))),
         Section("Samples", SAMPLES, tuple(sample_charts(report)), folded=samples),
         Section("Costs", tables=_filled(costs(report), gpu_at_work(report))),

@@ -3,6 +3,7 @@
 from bench.records import Report
 from bench.render.context import context
 from bench.render.layer_tables import layers
+from bench.render.speedups import together
 from bench.render.table import Table
 from bench.render.tables import latency, parity, samples, settings
 from bench.render.tables_costs import costs
@@ -11,8 +12,8 @@ from bench.render.tables_proof import holes, proofs
 
 
 def markdown(report: Report) -> str:
-    """The context, the latency tables, every statistic, settings, proofs, holes and parity."""
-    timed = (*latency(report), *layers(report), samples(report))
+    """The context, speeds and latencies, every statistic, settings, proofs, holes and parity."""
+    timed = (*together(report), *latency(report), *layers(report), samples(report))
     told = (costs(report), gpu_at_work(report), proofs(report), holes(report))
     stated = (table for table in told if table.rows)
     tables = (*timed, settings(report), *stated, *parity(report))
@@ -27,9 +28,10 @@ def dump(report: Report) -> bytes:
 
 
 def brief(report: Report) -> str:
-    """The latency tables and what they mean, for a page about something else."""
+    """The speeds and what they mean, for a page about something else."""
     facts = "\n".join(f"- {line}" for line in context(report))
-    return "\n\n".join([*(section(table, "###") for table in latency(report)), facts]) + "\n"
+    tables = (*together(report), *latency(report))
+    return "\n\n".join([*(section(table, "###") for table in tables), facts]) + "\n"
 
 
 def section(table: Table, level: str = "##") -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.records import Report
 from bench.render.context import context
 from bench.render.layer_tables import layers
+from bench.render.speedups import together
 from bench.render.table import Table
 from bench.render.tables import latency
 
@@ -23,9 +24,9 @@ LEFT_OUT_FIRST = (
 
 
 def print_table(report: Report, console: Console | None = None) -> None:
-    """Print the latency tables and their context, on standard output unless told otherwise."""
+    """Print speeds, latencies and their context, on standard output unless told otherwise."""
     console = console or Console()
-    for table in (*latency(report), *layers(report)):
+    for table in (*together(report), *latency(report), *layers(report)):
         draw(table, console)
     for line in context(report):
         console.print(Text(line, style="dim"))

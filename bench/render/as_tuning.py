@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.choice import has_lowering
-from bench.compare.ratio import ratio_of_sums
 from bench.hole import Skipped
-from bench.records import Measurement, Result
+from bench.records import Result
 from bench.render import as_parity
 from bench.render.as_html import Section, page
 from bench.render.as_html import sections as report_sections
@@ -20,6 +19,7 @@ from bench.render.as_markdown import section
 from bench.render.as_table import draw
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
 from bench.render.context import context, machine_lines
+from bench.render.speedups import median_of, times_of, worst_of
 from bench.render.table import EMPTY, Table, milliseconds
 from bench.tune.records import LayerTrials, Step, Trial, Tuning
 from bench.tune.run import PEER, Tuned
@@ -120,10 +120,10 @@ def _speeds(name: str, rows: Mapping[str, tuple[Result, ...]]) -> Table:
     lines = [
         (
             row[0].backend if role == PLAIN else role,
-            _median(row),
-            _times(rows.get(PEER, ()), row),
-            _times(rows.get(PLAIN, ()), row),
-            _worst(row),
+            median_of(row),
+            times_of(rows.get(PEER, ()), row),
+            times_of(rows.get(PLAIN, ()), row),
+            worst_of(row),
         )
         for role, row in rows.items()
     ]
@@ -135,11 +135,6 @@ def _role(row: Result) -> str:
     if row.backend == PEER:
         return PEER
     return "tuned" if has_lowering(row.backend) else PLAIN
-
-
-def _worst(row: Sequence[Result]) -> str:
-    found = [each.parity.worst.snr_db for each in row if not isinstance(each.parity, Skipped)]
-    return f"{min(found):.1f}" if found else EMPTY
 
 
 def winners(tuning: Tuning) -> Table:
@@ -266,22 +261,3 @@ def _chart(tuning: Tuning) -> Chart:
         yaxis={"autorange": "reversed"},
     )
     return Chart("Layers of the plan", drawn, looks)
-
-
-def _median(row: Sequence[Result]) -> str:
-    taken = _taken(row)
-    return milliseconds(sum(each.median for each in taken)) if taken else EMPTY
-
-
-def _times(slow: Sequence[Result], fast: Sequence[Result]) -> str:
-    old, new = _taken(slow), _taken(fast)
-    if not old or not new:
-        return EMPTY
-    found = ratio_of_sums(new, old)
-    return f"{found.value:.2f}x ({found.low:.2f} to {found.high:.2f})"
-
-
-def _taken(row: Sequence[Result]) -> list[Measurement]:
-    """What was measured, or nothing where one network was not."""
-    taken = [each.measurement for each in row if isinstance(each.measurement, Measurement)]
-    return taken if len(taken) == len(row) else []

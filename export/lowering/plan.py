@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.cpu import multiplies_tiles
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant, scope_of, scopes
 
@@ -75,7 +76,8 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
     Args:
         choice: ``none``, ``default``, or the name of a plan's file.
         target: backend whose default is meant.
-        precision: whose default is meant; where it has none, float32's.
+        precision: whose default is meant; where it has none, float32's. It may be one for CPUs that
+            multiply in tiles, and is taken where this one does.
 
     Raises:
         HifiError: no such file or default.
@@ -94,11 +96,14 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
 
 
 def _defaults(precision: str) -> dict[str, Traversable]:
-    """Where the default plan of each backend that has one lies."""
+    """Where the default plan of each backend that has one lies: the most special one."""
     folder = resources.files("export.lowering").joinpath("defaults")
     found = {}
     for target, name in TARGETS.items():
-        for file in (f"{name}.json", f"{name}-{precision}.json"):
+        files = [f"{name}.json", f"{name}-{precision}.json"]
+        if multiplies_tiles():
+            files.append(f"{name}-{precision}-amx.json")
+        for file in files:
             if folder.joinpath(file).is_file():
                 found[target] = folder.joinpath(file)
     return found
