@@ -46,7 +46,7 @@ def folder() -> Path:
 
 def key_of(*parts: object) -> str:
     """A key for what something is made from; the code that makes it is a part."""
-    text = "\n".join(map(repr, (*parts, _source_digest())))
+    text = "\n".join(map(repr, (*parts, source_digest("export", "hifigan_ref"))))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -128,8 +128,8 @@ def remove(entry: Entry) -> bool:
 
 
 @memoise
-def _source_digest() -> str:
-    """Of the code that exports: changed code must not be served an old file."""
+def source_digest(*packages: str) -> str:
+    """Of the code in some packages: changed code must not be served what it made before."""
     root = Path(__file__).parent.parent
-    sources = sorted(p for name in ("export", "hifigan_ref") for p in (root / name).rglob("*.py"))
+    sources = sorted(path for name in packages for path in (root / name).rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

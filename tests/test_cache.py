@@ -148,6 +148,6 @@ def test_other_weights_tools_or_code_are_another_file(
         patch.setattr(artifact, "tools", lambda: {"onnx": "99"})
         places.add(_place(REQUEST, mpd_11, monkeypatch))
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_source_digest", lambda: "other")
+        patch.setattr(store, "source_digest", lambda *_: "other")
         places.add(_place(REQUEST, mpd_11, monkeypatch))
     assert len(places) == 4

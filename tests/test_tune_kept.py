@@ -80,6 +80,15 @@ def test_what_changes_times_changes_the_place() -> None:
     assert len(set(places)) == len(places)
 
 
+def test_changed_code_measures_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Kept(HERE, "ort-cpu", 2).trials(LAYER, ())
+    real = store.source_digest
+    monkeypatch.setattr(
+        store, "source_digest", lambda *names: real(*names) + "x" * ("bench" in names)
+    )
+    assert Kept(HERE, "ort-cpu", 2).trials(LAYER, ()) != before
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", to_json(FOUND)[:-9], b"[]", b'{"names": ["a"]}', to_json(fake_report())],

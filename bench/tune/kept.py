@@ -1,4 +1,4 @@
-"""What was measured before on this machine, with these versions: trials and whole plans.
+"""What was measured before on this machine, by this code and these versions: trials and plans.
 
 A second run, and layers of the same geometry in other networks, are then free.
 """
@@ -40,7 +40,8 @@ class Kept:
         gpu = machine.gpu
         card = (gpu.name, gpu.driver) if isinstance(gpu, GpuState) else ()
         versions = sorted(machine.versions.items())
-        self._where = (machine.cpu, machine.features, card, versions, backend, threads)
+        code = store.source_digest("bench")
+        self._where = (machine.cpu, machine.features, card, versions, backend, threads, code)
 
     def trials(self, geometry: Geometry, forms: object) -> Path:
         """Where the trials of a layer lie, or would."""
