@@ -46,7 +46,7 @@ MIX := $(BIN)/hifi-export onnx --model all --precision mixed --lowering default
 BF16 := $(shell grep -ws -m 1 -o -e avx512_bf16 -e amx_bf16 /proc/cpuinfo)
 # Tiles want other forms, and have results and defaults of their own; oneDNN's variable turns them off.
 AMX := $(if $(ONEDNN_MAX_CPU_ISA),,$(addprefix -,$(findstring amx,$(shell grep -ws -m 1 -o amx_tile /proc/cpuinfo))))
-ON_BF16 := $(foreach found,openvino-bf16$(AMX) openvino-bf16-20$(AMX),\
+ON_BF16 := --backend torch:precision=bf16 $(foreach found,openvino-bf16$(AMX) openvino-bf16-20$(AMX),\
 	--backend openvino:precision=$(MIXED)/$(found)/precision.json,lowering=default)
 precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into docs/results/
 	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 \
