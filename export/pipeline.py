@@ -76,6 +76,7 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
     from export.precision.keep import keep
     from export.precision.layers import resolve, stated
     from export.precision.material import prepare, suiting, write
+    from export.precision.plan import FP32
 
     forms = request.lowering.forms(request.variant)
     asked = resolve(model, request.precision, request.variant)
@@ -83,9 +84,11 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
         if forms:
             model = lower(model, forms)
             check_lowered(model, request)
-        return model, request
+        return model, replace(request, precision=FP32)
     material = prepare(model, asked, request.precision, suiting(forms))
-    layers = keep(material, asked, request.budget_db) if request.precision.yields else asked
+    named = request.precision.named(request.variant)
+    yields = request.precision.yields
+    layers = keep(material, asked, request.budget_db, named) if yields else asked
     model = write(material, layers)
     check_precise(model, request, layers)
     plan = stated(request.precision, request.variant, asked, layers)

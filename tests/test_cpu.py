@@ -1,6 +1,7 @@
 """Instructions of the CPU, and those that oneDNN is left."""
 
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_tiles_have_a_default_plan_of_their_own(
     has: Has, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "defaults").mkdir()
-    monkeypatch.setattr(plans.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     names = ("openvino", "openvino-bf16", "openvino-bf16-amx", "trt")
     for name in names:
         text = plans.write_plan(plans.LoweringPlan(name))

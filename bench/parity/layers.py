@@ -46,7 +46,9 @@ def layer_noise(
     plan = replace(held.precision, io="float32")
     if plan.is_float32:
         return SAME
-    if plan.calibration != CLIP and "int8" in plan.held:
+    if "int8" not in plan.held:
+        plan = replace(plan, calibration=CLIP)  # its audio was heard when the file was made
+    elif plan.calibration != CLIP:
         return Skipped(f"its ranges are of {plan.calibration}, which the file does not hold")
     request = ExportRequest(variant, held.opset, outputs=held.output_choice, pair=held.pair)
     model = ir.load(cached_export(request, weights.identity, weights.build).path)
@@ -56,13 +58,13 @@ def layer_noise(
     meter = Meter(material.graph, (y,))
     parts = contributions(meter, material, layers)
     sum_ = together(parts)
-    output, _ = max(sum_, key=lambda place: sum_[place])
-    return tuple(
-        _row(name, layers[name], part, output, sum_[output, 0]) for name, part in parts.items()
-    )
+    place = max(sum_, key=lambda place: sum_[place])
+    return tuple(_row(name, layers[name], part, place, sum_[place]) for name, part in parts.items())
 
 
-def _row(name: str, precision: str, part: "Noise", output: str, total: float) -> LayerNoise:
-    worst, _ = max(part, key=lambda place: part[place])
-    share = part[output, 0] / total if total > 0 else 0.0
-    return LayerNoise(name, precision, part[worst, 0], worst, output, share)
+def _row(
+    name: str, precision: str, part: "Noise", place: tuple[str, int], total: float
+) -> LayerNoise:
+    worst = max(part, key=lambda place: part[place])
+    share = part[place] / total if total > 0 else 0.0
+    return LayerNoise(name, precision, part[worst], worst[0], place[0], share)

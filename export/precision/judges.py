@@ -37,11 +37,15 @@ def stretches(model: "ir.Model", calibration: Calibration) -> tuple[Segment, ...
     count = batch if isinstance(batch, int) else 1
     size = length if isinstance(length, int) else SEGMENT
     level = float(np.square(segments(calibration), dtype=np.float64).mean())
-    loud: list[Segment] = []
+    every: list[Segment] = []
+    powers: list[float] = []
     for recording in recordings(calibration):
         whole = np.resize(recording.samples, max(recording.samples.size, size))
         windows = sliding_window_view(whole, size)[:: -(-size // OVERLAP)]
-        powers = np.einsum("ns,ns->n", windows, windows) / size
-        loud += list(windows[powers >= level * 10 ** (-QUIETER_DB / 10)])
-    chosen = spread(loud, MOST)
+        every += list(windows)
+        powers += list(np.einsum("ns,ns->n", windows, windows) / size)
+    least = min(level * 10 ** (-QUIETER_DB / 10), max(powers))
+    chosen = spread(
+        [each for each, power in zip(every, powers, strict=True) if power >= least], MOST
+    )
     return tuple(np.resize(chosen, (max(1, len(chosen) // count), count, 1, size)))

@@ -1,6 +1,6 @@
 """Layers that must stay in float32 for the rest to be less within a budget."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 from export.layers import count_layers
@@ -15,7 +15,9 @@ TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much
 Choice = tuple[str, ...]
 
 
-def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
+def keep(
+    material: Material, layers: Layers, budget_db: float, named: Collection[str] = ()
+) -> Layers:
     """The same layers, of which some went back to float32.
 
     Of each member those layers stay less that do most of its work together, where stretches of the
@@ -26,6 +28,7 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
         material: of the graph.
         layers: as they were asked for.
         budget_db: least SNR of the worst output.
+        named: layers that are what they were asked to be, whatever they cost.
 
     Raises:
         NotExactError: not one layer may be less.
@@ -37,11 +40,17 @@ def keep(material: Material, layers: Layers, budget_db: float) -> Layers:
     parts = contributions(meter, material, layers)
     flops = flops_of(material, layers, waves[0].shape)
     left = {
-        member: _choices({name: parts[name] for name in names}, flops, budget_db)
+        member: _choices({name: parts[name] for name in names}, flops, budget_db, named)
         for member, names in by_member(parts).items()
     }
     taken = {member: next(choices) for member, choices in left.items()}
-    while missed := _missed(meter.noise(write(material, _only(layers, taken))), taken, budget_db):
+    while True:
+        noise = meter.noise(write(material, _only(layers, taken)))
+        missed = [
+            each for each in _missed(noise, taken, budget_db) if set(taken[each]) - set(named)
+        ]
+        if not missed:
+            break
         taken |= {member: next(left[member]) for member in missed}
     if not any(taken.values()):
         best = max(map(likely_db, parts.values()))
@@ -64,14 +73,20 @@ def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict
 
 
 def _choices(
-    parts: Mapping[str, Noise], flops: Mapping[str, int], budget_db: float
+    parts: Mapping[str, Noise],
+    flops: Mapping[str, int],
+    budget_db: float,
+    named: Collection[str],
 ) -> Iterator[Choice]:
-    """Layers of a member that may be less together, most work first; none of them last."""
-    every = [each for size in range(len(parts) + 1) for each in combinations(parts, size)]
+    """Layers of a member that may be less together, most work first; those named alone last."""
+    always = tuple(name for name in parts if name in named)
+    free = [name for name in parts if name not in named]
+    more = [each for size in range(len(free) + 1) for each in combinations(free, size)]
+    every = [always + each for each in more]
     every.sort(key=lambda choice: sum(flops[name] for name in choice), reverse=True)
     for choice in every:
         alone = together({name: parts[name] for name in choice})
-        if not choice or likely_db(alone) >= budget_db - TRUST_DB:
+        if choice == always or likely_db(alone) >= budget_db - TRUST_DB:
             yield choice
 
 

@@ -41,13 +41,10 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
 
 
 def stated(plan: PrecisionPlan, variant: Variant, asked: Layers, kept: Layers) -> PrecisionPlan:
-    """The plan that also names the layers that did not become what was asked."""
-    other = {
-        layer_name(variant, name): precision
-        for name, precision in kept.items()
-        if precision != asked[name]
-    }
-    return replace(plan, layers={**plan.layers, **other})
+    """The plan of this network alone; it also names layers that did not become what was asked."""
+    other = {name: precision for name, precision in kept.items() if precision != asked[name]}
+    named = {**plan.named(variant), **other}
+    return replace(plan, layers={layer_name(variant, name): each for name, each in named.items()})
 
 
 def layer_of(node: str, layers: Iterable[str]) -> str | None:

@@ -3,10 +3,8 @@
 Errors of different layers are nearly independent, so that their powers add.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
-from statistics import fmean, pstdev
 
 import numpy as np
 import onnx_ir as ir
@@ -18,18 +16,18 @@ from export.precision.material import Material, write
 from hifigan_ref.variant import scopes
 
 Noise = Mapping[tuple[str, int], float]
-"""Power of an output's error over that of the output, by its name and the wave's number."""
+"""Power of an output's error over that of the output, by its name and the stretch's number."""
 
 TINY = 1e-300
 DEVIATIONS = 3.5
 
 
 class Meter:
-    """Runs graphs on the same waves, in float32 that rounds where they do.
+    """Runs graphs on the same stretches, in float32 that rounds where they do.
 
     Args:
         exact: the graph in float32.
-        waves: (N, 1, T) each, for every input.
+        waves: (N, 1, T) each, N stretches, for every input.
     """
 
     def __init__(self, exact: ir.Model, waves: tuple[Segment, ...]) -> None:
@@ -39,10 +37,12 @@ class Meter:
     def noise(self, model: ir.Model) -> Noise:
         """Of a graph with the same outputs."""
         noise = {}
-        pairs = zip(self._expected, self._run(model), strict=True)
-        for wave, (expected, found) in enumerate(pairs):
+        first = 0
+        for expected, found in zip(self._expected, self._run(model), strict=True):
             for name, exact in expected.items():
-                noise[name, wave] = power(exact, found[name])
+                for item, (one, other) in enumerate(zip(exact, found[name], strict=True)):
+                    noise[name, first + item] = power(one, other)
+            first += len(exact)
         return noise
 
     def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
@@ -96,20 +96,27 @@ def _member(layer: str) -> str:
 
 
 def worst_db(noise: Noise) -> float:
-    """SNR of the worst output in its worst wave, dB."""
+    """SNR of the worst output in its worst stretch, dB."""
     largest = max(noise.values())
     return float(-10 * np.log10(largest)) if largest > 0 else float("inf")
 
 
 def likely_db(noise: Noise) -> float:
-    """SNR that other waves like these will hardly leave, of the worst output, dB.
+    """SNR that other stretches like these will hardly leave, of the worst output, dB.
 
-    Some standard deviations below the mean over the waves, and no more than the worst of them.
+    Some standard deviations below the mean over the stretches, and no more than the worst of them.
     """
-    ratios: dict[str, list[float]] = {}
+    powers: dict[str, list[float]] = {}
     for (output, _), power in noise.items():
-        ratios.setdefault(output, []).append(-10 * math.log10(max(power, TINY)))
-    return min(min(fmean(each) - DEVIATIONS * pstdev(each), *each) for each in ratios.values())
+        powers.setdefault(output, []).append(power)
+    return likely_db_of(np.array(list(powers.values())))
+
+
+def likely_db_of(powers: NDArray[np.float64]) -> float:
+    """The same of an array, (outputs, stretches)."""
+    ratios = -10 * np.log10(np.maximum(powers, TINY))
+    low = ratios.mean(axis=1) - DEVIATIONS * ratios.std(axis=1)
+    return float(min(low.min(), ratios.min()))
 
 
 def together(parts: Mapping[str, Noise]) -> Noise:
