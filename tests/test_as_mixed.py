@@ -14,7 +14,7 @@ from hifigan_ref.errors import HifiError
 
 BASE = Trial({}, {"score": 1e-11}, 1.0)
 COARSE = Trial({"convs.1": "int8", "convs.2": "int8"}, {"score": 1e-2}, 0.5)
-FINE = Trial({"convs.1": "int8"}, {"score": 1e-4}, 0.8)
+FINE = Trial({"convs.1": "int8"}, {"score": 1e-4}, 0.8, 0.9, 35.5)
 SLOW = Trial({"convs.2": "int8"}, {"score": 9.9e-3}, 0.9)
 MEMBER = MemberTrials("mpd-11", 0.1, (BASE, FINE, SLOW, COARSE), chosen=1)
 MIXING = Mixing(
@@ -46,9 +46,9 @@ def printed(mixing: Mixing) -> list[str]:
 
 def test_the_terminal_shows_the_plan_the_front_and_the_promise() -> None:
     lines = printed(MIXING)
-    assert "mpd-11 100.00 1.25x 40.0 score 1 int8 4" in lines
-    assert "mpd-2 300.00 2.00x 20.0 score 2 int8 4" in lines
-    assert "all 400.00 1.74x 20.0 8" in lines, "400 over 80 + 150"
+    assert "mpd-11 100.00 1.25x 40.0 35.5 score 1 int8 4" in lines
+    assert "mpd-2 300.00 2.00x 20.0 - score 2 int8 4" in lines
+    assert "all 400.00 1.74x 20.0 35.5 8" in lines, "400 over 80 + 150"
     assert "1.25x 40.0 score yes int8: 1" in lines
     assert not any(line.startswith("1.11x") for line in lines), "it is beaten in both"
     assert f"mpd {'ab' * 8} 40.0000 score" in lines

@@ -12,15 +12,16 @@ import pytest
 import cli
 from bench import pool
 from bench.machine.survey import this_machine
-from bench.mix import search as searches
 from bench.mix.member import Member, noise
 from bench.mix.records import MemberTrials
 from bench.mix.run import PLAN, mix
-from bench.mix.search import Wish, search
+from bench.mix.search import FINALISTS, search
+from bench.mix.wish import Wish, exported
 from bench.parity import judge
 from bench.render import as_mixed
 from bench.testing import run_main
 from bench.tune.trial import Bench
+from export import store
 from export.lowering.plan import PLAIN
 from export.precision.budget import GRAPH_PRECISIONS
 from export.precision.plan import plan_of
@@ -51,8 +52,9 @@ def found() -> MemberTrials:
 
 def test_the_choice_is_the_fastest_within_the_budget() -> None:
     choice = found().choice
-    assert choice.snr_db >= 30.0
-    assert choice.ratio == min(each.ratio for each in found().trials if each.snr_db >= 30.0)
+    assert choice.sure_db >= 30.0 and choice.high < 1
+    sure = [each for each in found().trials if each.high < 1]
+    assert choice.ratio == min(each.ratio for each in sure) and len(sure) <= FINALISTS
     assert found().trials[0].layers == {} and found().trials[0].snr_db > 100
 
 
@@ -103,17 +105,18 @@ def test_the_exported_file_is_as_exact_as_promised(tmp_path: Path) -> None:
 
 
 def test_a_choice_that_does_not_export_gives_way_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     best = found().choice
-    real = searches.exported
+    assert best.layers
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))  # where nothing is kept
 
     def refuse(wish: Wish, variant: Variant, plan: Any) -> ExportRequest:
-        if len(plan.layers) == len(best.layers) and best.layers:
+        if len(plan.layers) == len(best.layers):
             raise NotExactError("too coarse")
-        return real(wish, variant, plan)
+        return exported(wish, variant, plan)
 
-    monkeypatch.setattr(searches, "exported", refuse)
+    monkeypatch.setattr("bench.mix.search.exported", refuse)
     other = found_by(OPENVINO).choice
     assert len(other.layers) != len(best.layers) and other.snr_db >= 30.0
 

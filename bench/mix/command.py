@@ -7,7 +7,8 @@ from bench.bar import shown
 from bench.machine.survey import usable_cores
 from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
-from bench.mix.search import Progress, Wish
+from bench.mix.search import Progress
+from bench.mix.wish import Wish
 from export import choice, memory
 from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import GRAPH_PRECISIONS

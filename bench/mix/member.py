@@ -16,8 +16,10 @@ from bench.cell.turn import turn
 from bench.mix.predict import Assigned
 from bench.mix.records import Measured, Trial
 from bench.parity.judge import Arrays
+from bench.proof import demand
 from bench.timing.measure import no_collection
-from bench.tune.trial import Bench, Racer, race
+from bench.timing.stopping import LEAST_SAMPLES, median_interval
+from bench.tune.trial import ROUNDS, Bench, Racer, race
 from export import artifact
 from export.artifact import Artifact
 from export.lowering.plan import layer_name
@@ -26,6 +28,7 @@ from export.precision.material import Material, write
 from export.precision.noise import power
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
+from hifigan_ref.errors import HifiError
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
@@ -39,7 +42,7 @@ class Member:
         request: with fixed axes.
         file: the plain file.
         material: of its graph.
-        plain: every layer, in float32.
+        plain: every layer, in float32, as the file has those of the base.
         pool: speech that rotates; errors are measured on the first.
         exact: outputs of PyTorch in float64 for the first.
     """
@@ -52,11 +55,11 @@ class Member:
     pool: Sequence[Inputs]
     exact: Arrays
 
-    def measure(self, plans: Sequence[Assigned]) -> Measured:
+    def measure(self, plans: Sequence[Assigned], rounds: int = ROUNDS) -> Measured:
         """A race of plans, of which the first is the base.
 
         Raises:
-            Exception: whatever the runtime raises on the first.
+            Exception: whatever the runtime raises on the first, or it runs something else.
         """
         with (
             turn(),
@@ -74,6 +77,7 @@ class Member:
                     session = self.bench.open(file, self.pool[0], request)
                     stack.callback(session.close)
                     noises[number] = noise(session, self.pool[0], self.exact)
+                    demand(*session.proof())
                     racer = Racer(number, session, self.pool, self.bench.clock)
                     racer.round()
                 # a runtime fails in types of its own; what it cannot run is not a candidate
@@ -84,13 +88,14 @@ class Member:
                     failed.append(f"{plan_text(plan)}: {type(error).__name__}: {told}")
                     continue
                 racers.append(racer)
-            race(racers, self.bench.shuffle, far=np.inf)
+            race(racers, self.bench.shuffle, rounds, far=np.inf)
         first = racers[0].rounds
         found = []
         for racer in racers:
             pairs = zip(racer.rounds, first, strict=True)
-            ratio = median(mine / theirs for mine, theirs in pairs)
-            found.append(Trial(dict(plans[racer.key]), noises[racer.key], ratio))
+            ratios = [mine / theirs for mine, theirs in pairs]
+            high = median_interval(ratios)[1] if rounds >= LEAST_SAMPLES else np.inf
+            found.append(Trial(dict(plans[racer.key]), noises[racer.key], median(ratios), high))
         return Measured(tuple(found), median(first), tuple(failed))
 
     def written(self, plan: Assigned, folder: Path) -> Artifact:
@@ -106,12 +111,16 @@ class Member:
 
 
 def noise(session: Session, inputs: Inputs, exact: Arrays) -> dict[str, float]:
-    """Error power over signal power of each output, of one pass."""
+    """Error power over signal power of each output, of one pass.
+
+    Raises:
+        HifiError: an output is not there, of another shape, or not finite.
+    """
     session.load(inputs)
     session.run()
     session.wait()
     found = session.outputs()
-    return {name: _noise(array, found.get(name)) for name, array in exact.items()}
+    return {name: _noise(name, array, found.get(name)) for name, array in exact.items()}
 
 
 def plan_text(plan: Assigned) -> str:
@@ -122,7 +131,10 @@ def plan_text(plan: Assigned) -> str:
     return "; ".join(f"{each}: {', '.join(names)}" for each, names in held.items()) or "none"
 
 
-def _noise(exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:
-    if found is None or found.shape != exact.shape or not np.isfinite(found).all():
-        return float("inf")
+def _noise(name: str, exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:
+    if found is None or found.shape != exact.shape:
+        told = "is missing" if found is None else f"has the shape {found.shape}"
+        raise HifiError(f"{name} {told}, {exact.shape} was expected")
+    if not np.isfinite(found).all():
+        raise HifiError(f"{name} is not finite")
     return power(exact, found)

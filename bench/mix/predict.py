@@ -5,9 +5,9 @@
    is scaled so that all of them together gain what they were measured to gain together.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import inf, log10
 
 from bench.mix.records import Trial
@@ -28,7 +28,10 @@ class _Guess:
 
 
 def worth_trying(
-    layers: Sequence[str], trials: Sequence[Trial], min_snr_db: float
+    layers: Sequence[str],
+    trials: Sequence[Trial],
+    min_snr_db: float,
+    elsewhere: Callable[[Assigned], float],
 ) -> list[Assigned]:
     """Combinations that were not measured yet.
 
@@ -36,10 +39,12 @@ def worth_trying(
         layers: that may lose precision.
         trials: the base, each layer alone in each precision, all layers in each precision.
         min_snr_db: the budget, dB.
+        elsewhere: SNR of a combination on other speech, dB.
     """
     guesses = sorted(_guesses(layers, trials), key=lambda guess: guess.ratio)
-    within = [guess for guess in guesses if guess.snr_db >= min_snr_db - SLACK_DB]
-    chosen = within[:FASTEST]
+    least = min_snr_db - SLACK_DB
+    within = (g for g in guesses if g.snr_db >= least and elsewhere(g.layers) >= least)
+    chosen = list(islice(within, FASTEST))
     level = min(trial.snr_db for trial in trials)
     top = max((guess.snr_db for guess in guesses if guess.snr_db < inf), default=level)
     while level < top:

@@ -19,11 +19,15 @@ class Trial:
         layers: those that are not as the base, by name of their node.
         noise: power of each output's error over that of the output, beside PyTorch in float64.
         ratio: its time over that of the base, median of rounds.
+        high: upper end of the ratio's 95 % interval; infinite where the rounds were few.
+        likely_db: SNR that other speech will hardly leave, dB, emulated.
     """
 
     layers: Mapping[str, GraphPrecision]
     noise: Mapping[str, float]
     ratio: float
+    high: float = inf
+    likely_db: float = inf
 
     @property
     def worst(self) -> str:
@@ -35,6 +39,11 @@ class Trial:
         """Of the worst output, dB."""
         largest = max(self.noise.values())
         return -10 * log10(largest) if largest > 0 else inf
+
+    @property
+    def sure_db(self) -> float:
+        """What was measured, and what other speech will hardly leave: the lower of the two, dB."""
+        return min(self.snr_db, self.likely_db)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from bench import pool
 from bench.machine.survey import this_machine
 from bench.mix.member import noise
 from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise
-from bench.mix.search import Progress, Wish, bench_of, exported, plan_of, search
+from bench.mix.search import Progress, search
+from bench.mix.wish import Wish, bench_of, exported, plan_of
 from bench.parity import judge
+from bench.proof import demand
 from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at
@@ -99,6 +101,7 @@ def _promise(wish: Wish, variant: Variant, file: Artifact) -> Promise:
     session = bench_of(wish).open(file, inputs, request)
     try:
         found = Promise(str(variant), file.sha256, noise(session, inputs, exact))
+        demand(*session.proof())
     finally:
         session.close()
     if found.snr_db < wish.min_snr_db:

@@ -17,7 +17,7 @@ from bench.render.as_markdown import section
 from bench.render.as_table import draw
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
 from bench.render.context import machine_lines
-from bench.render.table import Table, milliseconds
+from bench.render.table import EMPTY, Table, milliseconds
 from export import atomic
 from export.artifact import read_file
 from hifigan_ref.errors import HifiError
@@ -29,7 +29,9 @@ LEAD = (
     "is exported."
 )
 ALONE = "each layer alone in the precision, the others as the base; noise: its share of the sum"
+ELSEWHERE = "elsewhere dB: what other speech hardly leaves, by stretches of the calibration audio"
 PROMISE = "in the runtime, on the speech and shape below: run there again, they show this again"
+EXACT_DB = 200.0  # nothing was rounded
 _MIXING = TypeAdapter(Mixing)
 
 
@@ -104,13 +106,17 @@ def facts(mixing: Mixing) -> tuple[str, ...]:
 
 def chosen(mixing: Mixing) -> Table:
     """What is exported."""
-    header = ("member", "base ms", "times as fast", "SNR dB", "worst output", "precisions", "tried")
+    header = (
+        *("member", "base ms", "times as fast", "SNR dB", "elsewhere dB", "worst output"),
+        *("precisions", "tried"),
+    )
     rows = [
         (
             each.member,
             milliseconds(each.seconds),
             f"{1 / each.choice.ratio:.2f}x",
             f"{each.choice.snr_db:.1f}",
+            _elsewhere(each.choice),
             each.choice.worst,
             _counted(each.choice, mixing.base),
             str(len(each.trials)),
@@ -121,10 +127,10 @@ def chosen(mixing: Mixing) -> Table:
     taken = sum(each.seconds * each.choice.ratio for each in mixing.members)
     worst = min(each.choice.snr_db for each in mixing.members)
     tried = sum(len(each.trials) for each in mixing.members)
-    rows.append(
-        ("all", milliseconds(total), f"{total / taken:.2f}x", f"{worst:.1f}", "", "", str(tried))
-    )
-    return Table("The plan", header, tuple(rows))
+    least = _elsewhere(min((each.choice for each in mixing.members), key=lambda t: t.likely_db))
+    times = (milliseconds(total), f"{total / taken:.2f}x")
+    rows.append(("all", *times, f"{worst:.1f}", least, "", "", str(tried)))
+    return Table("The plan", header, tuple(rows), (ELSEWHERE,))
 
 
 def promised(mixing: Mixing) -> Table:
@@ -176,6 +182,10 @@ def alone(member: MemberTrials) -> Table:
         for trial in single
     )
     return Table(f"{member.member}: layers", header, rows, (ALONE,))
+
+
+def _elsewhere(trial: Trial) -> str:
+    return f"{trial.likely_db:.1f}" if trial.likely_db < EXACT_DB else EMPTY
 
 
 def _counted(trial: Trial, base: str) -> str:
