@@ -128,7 +128,7 @@ def test_tiles_have_a_default_plan_of_their_own(
     has: Has, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "defaults").mkdir()
-    monkeypatch.setattr(plans.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr("export.lowering.plan.resources.files", lambda _: tmp_path)
     names = ("openvino", "openvino-bf16", "openvino-bf16-amx", "trt")
     for name in names:
         text = plans.write_plan(plans.LoweringPlan(name))

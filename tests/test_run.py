@@ -148,7 +148,7 @@ def test_rows_of_another_machine_or_library_are_measured_anew(
 ) -> None:
     seen = remembering(monkeypatch)
     run([PLAN], [Source()], tmp_path, resume=True)
-    here = running.this_machine()
+    here = this_machine()
     for machine in (replace(here, load=9.0), replace(here, **changes), here):
         monkeypatch.setattr(running, "this_machine", lambda machine=machine: machine)
         run([PLAN], [Source()], tmp_path, resume=True)
