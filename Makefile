@@ -43,10 +43,13 @@ bench-cpu: $(INSTALLED)  ## tune both CPU runtimes, into docs/results/tune/, and
 
 MIXED := docs/results/mixed
 MIX := $(BIN)/hifi-export onnx --model all --precision mixed --lowering default
-BF16 := $(shell grep -ws -m 1 -o -e avx512_bf16 -e amx_bf16 /proc/cpuinfo)
-# Tiles want other forms, and have results and defaults of their own; oneDNN's variable turns them off.
-AMX := $(if $(ONEDNN_MAX_CPU_ISA),,$(addprefix -,$(findstring amx,$(shell grep -ws -m 1 -o amx_tile /proc/cpuinfo))))
-ON_BF16 := --backend torch:precision=bf16 $(foreach found,openvino-bf16$(AMX) openvino-bf16-20$(AMX),\
+# What oneDNN may use here, asked when a recipe needs it: before, Python is not installed.
+CPU = $(shell ONEDNN_MAX_CPU_ISA='$(ONEDNN_MAX_CPU_ISA)' $(BIN)/python -c \
+	"from export import cpu; print('$(2)' * cpu.$(1)())")
+BF16 = $(call CPU,multiplies_bf16,bf16)
+# Tiles want other forms, and have results and defaults of their own.
+AMX = $(call CPU,multiplies_tiles,-amx)
+ON_BF16 = --backend torch:precision=bf16 $(foreach found,openvino-bf16$(AMX) openvino-bf16-20$(AMX),\
 	--backend openvino:precision=$(MIXED)/$(found)/precision.json,lowering=default)
 precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into docs/results/
 	$(if $(BF16),$(BIN)/hifi-bench tune --backend openvino:precision=bf16 \

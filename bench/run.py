@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.cell.ledger import NAME, Ledger, alone_in
+from bench.machine.conditions import conditions
 from bench.machine.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
 from bench.machine.survey import this_machine
 from bench.records import SCHEMA, Report, Result
 from bench.render.live import watch
 from bench.suite import Plan, in_order, sweep
+from export import store
 from hifigan_ref.source import Weights
 from hifigan_ref.version import VERSION
 
@@ -30,25 +32,35 @@ class Finished:
     interrupted: bool
 
 
-def run(plans: Sequence[Plan], weights: Sequence[Weights], out: Path, resume: bool) -> Finished:
+def run(
+    plans: Sequence[Plan],
+    weights: Sequence[Weights],
+    out: Path,
+    resume: bool,
+    beside: object = None,
+) -> Finished:
     """Measure every cell of every plan that the ledger in a folder does not hold.
+
+    A row that another machine, version or code measured is not held: it would stand under this
+    machine's name.
 
     Args:
         plans: what to measure.
         weights: of each plan.
         out: folder of the ledger.
         resume: keep what an earlier run finished.
+        beside: what else all rows depend on, being measured together.
 
     Raises:
         HifiError: another run writes there, or weights, exports or inputs are refused.
     """
     with alone_in(out):
-        ledger = Ledger(out / NAME)
+        machine = this_machine()
+        ledger = Ledger(out / NAME, store.key_of(conditions(machine), beside))
         if resume:
             ledger.resume()
         else:
             ledger.clear()
-        machine = this_machine()
         threads = max(plan.threads for plan in plans)
         before, of_gpu = measure_ceilings(threads), measure_gpu_ceilings()
         results: list[Result] = []

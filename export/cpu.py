@@ -20,16 +20,26 @@ FEATURES = (
 )
 CPU_INFO = Path("/proc/cpuinfo")
 LIMIT = "ONEDNN_MAX_CPU_ISA"
+OLDER_NAME = "DNNL_MAX_CPU_ISA"
 LAST: Mapping[str, str] = {
+    "SSE41": "",
+    "AVX": "",
     "AVX2": "f16c",
     "AVX2_VNNI": "avx_vnni",
+    "AVX2_VNNI_2": "avx_vnni",
     "AVX512_CORE": "avx512f",
     "AVX512_CORE_VNNI": "avx512_vnni",
     "AVX512_CORE_BF16": "avx512_bf16",
     "AVX512_CORE_FP16": "avx512_fp16",
+    "AVX10_1_512": "avx512_fp16",
+    "AVX10_2_512": "avx512_fp16",
+    "AVX10_2": "avx512_fp16",
     "AVX512_CORE_AMX": "amx_bf16",
+    "AVX10_1_512_AMX": "amx_bf16",
+    "AVX512_CORE_AMX_FP16": "amx_fp16",
+    "AVX10_1_512_AMX_FP16": "amx_fp16",
 }
-"""The newest of the features that each value of oneDNN's own variable leaves."""
+"""The newest of the features that each value of oneDNN's own variable leaves, "" for none."""
 
 
 def cpu_features() -> tuple[str, ...]:
@@ -44,14 +54,20 @@ def cpu_features() -> tuple[str, ...]:
 
 def limit() -> str:
     """What oneDNN, and so OpenVINO and PyTorch, is held below by its variable, or ""."""
-    told = os.environ.get(LIMIT, "").upper()
-    return told if told in LAST else ""
+    told = os.environ.get(LIMIT) or os.environ.get(OLDER_NAME, "")
+    return told.upper() if told.upper() in LAST else ""
 
 
 def onednn_features() -> tuple[str, ...]:
     """The instructions that oneDNN uses."""
-    newest = FEATURES.index(LAST.get(limit(), FEATURES[-1]))
-    return tuple(name for name in cpu_features() if FEATURES.index(name) <= newest)
+    last = LAST.get(limit(), FEATURES[-1])
+    left = FEATURES[: FEATURES.index(last) + 1] if last else ()
+    return tuple(name for name in cpu_features() if name in left)
+
+
+def multiplies_bf16() -> bool:
+    """Whether oneDNN multiplies bf16 as such, and not by way of float32."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(onednn_features())
 
 
 def multiplies_tiles() -> bool:

@@ -1,14 +1,22 @@
 """Instructions of the CPU, and those that oneDNN is left."""
 
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from bench.machine import survey
 from export import cpu
-from export.cpu import FEATURES, LAST, LIMIT, cpu_features, multiplies_tiles, onednn_features
+from export.cpu import (
+    FEATURES,
+    LAST,
+    LIMIT,
+    OLDER_NAME,
+    cpu_features,
+    multiplies_bf16,
+    multiplies_tiles,
+    onednn_features,
+)
 from export.lowering import plan as plans
 from export.lowering.plan import plan_of
 
@@ -24,7 +32,8 @@ def has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Has:
         (tmp_path / "cpuinfo").write_text(text)
 
     monkeypatch.setattr(cpu, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.delenv(LIMIT, raising=False)
+    for name in (LIMIT, OLDER_NAME):
+        monkeypatch.delenv(name, raising=False)
     return write
 
 
@@ -54,9 +63,17 @@ def test_a_system_that_tells_nothing_has_none(
 @pytest.mark.parametrize(
     ("told", "newest"),
     [
+        ("SSE41", ""),
+        ("avx", ""),
         ("AVX2", "f16c"),
+        ("AVX2_VNNI_2", "avx_vnni"),
         ("avx512_core_bf16", "avx512_bf16"),
+        ("AVX10_1_512", "avx512_fp16"),
+        ("AVX10_2_512", "avx512_fp16"),
         ("AVX512_CORE_AMX", "amx_bf16"),
+        ("AVX10_1_512_AMX", "amx_bf16"),
+        ("AVX512_CORE_AMX_FP16", "amx_bf16"),
+        ("AVX10_1_512_AMX_FP16", "amx_bf16"),
         ("ALL", "amx_bf16"),
         ("", "amx_bf16"),
         ("no such thing", "amx_bf16"),  # as oneDNN takes it
@@ -67,12 +84,37 @@ def test_onednn_is_left_what_its_variable_says(
 ) -> None:
     has(f"flags : {' '.join(TILES)}")
     monkeypatch.setenv(LIMIT, told)
-    assert cpu_features() == TILES and onednn_features()[-1] == newest
+    assert cpu_features() == TILES and ("", *onednn_features())[-1] == newest
     assert multiplies_tiles() == newest.startswith("amx")
+    assert multiplies_bf16() == (newest in TILES[TILES.index("avx512_bf16") :])
 
 
 def test_every_limit_ends_at_a_feature() -> None:
-    assert set(LAST.values()) <= set(FEATURES)
+    assert set(LAST.values()) <= {"", *FEATURES}
+
+
+@pytest.mark.parametrize(
+    ("told", "older", "newest"),
+    [(None, "AVX2", "f16c"), ("", "AVX2", "f16c"), ("ALL", "AVX2", "amx_bf16")],
+)
+def test_the_older_name_of_the_variable_counts_where_the_other_says_nothing(
+    told: str | None, older: str, newest: str, has: Has, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(f"flags : {' '.join(TILES)}")
+    monkeypatch.setenv(OLDER_NAME, older)
+    if told is not None:
+        monkeypatch.setenv(LIMIT, told)
+    assert onednn_features()[-1] == newest
+    assert survey.features() == (*TILES, *([f"{LIMIT}=AVX2"] if newest == "f16c" else []))
+
+
+def test_what_tiles_can_is_left_where_the_limit_allows_it(
+    has: Has, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(f"flags : {' '.join(FEATURES)}")
+    for told, newest in (("AVX512_CORE_AMX", "amx_bf16"), ("AVX512_CORE_AMX_FP16", "amx_fp16")):
+        monkeypatch.setenv(LIMIT, told)
+        assert onednn_features()[-1] == newest
 
 
 def test_a_limit_is_part_of_what_the_machine_is(has: Has, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +128,7 @@ def test_tiles_have_a_default_plan_of_their_own(
     has: Has, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "defaults").mkdir()
-    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr("export.lowering.plan.resources.files", lambda _: tmp_path)
     names = ("openvino", "openvino-bf16", "openvino-bf16-amx", "trt")
     for name in names:
         text = plans.write_plan(plans.LoweringPlan(name))

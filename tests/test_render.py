@@ -22,9 +22,10 @@ from bench.records import (
 )
 from bench.render import as_json
 from bench.render.as_markdown import brief, markdown
-from bench.render.as_table import print_table
+from bench.render.as_table import draw, print_table
 from bench.render.context import context
 from bench.render.live import Watched, watch
+from bench.render.table import Table
 from bench.render.tables import latency, parity, samples, settings
 from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
 
@@ -97,6 +98,46 @@ def test_no_number_is_cut_in_a_narrow_terminal(width: int) -> None:
     assert {"backend", "median ms"} <= set(shown)
     left_out = [name for name in found.header if name not in shown]
     assert all(name in unwrapped(page).partition("too narrow for: ")[2] for name in left_out)
+
+
+LONG = "openvino:precision=docs/results/mixed/openvino-bf16-20-amx/precision.json,lowering=default"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_a_long_name_folds_before_a_number_is_cut(width: int) -> None:
+    rows = [
+        fake_result(name, (1.6125,) * 9, workload=replace(WORKLOAD, variant=network))
+        for network in ("mpd", "msd")
+        for name in ("torch", LONG)
+    ]
+    page = table(fake_report(*rows), width)
+    assert "…" not in page and max(map(len, page.splitlines())) <= width
+    assert page.count(" 1612.50") == 4 and page.count(" 3225.00") == 2
+    assert "".join(line.split()[0] for line in folded(page)) == LONG
+    assert ("% peak" in page.partition("too narrow")[0]) == (width >= 120)
+
+
+def folded(page: str) -> Iterator[str]:
+    """The lines that hold the long name, the first time."""
+    lines = iter(page.splitlines())
+    for line in lines:
+        if line.startswith(f" {LONG[:8]}"):
+            yield line
+            break
+    for line in lines:
+        if not line.strip():
+            return
+        yield line
+
+
+def test_text_columns_are_left_out_from_the_right_before_a_number_is_cut() -> None:
+    page = StringIO()
+    header = ("layer", "plain ms", "form", "in the plan")
+    rows = (("mpd_11.convs.4", "40.00", "columns+" * 3, "phase-of-the-" * 3),)
+    draw(Table("Layers", header, rows), Console(file=page, width=44, force_terminal=False))
+    told = page.getvalue()
+    assert "40.00" in told and "columns+columns+columns+" in told and "…" not in told
+    assert "too narrow for: in the plan" in told
 
 
 def test_the_wider_side_of_the_interval_is_told() -> None:

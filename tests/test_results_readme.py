@@ -62,6 +62,25 @@ def test_a_tuning_that_is_not_there_is_told_with_its_command(tmp_path: Path) -> 
     assert fill(page, tmp_path) == page
 
 
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ("results:cpu", "`hifi-bench` with `--out docs/results/cpu`, or the target of make"),
+        ("mixed:openvino-amx", "`make precision-cpu`, or `hifi-export onnx --precision mixed`"),
+    ],
+)
+@pytest.mark.parametrize("begun", [False, True])
+def test_results_that_are_not_there_are_told_with_their_command(
+    tmp_path: Path, block: str, told: str, begun: bool
+) -> None:
+    if begun:
+        (tmp_path / "cpu").mkdir()
+        (tmp_path / "mixed" / "openvino-amx").mkdir(parents=True)
+    page = fill(f"<!-- {block} -->\n1.23\n<!-- /{block.partition(':')[0]} -->\n", tmp_path)
+    assert f"Not measured yet: {told}" in page and "1.23" not in page
+    assert fill(page, tmp_path) == page
+
+
 def test_a_tuning_becomes_its_tables(tmp_path: Path) -> None:
     place = tmp_path / "tune" / "ort-cpu" / "tune.json"
     place.parent.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from bench import run as running
 from bench.cell.group import Partial, Step
 from bench.cell.ledger import Ledger
+from bench.machine.survey import this_machine
 from bench.records import Ceiling, Result
 from bench.run import INTERRUPTED, run
 from bench.suite import Plan
 from bench.testing import WORKLOAD, fake_result
 from bench.timing.stopping import Limits
+from export import store
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source, Weights
@@ -36,10 +39,13 @@ OTHER = replace(PLAN, samples=500, recording=replace(audio.clip(), note=""))
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    speeds = iter((50.0, 100.0, 60.0, 70.0, 1.0, 2.0))
+    speeds = cycle((50.0, 100.0, 60.0, 70.0, 1.0, 2.0))
+    machine = this_machine()
 
     def ceilings(threads: int) -> tuple[Ceiling, ...]:
         return (Ceiling(next(speeds), 64, threads, gb_per_second=10.0),)
+
+    monkeypatch.setattr(running, "this_machine", lambda: machine)
 
     monkeypatch.setattr(running, "measure_ceilings", ceilings)
     monkeypatch.setattr(running, "measure_gpu_ceilings", lambda: ())
@@ -112,17 +118,61 @@ def test_an_interruption_is_told_and_leaves_what_there_is(
 def test_a_ledger_is_kept_only_for_who_resumes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, resume: bool
 ) -> None:
-    Ledger(tmp_path / "ledger.jsonl").append("earlier", fake_result("earlier"))
-    seen: list[Any] = []
+    seen = remembering(monkeypatch)
+    run([PLAN], [Source()], tmp_path, resume=False)
+    run([PLAN], [Source()], tmp_path, resume=resume)
+    assert seen == [False, resume]
+
+
+def remembering(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Sweeps of one row, and whether the ledger knew it."""
+    seen: list[bool] = []
 
     def sweep(plan: Plan, weights: Weights, ledger: Ledger) -> Iterator[Step]:
         del plan, weights
-        seen.append(ledger.find("earlier"))
+        seen.append(ledger.find("one") is not None)
+        ledger.append("one", fake_result("torch"))
         yield fake_result("torch")
 
     monkeypatch.setattr(running, "sweep", sweep)
-    run([PLAN], [Source()], tmp_path, resume=resume)
-    assert (seen[0] is not None) == resume
+    return seen
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cpu": "another"}, {"features": ("avx2", "A_LIMIT=AVX2")}, {"versions": {"torch": "0"}}],
+    ids=["machine", "limit", "library"],
+)
+def test_rows_of_another_machine_or_library_are_measured_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    seen = remembering(monkeypatch)
+    run([PLAN], [Source()], tmp_path, resume=True)
+    here = this_machine()
+    for machine in (replace(here, load=9.0), replace(here, **changes), here):
+        monkeypatch.setattr(running, "this_machine", lambda machine=machine: machine)
+        run([PLAN], [Source()], tmp_path, resume=True)
+    assert seen == [False, True, False, True]
+
+
+@pytest.mark.parametrize("package", ["bench", "export", "hifigan_ref"])
+def test_rows_of_other_code_are_measured_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str
+) -> None:
+    seen = remembering(monkeypatch)
+    run([PLAN], [Source()], tmp_path, resume=True)
+    monkeypatch.setattr(store, "source_digest", lambda *names: "x" * (package in names))
+    run([PLAN], [Source()], tmp_path, resume=True)
+    assert seen == [False, False]
+
+
+def test_rows_beside_something_else_are_measured_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = remembering(monkeypatch)
+    for beside in ("a plan", "another", "a plan"):
+        run([PLAN], [Source()], tmp_path, resume=True, beside=beside)
+    assert seen == [False, False, True]
 
 
 def test_another_run_in_the_same_folder_is_refused(

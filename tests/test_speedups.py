@@ -55,7 +55,7 @@ def test_a_network_without_a_speed_is_a_hole_and_one_without_a_row_is_left_out()
     failed = fake_result("openvino", BROKEN, BROKEN, replace(WORKLOAD, variant="msd", batch=2))
     rows = (*ROWS, row("openvino", "mpd", 0.1), failed, row("torch-folded", "mpd", 0.1))
     (table,) = together(fake_report(*rows))
-    assert [line[:3] for line in table.rows[2:]] == [("openvino", "-", "-")]
+    assert table.rows[2:] == (("openvino", "-", "-", "-"),)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,49 @@ def test_files_are_relative_to_the_sweep(tmp_path: Path, write: Write) -> None:
     assert part.plan().recording.rate == 16000
 
 
+def test_plans_lie_beside_the_file(tmp_path: Path, write: Write) -> None:
+    text = """
+        backends = ["torch", "openvino:lowering=default", "ort-cpu:lowering=sub/forms.json"]
+        precision = ["fp32", "plan.json", "/abs/plan.json"]
+        [[matrix]]
+        [[matrix]]
+        backends = ["openvino:precision=plan.json,lowering=sub/forms.json"]
+        batches = [2]
+        precision = ["plan.json"]
+    """
+    first, second = read(write(text))
+    plan, forms = tmp_path / "plan.json", tmp_path / "sub" / "forms.json"
+    assert first.backends == tuple(
+        spec
+        for name, joint in (
+            ("torch", ":"),
+            ("openvino:lowering=default", ","),
+            (f"ort-cpu:lowering={forms}", ","),
+        )
+        for spec in (
+            name,
+            f"{name}{joint}precision={plan}",
+            f"{name}{joint}precision=/abs/plan.json",
+        )
+    )
+    assert second.backends == (f"openvino:precision={plan},lowering={forms}",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'precision = ["plan.json"]',
+        'backends = ["ort-cpu:lowering=forms"]',
+        'backends = ["openvino:precision=plan.json"]',
+    ],
+)
+def test_a_plan_in_a_folder_with_a_comma_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a,b" / "sweep.toml"
+    path.parent.mkdir()
+    path.write_text(line)
+    assert "has a comma, which parts the options of a backend: rename it" in refused(path)
+
+
 # What is refused
 
 VALUES = {

@@ -122,8 +122,8 @@ def test_ctrl_c_in_the_comparison_keeps_what_there_is(
 ) -> None:
     asked: list[dict[str, Any]] = []
 
-    def stopped(plans: Any, *_: object, resume: bool) -> Finished:
-        asked.append({"limits": plans[0].limits, "resume": resume})
+    def stopped(plans: Any, *_: object, resume: bool, beside: object) -> Finished:
+        asked.append({"limits": plans[0].limits, "resume": resume, "beside": beside})
         return Finished(fake_report(fake_tuning().results[0]), interrupted=True)
 
     monkeypatch.setattr(runs, "run", stopped)
@@ -135,6 +135,7 @@ def test_ctrl_c_in_the_comparison_keeps_what_there_is(
     tune(*SMALL, "--out", "out", "--again")
     assert [each["resume"] for each in asked] == [True, False]
     assert asked[0]["limits"] == Limits.up_to(0.5)
+    assert asked[0]["beside"] == read_plan(tmp_path / "out" / "plan.json")
 
 
 @pytest.mark.usefixtures("found")

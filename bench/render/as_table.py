@@ -1,6 +1,6 @@
 """A report in the terminal."""
 
-from typing import Literal
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console
@@ -21,6 +21,8 @@ LEFT_OUT_FIRST = (
     *("SNR dB", "kind", "share %"),
     *("A ms", "B ms", "clock", "95 % interval"),
 )
+
+LEAST_NAME = 8
 
 
 def print_table(report: Report, console: Console | None = None) -> None:
@@ -44,27 +46,49 @@ def draw(table: Table, console: Console) -> None:
 
 
 def _fitting(table: Table, console: Console) -> tuple[RichTable, list[str]]:
-    """The table without the columns that the terminal is too narrow for: no number is ever cut."""
-    left_out: list[str] = []
-    unbounded = console.options.update(max_width=10_000)
-    drawn = _rich(table, left_out)
-    for name in LEFT_OUT_FIRST:
-        if Measurement.get(console, unbounded, drawn).maximum <= console.width:
+    """As wide as the terminal: no number is ever cut.
+
+    Names fold into half of it, then columns are left out, then names take what is left to them.
+    """
+    half = console.width // 2
+    for left_out, narrow in _narrower(table, half):
+        if _width(_rich(table, left_out, narrow), console) <= console.width:
             break
+    # rich takes from the column that may fold alone
+    return _rich(table, left_out, narrow and half), left_out
+
+
+def _narrower(table: Table, half: int) -> Iterator[tuple[list[str], int | None]]:
+    """Columns to leave out, and how wide the names may be, if that is limited."""
+    yield [], None
+    yield [], half
+    left_out: list[str] = []
+    for name in LEFT_OUT_FIRST:
         if name in table.header:
-            left_out.append(name)
-            drawn = _rich(table, left_out)
-    return drawn, left_out
+            left_out = [*left_out, name]
+            yield left_out, half
+    least = min(half, LEAST_NAME)
+    yield left_out, least
+    for name in reversed(table.header[2:]):
+        if name not in left_out:
+            left_out = [*left_out, name]
+            yield left_out, least
 
 
-def _rich(table: Table, left_out: list[str]) -> RichTable:
+def _width(drawn: RichTable, console: Console) -> int:
+    unbounded = console.options.update(max_width=10_000)
+    return Measurement.get(console, unbounded, drawn).maximum
+
+
+def _rich(table: Table, left_out: list[str], most: int | None) -> RichTable:
     drawn = RichTable(
         title=Text(table.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=0
     )
     shown = [column for column, name in enumerate(table.header) if name not in left_out]
-    for column in shown:
-        justify: Literal["left", "right"] = "right" if column else "left"
-        drawn.add_column(Text(table.header[column]), justify=justify, no_wrap=True)
+    name, *others = (Text(table.header[column]) for column in shown)
+    drawn.add_column(name, no_wrap=most is None, overflow="fold", max_width=most)
+    for text in others:
+        drawn.add_column(text, justify="right", no_wrap=True)
     for row in table.rows:
         drawn.add_row(*(Text(row[column]) for column in shown))
     return drawn

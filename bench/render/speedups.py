@@ -35,9 +35,9 @@ def times_of(slow: Rows, fast: Rows) -> str:
 
 
 def worst_of(rows: Rows) -> str:
-    """SNR of the worst output of all networks, dB."""
+    """SNR of the worst output of all networks, dB, or nothing where one network has none."""
     found = [each.parity.worst.snr_db for each in rows if not isinstance(each.parity, Skipped)]
-    return f"{min(found):.1f}" if found else EMPTY
+    return f"{min(found):.1f}" if found and len(found) == len(rows) else EMPTY
 
 
 def _by_shape(results: Iterable[Result]) -> Iterable[Rows]:

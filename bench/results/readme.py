@@ -3,8 +3,8 @@
 Run as ``python -m bench.results.readme README.md``. A block ``<!-- results:NAME -->`` to
 ``<!-- /results -->`` is filled from ``docs/results/NAME.md``, or from the report in
 ``docs/results/NAME/``; a block ``<!-- tuning:NAME -->`` to ``<!-- /tuning -->`` from what a tuner
-left in ``docs/results/tune/NAME/``, or with the command that fills it where that is not there; a
-block ``<!-- mixed:NAME -->`` to ``<!-- /mixed -->`` from a search in ``docs/results/mixed/NAME/``.
+left in ``docs/results/tune/NAME/``; a block ``<!-- mixed:NAME -->`` to ``<!-- /mixed -->`` from a
+search in ``docs/results/mixed/NAME/``. Where nothing is there, a block names what fills it.
 """
 
 import re
@@ -30,20 +30,34 @@ def fill(page: str, results: Path) -> str:
 def _block(match: re.Match[str], results: Path) -> str:
     name = match["name"]
     if match["kind"] == "tuning":
-        return _tuning(name, results / "tune" / name / "tune.json")
+        return _tuning(name, results)
     if match["kind"] == "mixed":
-        return as_mixed.brief(as_mixed.load(results / "mixed" / name / "mixed.json"))
-    path = results / name
-    if path.is_dir():
-        return brief(as_json.load(path / "report.json"))
-    return path.with_suffix(".md").read_text()
+        return _mixed(name, results)
+    report, page = results / name / "report.json", results / f"{name}.md"
+    if report.exists():
+        return brief(as_json.load(report))
+    if page.exists():
+        return page.read_text()
+    return _missing(f"`hifi-bench` with `--out {RESULTS / name}`, or the target of make for it")
 
 
-def _tuning(name: str, path: Path) -> str:
+def _tuning(name: str, results: Path) -> str:
+    path = results / "tune" / name / "tune.json"
     if path.exists():
         return as_tuning.brief(as_tuning.load(path))
-    command = f"hifi-bench tune --backend {name} --out {RESULTS / 'tune' / name}"
-    return f"Not measured yet: `{command}`, then `python -m bench.results.readme` on this page.\n"
+    return _missing(f"`hifi-bench tune --backend {name} --out {RESULTS / 'tune' / name}`")
+
+
+def _mixed(name: str, results: Path) -> str:
+    path = results / "mixed" / name / "mixed.json"
+    if path.exists():
+        return as_mixed.brief(as_mixed.load(path))
+    out = RESULTS / "mixed" / name
+    return _missing(f"`make precision-cpu`, or `hifi-export onnx --precision mixed` to {out}")
+
+
+def _missing(command: str) -> str:
+    return f"Not measured yet: {command}, then `python -m bench.results.readme` on this page.\n"
 
 
 def main(path: Path) -> None:

@@ -8,9 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bench.backend import backends
+from bench.backend import backends, find
 from bench.choice import in_precisions
 from bench.machine.survey import usable_cores
+from bench.precisions import PLAN
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
 from hifigan_ref import audio
@@ -78,14 +79,42 @@ def _values(table: Mapping[str, object], path: Path, text: str, number: int) -> 
         if name not in KEYS:
             raise HifiError(f"{where}: there is no key {name!r}: choose from {allowed}")
         try:
-            values[name] = KEYS[name].read(value)
+            values[name] = _beside(path.parent, name, KEYS[name].read(value))
         except ValueError:
             raise HifiError(f"{where}: {name} = {value!r:.60}: give {KEYS[name].allowed}") from None
         except HifiError as error:
             raise HifiError(f"{where}: {name}: {error}") from None
-        if isinstance(values[name], Path):
-            values[name] = path.parent / values[name]
     return values
+
+
+def _beside(folder: Path, name: str, value: Any) -> Any:
+    """A key's value with every path in it relative to the file's folder."""
+    if isinstance(value, Path):
+        return folder / value
+    if name == "precision":
+        return tuple(_plan(folder, each) if each.endswith(PLAN) else each for each in value)
+    if name == "backends":
+        return tuple(_with_plans(folder, spec) for spec in value)
+    return value
+
+
+def _with_plans(folder: Path, spec: str) -> str:
+    """A backend as typed, its plans' files in that folder."""
+    options = {option.name: option for option in find(spec)[0].options}
+    name, colon, rest = spec.partition(":")
+    texts = []
+    for text in rest.split(","):
+        key, _, value = text.partition("=")
+        is_file = key in options and value not in options[key].allowed
+        texts.append(f"{key}={_plan(folder, value)}" if is_file else text)
+    return f"{name}{colon}{','.join(texts)}"
+
+
+def _plan(folder: Path, file: str) -> str:
+    found = str(folder / file)
+    if "," in found:
+        raise HifiError(f"{found} has a comma, which parts the options of a backend: rename it")
+    return found
 
 
 def _line(text: str, name: str, number: int) -> str:

@@ -10,9 +10,9 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from bench.machine.conditions import conditions
 from bench.machine.hardware import Machine
 from bench.mix.records import MemberTrials
-from bench.records import GpuState
 from bench.tune.geometry import Geometry
 from bench.tune.records import LayerTrials, Step
 from export import atomic, store
@@ -37,11 +37,7 @@ class Kept:
     """
 
     def __init__(self, machine: Machine, backend: str, threads: int) -> None:
-        gpu = machine.gpu
-        card = (gpu.name, gpu.driver) if isinstance(gpu, GpuState) else ()
-        versions = sorted(machine.versions.items())
-        code = store.source_digest("bench")
-        self._where = (machine.cpu, machine.features, card, versions, backend, threads, code)
+        self._where = (conditions(machine), backend, threads)
 
     def trials(self, geometry: Geometry, forms: object) -> Path:
         """Where the trials of a layer lie, or would."""

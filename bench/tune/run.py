@@ -118,7 +118,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
         )
         for variant in wish.variants
     )
-    finished = _compare(wish, place, out, limit)
+    finished = _compare(wish, plan, out, limit)
     order = parity_run.Order(wish.weights, audio.speech())
     parities = () if finished.interrupted else tuple(_proved(out, file, order) for file in files)
     return Tuned(
@@ -136,9 +136,10 @@ def tuned_backend(backend: str, place: Path) -> str:
     return with_option(backend, LOWERING.name, place)
 
 
-def _compare(wish: Wish, place: Path, out: Path, limit: float) -> Finished:
+def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finished:
+    """All three in turn: those beside an earlier plan were measured at another time."""
     plan = Plan(
-        backends=(PEER, wish.backend, tuned_backend(wish.backend, place)),
+        backends=(PEER, wish.backend, tuned_backend(wish.backend, out / PLAN)),
         variants=wish.variants,
         batches=(wish.batch,),
         samples=wish.samples,
@@ -148,7 +149,7 @@ def _compare(wish: Wish, place: Path, out: Path, limit: float) -> Finished:
         recording=audio.speech(),
         limits=Limits.up_to(limit),
     )
-    return run([plan], [wish.weights], out, resume=not wish.again)
+    return run([plan], [wish.weights], out, resume=not wish.again, beside=found)
 
 
 def _proved(out: Path, file: Artifact, order: parity_run.Order) -> ParityReport:

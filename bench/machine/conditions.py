@@ -1,0 +1,12 @@
+"""What a time depends on besides what was run: the machine, its libraries, and this code."""
+
+from bench.machine.hardware import GpuState, Machine
+from export import store
+
+
+def conditions(machine: Machine) -> tuple[object, ...]:
+    """Parts of a key: what was measured under others is not comparable."""
+    gpu = machine.gpu
+    card = (gpu.name, gpu.driver) if isinstance(gpu, GpuState) else ()
+    code = store.source_digest("bench", "export", "hifigan_ref")
+    return (machine.cpu, machine.features, card, sorted(machine.versions.items()), code)
