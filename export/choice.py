@@ -75,9 +75,9 @@ def precision_for(wish: Wish) -> PrecisionPlan:
     files = tuple(wish.calibration)
     plan = precision_of(wish.precision, wish.io_types)
     if files and not plan.calibrated:
+        told = f"{wish.precision} --io-types same" if plan.io == "same" else wish.precision
         raise HifiError(
-            f"--calibration with --precision {wish.precision}: no audio decides anything of it: "
-            "leave it out"
+            f"--calibration with --precision {told}: no audio decides anything of it: leave it out"
         )
     calibration = calibration_of(files) if files else CLIP
     unsigned = "int8" in plan.held and wish.backend in UNSIGNED

@@ -106,6 +106,10 @@ def test_an_engine_and_what_it_tells(folder: Path) -> None:
         (("--precision", "int8", "--io-types", "same"), "io types same as int8"),
         (("--calibration", "a.wav"), "--calibration with --precision fp32: no audio decides"),
         (("--precision", "fp32", "--calibration", "a.wav"), "--calibration with --precision fp32"),
+        (
+            ("--precision", "bf16", "--io-types", "same", "--calibration", "a.wav"),
+            "--calibration with --precision bf16 --io-types same: no audio decides",
+        ),
         (("--precision", "int8", "--calibration", "a.wav"), "cannot read calibration audio a.wav"),
         (("--min-snr", 2), "a least SNR of 2 dB: choose 3 or more"),
         (("--min-snr", "nan"), "a least SNR of nan dB"),
@@ -123,6 +127,12 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
     assert told in ran.err
     assert not list(folder.rglob("*.onnx"))
+
+
+def test_audio_for_a_plan_that_leaves_nothing_to_decide_is_refused() -> None:
+    Path("plan.json").write_text(write_plan(PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"})))
+    with pytest.raises(HifiError, match="--calibration with --precision plan.json: no audio dec"):
+        choose(wish(precision="plan.json", calibration=(Path("a.wav"),)))
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,17 @@ def test_a_plan_has_a_short_name() -> None:
 
 
 @pytest.mark.parametrize("base", GRAPH_PRECISIONS)
-def test_audio_decides_something_for_int8_and_fp16(base: GraphPrecision) -> None:
+def test_audio_decides_something_for_all_that_is_not_float32(base: GraphPrecision) -> None:
     assert PrecisionPlan(base).calibrated == PrecisionPlan(base).yields == (base != "fp32")
     assert PrecisionPlan(base, {"mpd_2.convs.1": "int8"}).calibrated
+    assert PrecisionPlan(base, {"mpd_2.convs.1": "fp16"}).calibrated
+
+
+def test_audio_decides_nothing_of_bf16_where_each_layer_was_told() -> None:
+    assert not PrecisionPlan("bf16", io="same").calibrated
+    assert not PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"}).calibrated
+    assert not PrecisionPlan("fp32", {"mpd_2.convs.1": "bf16"}).calibrated
+    assert PrecisionPlan("fp16", io="same").calibrated, "whether it reaches"
 
 
 def test_folders_are_not_told() -> None:

@@ -98,8 +98,8 @@ class PrecisionPlan:
 
     @property
     def calibrated(self) -> bool:
-        """Whether audio may decide: ranges, whether fp16 reaches, what stays in float32."""
-        return not self.is_float32
+        """Whether audio decides: ranges, whether fp16 reaches, what stays in float32."""
+        return self.yields or not self.held.isdisjoint(("fp16", "int8"))
 
     @property
     def nameless(self) -> "PrecisionPlan":
