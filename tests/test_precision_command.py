@@ -129,6 +129,15 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert not list(folder.rglob("*.onnx"))
 
 
+def test_an_engine_of_a_search_is_refused_with_what_to_do_first() -> None:
+    ran = export("trt", "--period", 2, "--precision", "mixed")
+    assert ran.code == 1 and ran.out == "" and ran.err.count("\n") == 1
+    assert "search with hifi-export onnx --precision mixed --for BACKEND --min-snr DB" in ran.err
+    assert "then give its precision.json" in ran.err
+    assert "|mixed|" not in export("trt", "--help").out
+    assert "|mixed|" in export("onnx", "--help").out
+
+
 def test_audio_for_a_plan_that_leaves_nothing_to_decide_is_refused() -> None:
     Path("plan.json").write_text(write_plan(PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"})))
     with pytest.raises(HifiError, match="--calibration with --precision plan.json: no audio dec"):

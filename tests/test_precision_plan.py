@@ -181,7 +181,8 @@ def test_a_choice_is_a_name_or_a_file(tmp_path: Path) -> None:
     assert plan_of(str(path)) == plan and plan_of("bf16", "same") == PrecisionPlan(
         "bf16", io="same"
     )
-    with pytest.raises(HifiError, match="no precision 'half': choose from fp32, fp16, bf16, int8"):
+    told = r"no precision 'half': choose from fp32, fp16, bf16, int8, or a plan's \.json file"
+    with pytest.raises(HifiError, match=told):
         plan_of("half")
     with pytest.raises(HifiError, match="cannot read the precision plan .*none.json"):
         plan_of(str(tmp_path / "none.json"))

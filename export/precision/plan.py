@@ -144,8 +144,8 @@ def plan_of(choice: str, io: IoTypes = "float32", calibration: Calibration = CLI
             return PrecisionPlan(precision, io=io, calibration=calibration)
     if not choice.endswith(".json"):
         raise HifiError(
-            f"no precision {choice!r}: choose from {', '.join(GRAPH_PRECISIONS)}, mixed, or a "
-            "plan's .json file"
+            f"no precision {choice!r}: choose from {', '.join(GRAPH_PRECISIONS)}, or a plan's "
+            ".json file, which hifi-export onnx --precision mixed searches for"
         )
     try:
         text = Path(choice).read_text()
