@@ -1,6 +1,7 @@
 """Plans by layer: what they mean for each network, what they refuse, and their file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,17 @@ def test_no_precision_at_all_is_float32() -> None:
 
 
 def test_what_belongs_to_one_export_is_not_in_the_file() -> None:
-    plan = PrecisionPlan("fp16", io="same", calibration=Calibration(("a.wav",), "1"))
+    plan = PrecisionPlan("fp16", io="same", activations="uint8")
     assert parse_plan(write_plan(plan), "plan.json") == PrecisionPlan("fp16")
-    found = parse_plan(write_plan(plan), "plan.json", plan.io, plan.calibration)
-    assert found == plan
+    found = parse_plan(write_plan(plan), "plan.json", plan.io)
+    assert found == replace(plan, activations="int8")
+
+
+def test_audio_is_told_in_the_file_and_not_taken_from_it() -> None:
+    heard = Calibration(("/home/me/a.wav",), "1")
+    for origin, told in (("by hand", "by hand, calibration: a.wav"), ("", "calibration: a.wav")):
+        plan = PrecisionPlan("int8", origin=origin, calibration=heard)
+        assert parse_plan(write_plan(plan), "plan.json") == PrecisionPlan("int8", origin=told)
 
 
 def test_a_member_has_the_layers_of_its_scope_alone() -> None:

@@ -183,10 +183,11 @@ def parse_plan(
 
 
 def write_plan(plan: PrecisionPlan) -> str:
-    """The other way, without what belongs to one export."""
+    """The other way, without what belongs to one export; audio is told, where it is not ours."""
+    heard = () if plan.calibration == CLIP else (f"calibration: {plan.calibration}",)
     record = {
         "schema": SCHEMA,
-        "origin": plan.origin,
+        "origin": ", ".join(filter(None, (plan.origin, *heard))),
         "base": plan.base,
         "layers": dict(plan.layers),
     }
