@@ -85,7 +85,7 @@ def test_tiles_have_a_default_plan_of_their_own(
     has: Has, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "defaults").mkdir()
-    monkeypatch.setattr(plans.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr("export.lowering.plan.resources.files", lambda _: tmp_path)
     names = ("openvino", "openvino-bf16", "openvino-bf16-amx", "trt")
     for name in names:
         text = plans.write_plan(plans.LoweringPlan(name))
@@ -99,3 +99,12 @@ def test_tiles_have_a_default_plan_of_their_own(
     has("flags : avx2")
     monkeypatch.delenv(LIMIT)
     assert plan_of("default", "openvino", "bf16").origin == "openvino-bf16"
+
+
+def test_the_cpu_is_asked_once_for_the_plans_of_all_backends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = iter([False])
+    monkeypatch.setattr(plans, "multiplies_tiles", lambda: next(asked))
+    plan_of("default", "openvino", "bf16")
+    assert list(asked) == []

@@ -98,10 +98,11 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
 def _defaults(precision: str) -> dict[str, Traversable]:
     """Where the default plan of each backend that has one lies: the most special one."""
     folder = resources.files("export.lowering").joinpath("defaults")
+    tiles = multiplies_tiles()
     found = {}
     for target, name in TARGETS.items():
         files = [f"{name}.json", f"{name}-{precision}.json"]
-        if multiplies_tiles():
+        if tiles:
             files.append(f"{name}-{precision}-amx.json")
         for file in files:
             if folder.joinpath(file).is_file():
