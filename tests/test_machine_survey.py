@@ -100,7 +100,7 @@ def test_the_record_has_all_that_changes_a_time(
     monkeypatch.setattr(machine, "gpu_state", lambda: Skipped("no GPU"))
     found = this_machine()
     assert (found.governor, found.quota, found.commit) == ("performance", 1.5, "of survey.py")
-    assert found.features == machine.cpu_features()
+    assert found.features == machine.features()
     assert found.gpu == Skipped("no GPU")
 
 
