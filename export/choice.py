@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan
+from export.lowering.plan import DEFAULT, LoweringPlan
 from export.precision.calibration import CLIP, calibration_of
 from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
+from export.targets import TARGETS, activations_for
 from hifigan_ref.errors import HifiError
-
-UNSIGNED = ("openvino",)  # backends whose int8 layers read uint8 with a zero point
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,5 @@ def precision_for(wish: Wish) -> PrecisionPlan:
             f"--calibration with --precision {told}: no audio decides anything of it: leave it out"
         )
     calibration = calibration_of(files) if files else CLIP
-    unsigned = "int8" in plan.held and wish.backend in UNSIGNED
-    activations = "uint8" if unsigned else plan.activations
+    activations = activations_for(wish.backend) if "int8" in plan.held else plan.activations
     return replace(plan, calibration=calibration, activations=activations)

@@ -165,13 +165,17 @@ def test_io_types_are_one_of_two() -> None:
 # ------------------------------------------------------------------------------------------ --for
 
 
-@pytest.mark.parametrize("backend", ["ort-cpu", "trt", "trt-rtx", "ort-trt", None])
+@pytest.mark.parametrize("backend", ["trt", "trt-rtx", "ort-trt", None])
 def test_int8_is_symmetric_where_nothing_else_is_known_to_run(backend: str | None) -> None:
     assert choose(wish(backend=backend)) == Choice(choose(wish()).lowering, PrecisionPlan("int8"))
 
 
-def test_openvino_is_given_a_zero_point() -> None:
-    assert choose(wish(backend="openvino")).precision == PrecisionPlan("int8", activations="uint8")
+@pytest.mark.parametrize("backend", ["ort-cpu", "openvino"])
+def test_what_runs_on_a_cpu_is_given_a_zero_point(backend: str) -> None:
+    assert choose(wish(backend=backend)).precision == PrecisionPlan("int8", activations="uint8")
+
+
+def test_a_default_has_both_its_forms_and_its_integers() -> None:
     both = choose(wish(backend="openvino", lowering="default"))
     assert both.lowering.layers and both.precision.activations == "uint8"
     fp16 = choose(wish(backend="openvino", lowering="default", precision="fp16"))

@@ -14,6 +14,7 @@ from bench.precisions import precisions
 from bench.proof import demand
 from bench.records import Claim, Precision
 from bench.timing.profiler import LayerTime
+from export.targets import activations_for
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
@@ -27,7 +28,7 @@ class OpenVino:
     name = "openvino"
     purpose = "OpenVINO on the CPU, the exported file, static shapes"
     options = (
-        precisions(("fp32", "bf16", "fp16"), ("int8",), "uint8"),
+        precisions(("fp32", "bf16", "fp16"), ("int8",), activations_for("openvino")),
         LOWERING,
     )
 
