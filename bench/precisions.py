@@ -102,8 +102,7 @@ class Split:
 
     def opset(self, least: int) -> int:
         """The smallest that has all of the file's precisions, and is not below ``least``."""
-        held = {self.file.base, *self.file.layers.values()}
-        return max(least, *(SMALLEST_OPSET[each] for each in held))
+        return max(least, *(SMALLEST_OPSET[each] for each in self.file.held))
 
 
 def precisions(

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from export.lowering.plan import DEFAULT, TARGETS, LoweringPlan
+from export.lowering.plan import DEFAULT, LoweringPlan
 from export.precision.calibration import CLIP, calibration_of
 from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
+from export.targets import TARGETS, activations_for
 from hifigan_ref.errors import HifiError
-
-UNSIGNED = ("openvino",)  # backends whose int8 layers read uint8 with a zero point
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,10 @@ def precision_for(wish: Wish) -> PrecisionPlan:
     files = tuple(wish.calibration)
     plan = precision_of(wish.precision, wish.io_types)
     if files and not plan.calibrated:
+        told = f"{wish.precision} --io-types same" if plan.io == "same" else wish.precision
         raise HifiError(
-            f"--calibration with --precision {wish.precision}: no audio decides anything of it: "
-            "leave it out"
+            f"--calibration with --precision {told}: no audio decides anything of it: leave it out"
         )
     calibration = calibration_of(files) if files else CLIP
-    unsigned = "int8" in plan.held and wish.backend in UNSIGNED
-    activations = "uint8" if unsigned else plan.activations
+    activations = activations_for(wish.backend) if "int8" in plan.held else plan.activations
     return replace(plan, calibration=calibration, activations=activations)

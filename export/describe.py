@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,8 +163,12 @@ def describe_onnx(path: Path) -> OnnxDescription:
 
 
 def told_calibration(plan: PrecisionPlan) -> str:
-    """What audio decided something about a graph, or ""."""
-    return str(plan.calibration) if plan.calibrated else ""
+    """What audio decided something about a graph, or "".
+
+    A manifest also names the layers that stayed in float32; a plan that named them has an origin.
+    """
+    named = {name: each for name, each in plan.layers.items() if plan.origin or each != "fp32"}
+    return str(plan.calibration) if replace(plan, layers=named).calibrated else ""
 
 
 def _parameters(proto: "onnx.ModelProto") -> int:

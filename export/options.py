@@ -151,6 +151,12 @@ Precision = Annotated[
         "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|mixed|PLAN.json"
     ),
 ]
+EnginePrecision = Annotated[
+    str,
+    typer.Option(
+        "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
+    ),
+]
 MinSnr = Annotated[
     float | None,
     typer.Option("--min-snr", help="Least SNR, dB; else the precision's own.", metavar="DB"),

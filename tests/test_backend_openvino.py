@@ -11,6 +11,7 @@ import pytest
 from bench.backend import Case, backends
 from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, name_of
 from bench.backends.openvino_proof import claims
+from bench.file_precisions import Counts, convolutions_of
 from bench.parity import judge
 from bench.records import Parity, Precision, Result, Skipped
 from export.precision.plan import PrecisionPlan, write_plan
@@ -65,6 +66,23 @@ def test_what_was_asked_holds() -> None:
 def test_each_claim_can_fail(compiled: FakeCompiled, broken: str, found: str) -> None:
     failed = [claim for claim in claims(compiled, "f32") if not claim.holds]
     assert [(claim.what, claim.found) for claim in failed] == [(broken, found)]
+
+
+def test_the_file_is_counted_once(
+    case_of: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Path] = []
+
+    def count(path: Path) -> Counts:
+        counted.append(path)
+        return convolutions_of(path)
+
+    monkeypatch.setattr("bench.backends.openvino_proof.convolutions_of", count)
+    case = case_of("openvino:precision=int8")
+    session = OpenVino().prepare(case)
+    assert all(claim.holds for claim in session.proof())
+    session.close()
+    assert counted == [case.artifact.path]
 
 
 @pytest.mark.parametrize("network", ["mpd", "msd"])

@@ -13,7 +13,8 @@ import torch
 from bench.backend import backends
 from bench.backends import trt_context
 from bench.backends.trt_context import PlainContext, RtxContext, open_context
-from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
+from bench.backends.trt_precision import precision_claims, told
+from bench.file_precisions import ALL_FLOAT
 from export import store
 from export.engine.file import EngineFile
 from export.engine.library import PRODUCTS, Library

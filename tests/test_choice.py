@@ -7,7 +7,10 @@ import pytest
 from bench.backend import backends
 from bench.choice import choose, has_lowering, in_precisions, told_precision
 from bench.precisions import precisions_of
+from export import choice as export_choice
+from export.choice import Wish
 from export.precision.plan import FP32, PrecisionPlan, write_plan
+from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -57,6 +60,17 @@ def test_each_runtime_has_the_integers_that_it_takes() -> None:
         "trt-rtx": "int8",
         "ort-trt": "int8",
     }
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_measured_is_what_is_exported_for_a_runtime(name: str) -> None:
+    exported = export_choice.choose(Wish("none", "int8", "float32", (), name)).precision
+    assert exported == choose(f"{name}:precision=int8").split(()).file
+
+
+@pytest.mark.parametrize("name", backends())
+def test_a_runtime_that_reads_int8_from_a_file_is_one_to_export_for(name: str) -> None:
+    assert ("int8" in precisions_of(backends()[name]).written) == (name in TARGETS)
 
 
 def planned(folder: Path, plan: PrecisionPlan) -> str:

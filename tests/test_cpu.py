@@ -142,3 +142,12 @@ def test_tiles_have_a_default_plan_of_their_own(
     has("flags : avx2")
     monkeypatch.delenv(LIMIT)
     assert plan_of("default", "openvino", "bf16").origin == "openvino-bf16"
+
+
+def test_the_cpu_is_asked_once_for_the_plans_of_all_backends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = iter([False])
+    monkeypatch.setattr(plans, "multiplies_tiles", lambda: next(asked))
+    plan_of("default", "openvino", "bf16")
+    assert list(asked) == []

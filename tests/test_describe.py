@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import golden
 from export import artifact, as_text
-from export.describe import CheckpointDescription, OnnxDescription, describe
+from export.describe import CheckpointDescription, OnnxDescription, describe, told_calibration
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
@@ -26,6 +27,7 @@ def _count(layers: tuple[golden.Layer, ...]) -> int:
     return sum(c.outputs * (c.inputs // c.groups * c.kernel + 1) for c in layers)
 
 
+CLIP = "the shipped clip's second half"
 PERIOD_PARAMETERS = _count(golden.PERIOD_LAYERS)
 SCALE_PARAMETERS = _count(golden.SCALE_LAYERS)
 
@@ -51,6 +53,23 @@ def _refusal(path: Path) -> str:
     assert str(path) in message
     assert "\n" not in message
     return message
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (PrecisionPlan("bf16"), CLIP),
+        (PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"}), CLIP),  # which stayed of itself
+        (PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"}, "by hand"), ""),
+        (PrecisionPlan("bf16", io="same"), ""),
+        (PrecisionPlan("fp32", {"mpd_2.convs.1": "bf16"}), ""),
+        (PrecisionPlan("fp16", io="same"), CLIP),
+        (PrecisionPlan("fp32", {"mpd_2.convs.1": "int8"}, "by hand"), CLIP),
+        (PrecisionPlan(), ""),
+    ],
+)
+def test_audio_is_told_where_it_decided_something(plan: PrecisionPlan, told: str) -> None:
+    assert told_calibration(plan) == told
 
 
 # ------------------------------------------------------------------------------------- our files

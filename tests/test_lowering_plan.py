@@ -33,6 +33,7 @@ from export.lowering.rule import Inner, moving, parse_form, rules
 from export.lowering.rules.columns import Columns
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.request import ExportRequest
+from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.source import Source
@@ -210,7 +211,7 @@ def test_a_damaged_default_is_told_by_its_name(defaults: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", GRAPH_PRECISIONS)
-@pytest.mark.parametrize("target", plans.TARGETS)
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_committed_default_is_a_plan(target: str, precision: GraphPrecision) -> None:
     if target in plans._defaults(precision):
         assert plan_of("default", target, precision).layers

@@ -156,6 +156,20 @@ def test_the_command_writes_files_plan_and_report(tmp_path: Path) -> None:
     assert as_mixed.load(tmp_path / "mixed.json").members[0].choice.snr_db >= 30
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr("bench.mix.command.mix", refuse)
+    place = tmp_path / "file"
+    place.touch()
+    command = ("onnx", "--period", 2, "--precision", "mixed", "--min-snr", 30, "--for", "openvino")
+    ran = run_main(cli.export_main, *command, "--out", place)
+    assert ran.code == 1 and f"cannot write {place}" in ran.err, ran.err
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

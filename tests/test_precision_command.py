@@ -106,6 +106,10 @@ def test_an_engine_and_what_it_tells(folder: Path) -> None:
         (("--precision", "int8", "--io-types", "same"), "io types same as int8"),
         (("--calibration", "a.wav"), "--calibration with --precision fp32: no audio decides"),
         (("--precision", "fp32", "--calibration", "a.wav"), "--calibration with --precision fp32"),
+        (
+            ("--precision", "bf16", "--io-types", "same", "--calibration", "a.wav"),
+            "--calibration with --precision bf16 --io-types same: no audio decides",
+        ),
         (("--precision", "int8", "--calibration", "a.wav"), "cannot read calibration audio a.wav"),
         (("--min-snr", 2), "a least SNR of 2 dB: choose 3 or more"),
         (("--min-snr", "nan"), "a least SNR of nan dB"),
@@ -123,6 +127,21 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
     assert told in ran.err
     assert not list(folder.rglob("*.onnx"))
+
+
+def test_an_engine_of_a_search_is_refused_with_what_to_do_first() -> None:
+    ran = export("trt", "--period", 2, "--precision", "mixed")
+    assert ran.code == 1 and ran.out == "" and ran.err.count("\n") == 1
+    assert "search with hifi-export onnx --precision mixed --for BACKEND --min-snr DB" in ran.err
+    assert "then give its precision.json" in ran.err
+    assert "|mixed|" not in export("trt", "--help").out
+    assert "|mixed|" in export("onnx", "--help").out
+
+
+def test_audio_for_a_plan_that_leaves_nothing_to_decide_is_refused() -> None:
+    Path("plan.json").write_text(write_plan(PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"})))
+    with pytest.raises(HifiError, match="--calibration with --precision plan.json: no audio dec"):
+        choose(wish(precision="plan.json", calibration=(Path("a.wav"),)))
 
 
 @pytest.mark.parametrize(
@@ -146,13 +165,17 @@ def test_io_types_are_one_of_two() -> None:
 # ------------------------------------------------------------------------------------------ --for
 
 
-@pytest.mark.parametrize("backend", ["ort-cpu", "trt", "trt-rtx", "ort-trt", None])
+@pytest.mark.parametrize("backend", ["trt", "trt-rtx", "ort-trt", None])
 def test_int8_is_symmetric_where_nothing_else_is_known_to_run(backend: str | None) -> None:
     assert choose(wish(backend=backend)) == Choice(choose(wish()).lowering, PrecisionPlan("int8"))
 
 
-def test_openvino_is_given_a_zero_point() -> None:
-    assert choose(wish(backend="openvino")).precision == PrecisionPlan("int8", activations="uint8")
+@pytest.mark.parametrize("backend", ["ort-cpu", "openvino"])
+def test_what_runs_on_a_cpu_is_given_a_zero_point(backend: str) -> None:
+    assert choose(wish(backend=backend)).precision == PrecisionPlan("int8", activations="uint8")
+
+
+def test_a_default_has_both_its_forms_and_its_integers() -> None:
     both = choose(wish(backend="openvino", lowering="default"))
     assert both.lowering.layers and both.precision.activations == "uint8"
     fp16 = choose(wish(backend="openvino", lowering="default", precision="fp16"))

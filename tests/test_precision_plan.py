@@ -1,6 +1,7 @@
 """Plans by layer: what they mean for each network, what they refuse, and their file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,17 @@ def test_no_precision_at_all_is_float32() -> None:
 
 
 def test_what_belongs_to_one_export_is_not_in_the_file() -> None:
-    plan = PrecisionPlan("fp16", io="same", calibration=Calibration(("a.wav",), "1"))
+    plan = PrecisionPlan("fp16", io="same", activations="uint8")
     assert parse_plan(write_plan(plan), "plan.json") == PrecisionPlan("fp16")
-    found = parse_plan(write_plan(plan), "plan.json", plan.io, plan.calibration)
-    assert found == plan
+    found = parse_plan(write_plan(plan), "plan.json", plan.io)
+    assert found == replace(plan, activations="int8")
+
+
+def test_audio_is_told_in_the_file_and_not_taken_from_it() -> None:
+    heard = Calibration(("/home/me/a.wav",), "1")
+    for origin, told in (("by hand", "by hand, calibration: a.wav"), ("", "calibration: a.wav")):
+        plan = PrecisionPlan("int8", origin=origin, calibration=heard)
+        assert parse_plan(write_plan(plan), "plan.json") == PrecisionPlan("int8", origin=told)
 
 
 def test_a_member_has_the_layers_of_its_scope_alone() -> None:
@@ -72,9 +80,17 @@ def test_a_plan_has_a_short_name() -> None:
 
 
 @pytest.mark.parametrize("base", GRAPH_PRECISIONS)
-def test_audio_decides_something_for_int8_and_fp16(base: GraphPrecision) -> None:
+def test_audio_decides_something_for_all_that_is_not_float32(base: GraphPrecision) -> None:
     assert PrecisionPlan(base).calibrated == PrecisionPlan(base).yields == (base != "fp32")
     assert PrecisionPlan(base, {"mpd_2.convs.1": "int8"}).calibrated
+    assert PrecisionPlan(base, {"mpd_2.convs.1": "fp16"}).calibrated
+
+
+def test_audio_decides_nothing_of_bf16_where_each_layer_was_told() -> None:
+    assert not PrecisionPlan("bf16", io="same").calibrated
+    assert not PrecisionPlan("bf16", {"mpd_2.convs.1": "fp32"}).calibrated
+    assert not PrecisionPlan("fp32", {"mpd_2.convs.1": "bf16"}).calibrated
+    assert PrecisionPlan("fp16", io="same").calibrated, "whether it reaches"
 
 
 def test_folders_are_not_told() -> None:
@@ -173,7 +189,8 @@ def test_a_choice_is_a_name_or_a_file(tmp_path: Path) -> None:
     assert plan_of(str(path)) == plan and plan_of("bf16", "same") == PrecisionPlan(
         "bf16", io="same"
     )
-    with pytest.raises(HifiError, match="no precision 'half': choose from fp32, fp16, bf16, int8"):
+    told = r"no precision 'half': choose from fp32, fp16, bf16, int8, or a plan's \.json file"
+    with pytest.raises(HifiError, match=told):
         plan_of("half")
     with pytest.raises(HifiError, match="cannot read the precision plan .*none.json"):
         plan_of(str(tmp_path / "none.json"))

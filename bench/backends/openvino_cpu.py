@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from bench.backend import LOWERING, Case, Session
 from bench.backends.openvino_proof import DEVICE, claims, convolutions, in_file, told
+from bench.file_precisions import Counts
 from bench.precisions import precisions
 from bench.proof import demand
 from bench.records import Claim, Precision
 from bench.timing.profiler import LayerTime
+from export.targets import activations_for
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
@@ -26,7 +28,7 @@ class OpenVino:
     name = "openvino"
     purpose = "OpenVINO on the CPU, the exported file, static shapes"
     options = (
-        precisions(("fp32", "bf16", "fp16"), ("int8",), "uint8"),
+        precisions(("fp32", "bf16", "fp16"), ("int8",), activations_for("openvino")),
         LOWERING,
     )
 
@@ -42,29 +44,35 @@ class OpenVino:
         Raises:
             NotAsAskedError: a CPU without the precision would compute in another one.
         """
-        return OpenVinoSession(_compile(case), case)
+        file = in_file(case)
+        return OpenVinoSession(_compile(case, file), case, file)
 
     def layers(self, case: Case) -> tuple[LayerTime, ...]:
         """Time of each node, by the counters of a network compiled to count."""
         from bench.backends.openvino_profile import node_times
 
-        return node_times(_compile(case, count=True), case)
+        return node_times(_compile(case, in_file(case), count=True), case)
 
 
 class OpenVinoSession:
     """One infer request; its tensors are numpy arrays of ours.
 
     The request's own outputs would have to be copied: a view of them outlives them.
+
+    Args:
+        compiled: for the shapes of the workload.
+        case: what it was compiled from.
+        file: how many convolutions of it are in which precision.
     """
 
     stream = None
 
-    def __init__(self, compiled: "CompiledModel", case: Case) -> None:
+    def __init__(self, compiled: "CompiledModel", case: Case, file: Counts) -> None:
         import openvino as ov
 
         self._compiled = compiled
         self._asked = SPELLINGS[case.runtime]
-        self._file = in_file(case)
+        self._file = file
         self._inputs = {name: array.copy() for name, array in case.inputs.items()}
         self._outputs: dict[str, NDArray[np.floating]] = {
             name_of(port.get_names(), case): np.empty(tuple(port.shape), np.float32)
@@ -125,8 +133,13 @@ def name_of(names: set[str], case: Case) -> str:
     return name
 
 
-def _compile(case: Case, count: bool = False) -> "CompiledModel":
-    """The file for the shapes of the workload, counting times or not.
+def _compile(case: Case, file: Counts, count: bool = False) -> "CompiledModel":
+    """The file for the shapes of the workload.
+
+    Args:
+        case: what to compile.
+        file: how many convolutions of it are in which precision.
+        count: the time of each node.
 
     Raises:
         NotAsAskedError: a CPU without the precision would compute in another one.
@@ -144,7 +157,7 @@ def _compile(case: Case, count: bool = False) -> "CompiledModel":
         "PERF_COUNT": count,
     }
     compiled = core.compile_model(model, DEVICE, hints)
-    demand(*claims(compiled, SPELLINGS[case.runtime], in_file(case)))
+    demand(*claims(compiled, SPELLINGS[case.runtime], file))
     return compiled
 
 

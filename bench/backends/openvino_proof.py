@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench.backend import Case
-from bench.file_precisions import Counts, convolutions_of
+from bench.file_precisions import ALL_FLOAT, Counts, convolutions_of
 from bench.proof import equal
 from bench.records import Claim
 from export.precision.plan import FP32
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 DEVICE = "CPU"
 INTEGERS = ("i8", "u8")
-ALL_FLOAT: Counts = {"fp32": 1}
 
 
 def claims(

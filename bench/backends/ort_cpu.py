@@ -3,6 +3,7 @@
 from bench.backend import LOWERING, Case, Option, Session
 from bench.precisions import precisions
 from bench.timing.profiler import LayerTime
+from export.targets import activations_for
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -12,7 +13,10 @@ class OrtCpu:
 
     name = "ort-cpu"
     purpose = "onnxruntime on the CPU, the exported file, static shapes"
-    options: tuple[Option, ...] = (precisions(("fp32",), ("int8",), "uint8"), LOWERING)
+    options: tuple[Option, ...] = (
+        precisions(("fp32",), ("int8",), activations_for("ort-cpu")),
+        LOWERING,
+    )
 
     def missing(self) -> str | None:
         """Why onnxruntime cannot be imported, or None."""

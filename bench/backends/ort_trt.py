@@ -11,6 +11,7 @@ from bench.backend import LOWERING, Case, Option, Session
 from bench.backends import ort_cuda
 from bench.precisions import precisions
 from bench.proof import demand, equal
+from export.targets import activations_for
 
 PROVIDER = "TensorrtExecutionProvider"
 # onnxruntime's provider is linked to TensorRT 10; the registry's newest is another
@@ -24,7 +25,7 @@ class OrtTrt:
     name = "ort-trt"
     purpose = "onnxruntime on a GPU with TensorRT, the exported file, static shapes"
     options = (
-        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8")),
+        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8"), activations_for("ort-trt")),
         Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
         LOWERING,
     )

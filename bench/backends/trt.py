@@ -7,6 +7,7 @@ from bench.backend import LOWERING, Case, Option, Session
 from bench.precisions import precisions
 from bench.timing.profiler import LayerTime
 from export.engine.library import RuntimeChoice
+from export.targets import activations_for
 
 if TYPE_CHECKING:
     from bench.backends.trt_session import TrtSession
@@ -22,7 +23,7 @@ class Trt:
     purpose: str
     runtime: RuntimeChoice
     options: tuple[Option, ...] = (
-        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8")),
+        precisions(("fp32", "tf32"), ("fp16", "bf16", "int8"), activations_for("trt")),
         Option("cuda_graph", SWITCHES, "one launch for the whole pass"),
         Option("profile", ("exact", "range"), "built for this shape alone, or for the usual range"),
         Option("build", ("kept", "1", "2", "3", "4", "5"), "another build of the same engine"),

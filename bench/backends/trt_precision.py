@@ -11,7 +11,6 @@ from bench.records import Claim
 from export.engine.layers import UNTOLD, convolution_precisions, layer_precisions
 
 NO_FLOATS = ("int64", "int32", "uint8", "bool")  # shapes and masks have no precision to lose
-ALL_FLOAT: Counts = {"fp32": 1}
 
 
 def precision_claims(asked: Counts, information: str) -> tuple[Claim, ...]:

@@ -11,8 +11,8 @@ from torch import Tensor
 from bench import gpu
 from bench.backend import Case
 from bench.backends.trt_context import Context, open_context
-from bench.backends.trt_precision import ALL_FLOAT, precision_claims, told
-from bench.file_precisions import convolutions_of
+from bench.backends.trt_precision import precision_claims, told
+from bench.file_precisions import ALL_FLOAT, convolutions_of
 from bench.proof import equal
 from bench.records import Claim
 from export.engine.file import EngineFile, why_not_here

@@ -9,7 +9,7 @@ from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
 from bench.mix.search import Progress
 from bench.mix.wish import Wish
-from export import choice, memory
+from export import atomic, choice, memory
 from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import GRAPH_PRECISIONS
 from export.request import ExportRequest
@@ -32,13 +32,15 @@ def export_mixed(
         weights: of the networks.
 
     Raises:
-        HifiError: an option is missing, or as ``mix``.
+        HifiError: an option is missing, the folder cannot be written, or as ``mix``.
     """
     if typed.backend is None or request.min_snr_db is None:
         raise HifiError(
             "--precision mixed: say which runtime is measured and how exact it must be: "
             "add --for BACKEND and --min-snr DB"
         )
+    folder = next(iter(paths.values())).parent
+    atomic.check_writable(folder)
     name = typed.backend.partition(":")[0]
     plan = choice.precision_for(replace(typed, precision="int8", backend=name))
     wish = Wish(
@@ -53,7 +55,6 @@ def export_mixed(
     )
     memory.demand(wish.batch, wish.samples)
     weights.check(wish.variants)
-    folder = next(iter(paths.values())).parent
     return mix(wish, paths, folder, lambda steps: shown(steps, _told))
 
 

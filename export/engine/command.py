@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from export import options as opt
+from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 
 
@@ -23,7 +24,7 @@ def trt(
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
     lowering: opt.Lowering = "none",
-    precision: opt.Precision = "fp32",
+    precision: opt.EnginePrecision = "fp32",
     min_snr: opt.MinSnr = None,
     io_types: opt.IoTypesOption = opt.IoTypes.float32,
     calibration: opt.Calibration = None,
@@ -58,6 +59,11 @@ def trt(
     variants = opt.select(period, scale, model)
     if file is not None:
         opt.refuse_beside(file, context)
+    if precision == opt.MIXED:
+        raise HifiError(
+            "--precision mixed is a search, which builds no engine: search with hifi-export onnx "
+            "--precision mixed --for BACKEND --min-snr DB first, then give its precision.json here"
+        )
     library = find_library(runtime.value)
     targets = tuple(filter(None, target.lower().split(",")))
     request = EngineRequest(

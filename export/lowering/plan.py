@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.cpu import multiplies_tiles
+from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant, scope_of, scopes
 
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 NONE, DEFAULT = "none", "default"
-TARGETS = {
-    "ort-cpu": "ort-cpu",
-    "openvino": "openvino",
-    "trt": "trt",
-    "trt-rtx": "trt",
-    "ort-trt": "trt",
-}
 
 
 @dataclass(frozen=True)
@@ -98,10 +92,12 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
 def _defaults(precision: str) -> dict[str, Traversable]:
     """Where the default plan of each backend that has one lies: the most special one."""
     folder = resources.files("export.lowering").joinpath("defaults")
+    tiles = multiplies_tiles()
     found = {}
-    for target, name in TARGETS.items():
+    for target, each in TARGETS.items():
+        name = each.lowering
         files = [f"{name}.json", f"{name}-{precision}.json"]
-        if multiplies_tiles():
+        if tiles:
             files.append(f"{name}-{precision}-amx.json")
         for file in files:
             if folder.joinpath(file).is_file():

@@ -126,7 +126,7 @@ class _Narrowing:
         if not np.isfinite(rounded.astype(np.float32)).all():
             raise HifiError(
                 f"layer {node.name}: its weights reach {np.abs(array).max():.3g}, beyond "
-                f"{real.name.lower()}: keep it in fp32 (--precision mixed), or choose bf16"
+                f"{real.name.lower()}: keep it in fp32 with a precision plan, or choose bf16"
             )
         return self._builder.constant(value.name, rounded)
 

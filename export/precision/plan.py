@@ -98,8 +98,8 @@ class PrecisionPlan:
 
     @property
     def calibrated(self) -> bool:
-        """Whether audio may decide: ranges, whether fp16 reaches, what stays in float32."""
-        return not self.is_float32
+        """Whether audio decides: ranges, whether fp16 reaches, what stays in float32."""
+        return self.yields or not self.held.isdisjoint(("fp16", "int8"))
 
     @property
     def nameless(self) -> "PrecisionPlan":
@@ -144,8 +144,8 @@ def plan_of(choice: str, io: IoTypes = "float32", calibration: Calibration = CLI
             return PrecisionPlan(precision, io=io, calibration=calibration)
     if not choice.endswith(".json"):
         raise HifiError(
-            f"no precision {choice!r}: choose from {', '.join(GRAPH_PRECISIONS)}, mixed, or a "
-            "plan's .json file"
+            f"no precision {choice!r}: choose from {', '.join(GRAPH_PRECISIONS)}, or a plan's "
+            ".json file, which hifi-export onnx --precision mixed searches for"
         )
     try:
         text = Path(choice).read_text()
@@ -183,10 +183,11 @@ def parse_plan(
 
 
 def write_plan(plan: PrecisionPlan) -> str:
-    """The other way, without what belongs to one export."""
+    """The other way, without what belongs to one export; audio is told, where it is not ours."""
+    heard = () if plan.calibration == CLIP else (f"calibration: {plan.calibration}",)
     record = {
         "schema": SCHEMA,
-        "origin": plan.origin,
+        "origin": ", ".join(filter(None, (plan.origin, *heard))),
         "base": plan.base,
         "layers": dict(plan.layers),
     }

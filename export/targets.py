@@ -1,0 +1,35 @@
+"""Runtimes that a file may be made for, and what each of them likes best."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export.precision.plan import Activations
+
+
+@dataclass(frozen=True)
+class Target:
+    """A runtime.
+
+    Attributes:
+        lowering: name of its default plans of rewrites.
+        activations: what int8 layers read: on a CPU ``uint8``, which is the more exact; TensorRT
+            takes ``int8`` alone.
+    """
+
+    lowering: str
+    activations: Activations = "int8"
+
+
+TARGETS: Mapping[str, Target] = {
+    "ort-cpu": Target("ort-cpu", "uint8"),
+    "openvino": Target("openvino", "uint8"),
+    "trt": Target("trt"),
+    "trt-rtx": Target("trt"),
+    "ort-trt": Target("trt"),
+}
+ANY = Target("")  # int8 around zero is what every runtime takes
+
+
+def activations_for(backend: str | None) -> Activations:
+    """What int8 layers of a backend's file read; of an unknown one, what every runtime takes."""
+    return TARGETS.get(backend or "", ANY).activations
