@@ -18,8 +18,9 @@ from bench.mix.run import PLAN, mix
 from bench.mix.search import FINALISTS, search
 from bench.mix.wish import Wish, exported
 from bench.parity import judge
+from bench.parity.judge import Arrays
 from bench.render import as_mixed
-from bench.testing import run_main
+from bench.testing import FakeSession, run_main
 from bench.tune.trial import Bench
 from export import store
 from export.lowering.plan import PLAIN
@@ -126,6 +127,26 @@ def test_a_budget_that_no_plan_meets_names_the_best_reachable() -> None:
     wish = replace(OPENVINO, request=replace(REQUEST, min_snr_db=190.0))
     with pytest.raises(HifiError, match=r"reaches 190 dB on openvino: the best reachable is 1\d\d"):
         found_by(wish)
+
+
+def test_a_runtime_that_computes_something_else_has_no_plan() -> None:
+    """onnxruntime reads int8 from a file, and computes it in float32."""
+    told = r"ort-cpu runs no layer of mpd-2 in int8: int8: convs.1: NotAsAskedError: INVALID: "
+    with pytest.raises(HifiError, match=told):
+        found_by(replace(OPENVINO, backend="ort-cpu"))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "told"),
+    [
+        ({}, r"score is missing, \(2,\) was expected"),
+        ({"score": np.zeros(3)}, r"score has the shape \(3,\), \(2,\) was expected"),
+        ({"score": np.array([np.nan, 0.0])}, "score is not finite"),
+    ],
+)
+def test_outputs_that_are_no_numbers_are_no_trial(outputs: Arrays, told: str) -> None:
+    with pytest.raises(HifiError, match=told):
+        noise(FakeSession(outputs), {}, {"score": np.ones(2)})
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """What each layer of a file adds to its error, and that a wrong layer stands out."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+import soundfile
 from onnx import numpy_helper
 
 from bench.hole import Skipped
@@ -14,7 +17,7 @@ from bench.parity.run import Order, of_file, report
 from bench.render import as_parity
 from export.artifact import Artifact
 from export.cache import cached_export
-from export.precision.calibration import Calibration
+from export.precision.calibration import Calibration, calibration_of
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from hifigan_ref import audio
@@ -104,3 +107,16 @@ def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
     assert "in int8" in text and "PyTorch with the same rounding" in text
     (again,) = as_parity.load(as_parity.dump((judged,)))
     assert again.layers == judged.layers
+
+
+def test_audio_that_a_file_of_fp16_was_made_with_is_not_needed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    samples = 0.1 * np.random.default_rng(0).standard_normal(50_000)
+    soundfile.write("a.wav", samples, audio.CLIP_RATE, subtype="FLOAT")
+    plan = PrecisionPlan("fp16", calibration=calibration_of((Path("a.wav"),)))
+    file = exported(plan)
+    Path("a.wav").unlink()
+    judged = of_file(file.path, Order(Source(), audio.speech(), (ORDINARY,)))
+    assert isinstance(judged.layers, tuple) and judged.passed

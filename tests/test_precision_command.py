@@ -70,6 +70,33 @@ def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
     assert 8_218_433 <= found["parameters"] < 8_230_000, "int8 weights are counted, scales are not"
 
 
+def test_a_plan_of_other_networks_leaves_a_file_in_float32(folder: Path) -> None:
+    plan = PrecisionPlan("fp32", {"mpd_11.convs.4": "int8"}, "by hand")
+    Path("plan.json").write_text(write_plan(plan))
+    ran = export("onnx", "--period", 2, "--precision", "plan.json", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["precision"]["layers"] == {}
+    told = export("inspect", folder / "artifacts/mpd-2.onnx").out
+    assert "mixed" not in told and "int8" not in told
+
+
+def test_a_file_tells_the_layers_of_its_own_network() -> None:
+    layers = {"mpd_11.convs.4": "fp32", "msd_0.convs.1": "bf16"}
+    Path("plan.json").write_text(write_plan(PrecisionPlan("fp16", layers, "by hand")))  # type: ignore[arg-type]
+    ran = export("onnx", "--period", 11, "--precision", "plan.json", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["precision"]["layers"] == {"mpd_11.convs.4": "fp32"}
+
+
+def test_a_layer_that_a_plan_names_is_what_it_says(folder: Path) -> None:
+    named = {"mpd_11.convs.1": "int8", "mpd_11.convs.2": "int8"}
+    Path("plan.json").write_text(write_plan(PrecisionPlan("int8", named, "by hand")))  # type: ignore[arg-type]
+    ran = export("onnx", "--period", 11, "--precision", "plan.json", "--min-snr", 15)
+    assert (ran.code, ran.err) == (0, "")
+    told = export("inspect", folder / "artifacts/mpd-11.onnx").out
+    assert "convolutions in int8: convs.1, convs.2" in told, told
+
+
 def test_a_plan_names_layers(folder: Path) -> None:
     plan = PrecisionPlan("fp32", {"mpd_11.convs.4": "fp16"}, "by hand")
     Path("plan.json").write_text(write_plan(plan))

@@ -88,6 +88,26 @@ def test_a_budget_that_leaves_nothing_says_what_one_layer_reaches() -> None:
         keep(material, asked, 60.0)
 
 
+def test_a_layer_that_is_named_stays_what_it_is_named() -> None:
+    material, asked = material_of("mpd-11")
+    kept = keep(material, asked, 20.0, ("convs.1",))
+    assert "convs.1" not in {
+        name for name, held in keep(material, asked, 20.0).items() if held == "int8"
+    }
+    assert kept["convs.1"] == "int8"
+    assert keep(material, asked, 60.0, tuple(asked)) == asked, "nothing is left to take back"
+
+
+def test_every_stretch_of_a_batch_counts_for_itself() -> None:
+    material, asked = material_of("mpd-2")
+    waves = stretches(material.graph, CLIP)[:4]
+    less = write(material, asked)
+    apart = Meter(material.graph, waves).noise(less)
+    together = Meter(material.graph, (np.concatenate(waves),)).noise(less)
+    assert together == pytest.approx(apart, rel=1e-3)
+    assert len(set(apart.values())) > len(apart) / 2, "they differ"
+
+
 def test_of_the_clip_the_half_that_judges_nothing_else() -> None:
     found = stretches(graph("mpd-2"), CLIP)
     calibrating = audio.calibration_speech().samples
