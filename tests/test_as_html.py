@@ -14,7 +14,7 @@ import pytest
 
 import cli
 from bench.records import Ceiling, Layer, Measurement, OutputParity, Parity, Report, Result, Skipped
-from bench.render.as_html import MOST_OPEN, Section, dump, sections
+from bench.render.as_html import MOST_OPEN, NUMBER, Section, dump, sections
 from bench.render.charts import COLOURS, GREY, label
 from bench.render.charts_samples import MOST_POINTS
 from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
@@ -393,3 +393,19 @@ def test_outputs_of_unlike_results_are_all_there() -> None:
     other = Parity(100.0, (OutputParity("only", 120.0, 0, 0, 1, 120, (1,)),))
     (figure,) = figures(fake_report(fake_result("a"), fake_result("b", parity=other)), "Parity")
     assert figure["layout"]["xaxis"]["categoryarray"] == ["score", "fmap_0", "only"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_number"),
+    [
+        ("12.3", True),
+        ("1.0e-5", True),
+        ("-", True),
+        ("1.44x", True),
+        ("8.56x (8.28 to 9.74)", True),
+        ("3 int8", False),
+        ("2 x 8192", False),
+    ],
+)
+def test_numbers_stand_on_the_right(text: str, is_number: bool) -> None:
+    assert (NUMBER.fullmatch(text) is not None) == is_number

@@ -20,7 +20,7 @@ from bench.render.tables_machine import machine
 from bench.render.tables_proof import holes, proofs
 
 MOST_OPEN = 4  # charts or names of tables in a section; the others open on demand
-NUMBER = re.compile(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)|-|too few")
+NUMBER = re.compile(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)(x( \([\d.]+ to [\d.]+\))?)?|-|too few")
 
 BY_BATCH = "Whiskers are the 95 % interval of the median, where there are six samples or more."
 SAMPLES = (
