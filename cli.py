@@ -80,15 +80,18 @@ def export_onnx(
     paths = opt.onnx_paths(out, variants)
     wish = Wish(lowering, precision, io_types.value, calibration or (), target)
     if precision == opt.MIXED:
-        from bench.mix.command import export_mixed
+        from bench.mix.command import INTERRUPTED_SEARCH, export_mixed
         from bench.render import as_mixed
 
         request = ExportRequest(
             variants[0], opset, batch, samples, outputs.value, pair, min_snr_db=min_snr
         )
-        found = export_mixed(
-            wish, request, dict(zip(variants, paths, strict=True)), Source(checkpoint, seed)
-        )
+        places = dict(zip(variants, paths, strict=True))
+        try:
+            found = export_mixed(wish, request, places, Source(checkpoint, seed))
+        except KeyboardInterrupt:
+            typer.echo(INTERRUPTED_SEARCH, err=True)
+            raise typer.Exit(INTERRUPTED) from None
         typer.echo(as_mixed.save(found, paths[0].parent, as_json))
         return
     plans = choose(wish)

@@ -49,7 +49,7 @@ def test_the_terminal_shows_the_plan_the_front_and_the_promise() -> None:
     assert "mpd-11 100.00 1.25x 40.0 35.5 score 1 int8 4" in lines
     assert "mpd-2 300.00 2.00x 20.0 - score 2 int8 4" in lines
     assert "all 400.00 1.74x 20.0 35.5 8" in lines, "400 over 80 + 150"
-    assert "1.25x 40.0 score yes int8: 1" in lines
+    assert "1.25x 40.0 35.5 score yes int8: 1" in lines
     assert not any(line.startswith("1.11x") for line in lines), "it is beaten in both"
     assert f"mpd {'ab' * 8} 40.0000 score" in lines
 

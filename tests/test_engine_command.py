@@ -173,6 +173,15 @@ def test_a_file_of_another_tool_is_refused(tmp_path: Path) -> None:
     assert ran.code == 1 and "give a file that hifi-export wrote" in ran.err
 
 
+def test_a_file_with_activations_that_tensorrt_lacks_is_refused(tmp_path: Path) -> None:
+    given = ("--precision", "int8", "--for", "openvino", "--min-snr", 5)
+    assert run_main(export_main, "onnx", "--period", 2, *given, "--out", tmp_path).code == 0
+    ran = run_main(export_main, "trt", tmp_path / "mpd-2.onnx")
+    assert ran.code == 1 and "has uint8 activations" in ran.err
+    assert ran.err.endswith("export it again without --for\n")
+    assert listed(tmp_path) == ["mpd-2.json", "mpd-2.onnx"]
+
+
 def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ran = run_main(export_main, "trt", "--period", 11, "--out", tmp_path / "file" / "below")

@@ -11,6 +11,7 @@ import pytest
 
 import cli
 from bench import pool
+from bench.exit_code import INTERRUPTED
 from bench.machine.survey import this_machine
 from bench.mix.member import Member, noise
 from bench.mix.records import MemberTrials
@@ -189,6 +190,18 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_search(
     command = ("onnx", "--period", 2, "--precision", "mixed", "--min-snr", 30, "--for", "openvino")
     ran = run_main(cli.export_main, *command, "--out", place)
     assert ran.code == 1 and f"cannot write {place}" in ran.err, ran.err
+
+
+def test_ctrl_c_is_told_and_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "kept"))
+    monkeypatch.setattr(Member, "measure", stopped)
+    command = ("onnx", "--period", 2, "--precision", "mixed", "--min-snr", 30, "--for", "openvino")
+    ran = run_main(cli.export_main, *command, "--out", tmp_path / "out")
+    assert ran.code == INTERRUPTED and "the same command goes on" in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

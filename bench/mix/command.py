@@ -17,6 +17,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
+INTERRUPTED_SEARCH = "interrupted: members that were finished are kept; the same command goes on"
 BATCH, SAMPLES = 2, 8192  # of what is timed, where the axes are dynamic
 
 
@@ -63,7 +64,8 @@ def _told(step: Progress) -> str | None:
         return None
     choice = step.choice
     less = len(choice.layers)
+    layers = "1 layer" if less == 1 else f"{less} layers"
     return (
-        f"{step.member}: {less} layers in less, {1 / choice.ratio:.2f}x, {choice.snr_db:.1f} dB "
+        f"{step.member}: {layers} in less, {1 / choice.ratio:.2f}x, {choice.snr_db:.1f} dB "
         f"({len(step.trials)} tried)"
     )

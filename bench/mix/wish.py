@@ -16,6 +16,7 @@ from export.precision.forms import merged
 from export.precision.material import Forms, suiting
 from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import ExportRequest
+from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, apart
@@ -54,7 +55,7 @@ class Wish:
         if not self.lower:
             raise HifiError(
                 f"{self.backend} reads no precision from a file of opset {self.request.opset}, and "
-                "so has nothing to mix"
+                f"so has nothing to mix: choose from {', '.join(TARGETS)}"
             )
         if choice.asked not in choice.precisions.on_runtime:
             told = ", ".join(choice.precisions.on_runtime)

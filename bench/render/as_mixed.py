@@ -150,11 +150,12 @@ def promised(mixing: Mixing) -> Table:
 
 def front(member: MemberTrials) -> Table:
     """What none beats in both error and time."""
-    header = ("times as fast", "SNR dB", "worst output", "exported", "layers")
+    header = ("times as fast", "SNR dB", "elsewhere dB", "worst output", "exported", "layers")
     rows = tuple(
         (
             f"{1 / trial.ratio:.2f}x",
             f"{trial.snr_db:.1f}",
+            _elsewhere(trial),
             trial.worst,
             "yes" if trial is member.choice else "no",
             plan_text(trial.layers).replace("convs.", ""),

@@ -121,8 +121,8 @@ def _precision(report: ParityReport) -> tuple[str, ...]:
     """Nothing of a file in float32."""
     if report.precision == "fp32":
         return ()
-    rounded = "halves are rounded where the file says, sums are of float32"
-    return (f"in {report.precision}: {rounded}; torch dB: PyTorch with the same rounding",)
+    how = "rounded where the file says, sums of 16 bits in float32"
+    return (f"in {report.precision}: {how}; torch dB: PyTorch in that precision",)
 
 
 def _layers(report: ParityReport) -> tuple[Table, ...]:

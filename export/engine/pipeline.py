@@ -14,6 +14,7 @@ from export.engine.optimisation import Asked, Profile, axes_of, profile_for
 from export.engine.request import EngineRequest
 from export.engine.watch import Watch
 from export.request import ExportRequest
+from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Weights
 
 Watching = Callable[[str], AbstractContextManager[Watch]]
@@ -62,6 +63,12 @@ def engine_of_file(path: Path, order: EngineOrder) -> EngineFile:
         HifiError: the file is not ours or was changed, or as ``cached_engine``.
     """
     onnx = artifact.load(path)
+    plan = onnx.manifest.precision
+    if "int8" in plan.held and plan.activations != "int8":
+        raise HifiError(
+            f"{path} has {plan.activations} activations, as runtimes on a CPU like them; TensorRT "
+            "takes int8 alone: export it again without --for"
+        )
     profile = _profile(onnx.manifest, order)
     atomic.check_writable(path.parent)
     return _engine_of(onnx, profile, order)
