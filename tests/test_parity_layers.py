@@ -109,14 +109,10 @@ def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
     assert again.layers == judged.layers
 
 
-def test_audio_that_a_file_of_fp16_was_made_with_is_not_needed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_audio_that_a_file_of_fp16_was_made_with_is_not_needed_again(tmp_path: Path) -> None:
+    heard = tmp_path / "a.wav"  # the file tells its name without the folder
     samples = 0.1 * np.random.default_rng(0).standard_normal(50_000)
-    soundfile.write("a.wav", samples, audio.CLIP_RATE, subtype="FLOAT")
-    plan = PrecisionPlan("fp16", calibration=calibration_of((Path("a.wav"),)))
-    file = exported(plan)
-    Path("a.wav").unlink()
+    soundfile.write(heard, samples, audio.CLIP_RATE, subtype="FLOAT")
+    file = exported(PrecisionPlan("fp16", calibration=calibration_of((heard,))))
     judged = of_file(file.path, Order(Source(), audio.speech(), (ORDINARY,)))
     assert isinstance(judged.layers, tuple) and judged.passed
