@@ -104,7 +104,7 @@ def test_lesser_files_are_judged_at_ordinary_lengths(int8: Artifact) -> None:
 def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
     text = as_parity.markdown((judged,))
     assert "layers, each alone in its precision" in text and "share of the noise" in text
-    assert "in int8" in text and "PyTorch with the same rounding" in text
+    assert "in int8" in text and "torch dB: PyTorch in that precision" in text
     (again,) = as_parity.load(as_parity.dump((judged,)))
     assert again.layers == judged.layers
 
