@@ -10,7 +10,7 @@ from export.precision.calibration import CLIP, calibration_of
 from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
-from export.targets import TARGETS, activations_for
+from export.targets import ANY, TARGETS, activations_for
 from hifigan_ref.errors import HifiError
 
 
@@ -62,6 +62,10 @@ def choose(wish: Wish) -> Choice:
             )
         if backend not in TARGETS:
             raise HifiError(f"--for {backend}: choose from {', '.join(TARGETS)}")
+    target = TARGETS.get(backend or "", ANY)
+    if "int8" in precision.held and target.activations is None:
+        able = [name for name, each in TARGETS.items() if each.activations]
+        raise HifiError(f"--for {backend}: it has no int8: choose from {', '.join(able)}")
     return Choice(lowering_for(wish.lowering, backend or "", precision), precision)
 
 

@@ -13,16 +13,17 @@ class Target:
     Attributes:
         lowering: name of its default plans of rewrites.
         activations: what int8 layers read: on a CPU ``uint8``, which is the more exact; TensorRT
-            takes ``int8`` alone.
+            takes ``int8`` alone; None where it has no int8 layers.
     """
 
     lowering: str
-    activations: Activations = "int8"
+    activations: Activations | None = "int8"
 
 
 TARGETS: Mapping[str, Target] = {
     "ort-cpu": Target("ort-cpu", "uint8"),
     "openvino": Target("openvino", "uint8"),
+    "ort-cuda": Target("ort-cuda", None),
     "trt": Target("trt"),
     "trt-rtx": Target("trt"),
     "ort-trt": Target("trt"),
@@ -32,4 +33,4 @@ ANY = Target("")  # int8 around zero is what every runtime takes
 
 def activations_for(backend: str | None) -> Activations:
     """What int8 layers of a backend's file read; of an unknown one, what every runtime takes."""
-    return TARGETS.get(backend or "", ANY).activations
+    return TARGETS.get(backend or "", ANY).activations or "int8"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from export import memory
 from export.precision.budget import MIN_WRONG_DB
 from export.request import ExportRequest
+from export.sums import sums_of
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 
@@ -57,16 +58,7 @@ class Verification:
 
 def snr_db(reference: Array, candidate: Array) -> float:
     """10 log10 of signal power over error power, in dB; inf where equal, -inf where not finite."""
-    signal = reference.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # inf - inf
-        error = candidate.astype(np.float64) - signal
-    noise_power = float(np.square(error).sum())
-    signal_power = float(np.square(signal).sum())
-    if not np.isfinite(noise_power):
-        return -np.inf
-    if noise_power == 0:
-        return np.inf
-    return float(10 * np.log10(signal_power / noise_power)) if signal_power else -np.inf
+    return sums_of(reference, candidate).snr_db
 
 
 def example_inputs(

@@ -75,6 +75,8 @@ def test_a_gpu_of_onnxruntime_alone_is_refused(
     [
         ("", {}),
         (":precision=tf32", {"use_tf32": "1"}),
+        (":precision=fp16", {"use_tf32": "1"}),
+        (":fuse_conv_bias=on", {"fuse_conv_bias": "1"}),
         (":cudnn_conv_algo_search=HEURISTIC", {"cudnn_conv_algo_search": "HEURISTIC"}),
         (":prefer_nhwc=on,cuda_graph=on", {"prefer_nhwc": "1", "enable_cuda_graph": "1"}),
         (":cudnn_conv1d_pad_to_nc1d=on", {"cudnn_conv1d_pad_to_nc1d": "1"}),
@@ -87,6 +89,7 @@ def test_options_reach_the_provider(
     defaults = {
         "use_tf32": "0",
         "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "fuse_conv_bias": "0",
         "prefer_nhwc": "0",
         "enable_cuda_graph": "0",
         "cudnn_conv1d_pad_to_nc1d": "0",

@@ -31,8 +31,9 @@ class OrtCuda:
         Option(
             "cudnn_conv_algo_search",
             ("EXHAUSTIVE", "HEURISTIC", "DEFAULT"),
-            "how cuDNN's algorithm is chosen",
+            "which of cuDNN's heuristics chooses an algorithm",
         ),
+        Option("fuse_conv_bias", ("off", "on"), "bias within the convolution's kernel"),
         Option("prefer_nhwc", ("off", "on"), "channels last"),
         Option("cuda_graph", ("off", "on"), "capture a pass once and replay it"),
         Option("cudnn_conv1d_pad_to_nc1d", ("off", "on"), "1-D layers as (1, T), not as (T, 1)"),
@@ -69,6 +70,14 @@ class OrtCuda:
 def tf32(case: Case) -> str:
     """Whether float32 may be rounded to it: ``on`` or ``off``."""
     return gpu.WORDS[case.runtime == "tf32"]
+
+
+def tensor_cores(case: Case) -> bool:
+    """Whether ``use_tf32`` must be on: off, onnxruntime keeps fp16 from tensor cores as well.
+
+    Layers that such a file leaves in float32 are then rounded to TF32.
+    """
+    return case.runtime == "tf32" or "fp16" in case.request.precision.held
 
 
 def why_no_provider(provider: str) -> str | None:
@@ -143,8 +152,9 @@ def open_on(
 def provider_options(case: Case, stream: "torch.cuda.Stream | None") -> dict[str, str]:
     """What is set for CUDA: every option of ours, whatever onnxruntime's default."""
     return {
-        "use_tf32": SWITCH[tf32(case)],
+        "use_tf32": SWITCH[gpu.WORDS[tensor_cores(case)]],
         "cudnn_conv_algo_search": case.options["cudnn_conv_algo_search"],
+        "fuse_conv_bias": SWITCH[case.options["fuse_conv_bias"]],
         "prefer_nhwc": SWITCH[case.options["prefer_nhwc"]],
         "enable_cuda_graph": SWITCH[case.options["cuda_graph"]],
         "cudnn_conv1d_pad_to_nc1d": SWITCH[case.options["cudnn_conv1d_pad_to_nc1d"]],

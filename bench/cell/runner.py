@@ -9,7 +9,12 @@ from bench import pool
 from bench.backend import Case, Session, find
 from bench.cell.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.machine.gpu_state import gpu_at_work
-from bench.machine.usage import device_memory_bytes, joules_per_item, peak_memory_bytes
+from bench.machine.usage import (
+    ENERGY_SECONDS,
+    device_memory_bytes,
+    joules_per_item,
+    peak_memory_bytes,
+)
 from bench.parity import judge
 from bench.peer import name_of
 from bench.records import Clock, ColdStart, GpuMoment, Layer, OutputParity, Parity, Skipped
@@ -164,7 +169,7 @@ class Runner:
         def call() -> None:
             self._timer.again()
 
-        return joules_per_item(call, items)
+        return joules_per_item(call, items, min(ENERGY_SECONDS, self._job.limits.most))
 
     def _layers(self) -> tuple[Layer, ...]:
         if not self._job.layers:

@@ -9,7 +9,7 @@ from bench.records import Skipped
 from export.nvml import DriverError, driver
 
 STATUS = Path("/proc/self/status")
-ENERGY_SECONDS = 10.0  # the counter moves in steps: a short run would count too few of them
+ENERGY_SECONDS = 10.0  # the counter moves in steps: the fewer, the less exact
 
 
 def peak_memory_bytes() -> int | Skipped:

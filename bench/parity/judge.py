@@ -2,7 +2,9 @@
 
 import copy
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from bench.records import OutputParity, Parity
 from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
-from export.verify import run_torch, snr_db
+from export.sums import sums_of
+from export.verify import run_torch
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
@@ -33,6 +36,14 @@ class Reference:
     exact: Arrays
     torch: Arrays
 
+    @cached_property
+    def torch_snr_db(self) -> Mapping[str, float]:
+        """Of each output of PyTorch, dB."""
+        return {
+            name: sums_of(self.exact[name][: len(own)], own).snr_db
+            for name, own in self.torch.items()
+        }
+
 
 def reference(
     trained: "Trained", request: ExportRequest, inputs: Mapping[str, NDArray[np.float32]]
@@ -51,7 +62,9 @@ def compare(expected: Reference, found: Arrays, budget_db: float) -> Parity:
     An output that is missing, unexpected or of another shape has an SNR of minus infinity.
     """
     names = [*expected.exact, *(name for name in found if name not in expected.exact)]
-    return Parity(budget_db, tuple(_compare_output(name, expected, found) for name in names))
+    with ThreadPoolExecutor() as threads:  # large sums let each other run
+        outputs = threads.map(lambda name: _compare_output(name, expected, found), names)
+    return Parity(budget_db, tuple(outputs))
 
 
 def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputParity:
@@ -59,17 +72,13 @@ def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputPari
     if exact is None or candidate is None or exact.shape != candidate.shape:
         shape = () if candidate is None else candidate.shape
         return OutputParity(name, -np.inf, np.inf, np.inf, 0.0, np.inf, shape)
-    values = candidate.astype(np.float64)
-    own = expected.torch[name]
-    max_abs = float(np.abs(values - exact).max())
-    rms = float(np.sqrt(np.square(exact).mean()))
-    length = float(np.linalg.norm(values) * np.linalg.norm(exact))
+    sums = sums_of(exact, candidate)
     return OutputParity(
         name=name,
-        snr_db=snr_db(exact, candidate),
-        max_abs=max_abs,
-        max_relative=max_abs / rms if rms else np.inf if max_abs else 0.0,
-        cosine=float(np.vdot(values, exact)) / length if length else 0.0,
-        torch_snr_db=snr_db(exact[: len(own)], own),
+        snr_db=sums.snr_db,
+        max_abs=sums.worst,
+        max_relative=sums.max_relative,
+        cosine=sums.cosine,
+        torch_snr_db=expected.torch_snr_db[name],
         shape=candidate.shape,
     )

@@ -38,13 +38,27 @@ IN_ORT = (
     "ort-cuda:cudnn_conv1d_pad_to_nc1d=on",
 )
 IN_TRT = (BASE, "ort-trt", "trt", "trt:precision=tf32", "trt:profile=range")
+COMPILED_FP16 = "torch-cuda-compile:precision=fp16,norms=folded"
 # norms in half precision cost more than the budget allows; files have them folded anyway
 FP16 = (
     BASE,
     "torch-cuda:precision=fp16,norms=folded",
-    "torch-cuda-compile:precision=fp16,norms=folded",
+    COMPILED_FP16,
     "ort-cuda:precision=fp16",
     "trt:precision=fp16",
+)
+# Bias within a convolution's kernel, which onnxruntime has for convolutions without groups alone.
+FP16_MPD = (
+    BASE,
+    COMPILED_FP16,
+    "ort-cuda:precision=fp16",
+    "ort-cuda:precision=fp16,prefer_nhwc=on,fuse_conv_bias=on,cuda_graph=on",
+)
+FP16_MSD = (
+    BASE,
+    COMPILED_FP16,
+    "ort-cuda:precision=fp16",
+    "ort-cuda:precision=fp16,cuda_graph=on,lowering=default",
 )
 FASTER_FP16 = (
     BASE,
@@ -89,6 +103,8 @@ class Part:
 
 
 PARTS = (
+    Part(FP16_MSD, variants=BOTH[1:], pair=True),
+    Part(FP16_MPD, variants=BOTH[:1], pair=True),
     Part(PEERS),
     Part(GRAPHS),
     *(Part(backends, pair=True) for backends in (PEERS, FP16, FASTER_FP16, INT8, BF16)),
