@@ -51,7 +51,7 @@ FP16 = (
 FP16_MPD = (
     BASE,
     COMPILED_FP16,
-    "ort-cuda:precision=fp16",
+    "ort-cuda:precision=fp16,prefer_nhwc=on,fuse_conv_bias=on",
     "ort-cuda:precision=fp16,prefer_nhwc=on,fuse_conv_bias=on,cuda_graph=on",
 )
 FP16_MSD = (
