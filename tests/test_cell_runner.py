@@ -100,3 +100,19 @@ def test_on_the_host_no_gpu_is_asked(session: FakeSession, prepared: Callable[[]
     finished: Finished = found.finish()
     assert dict(finished.gpu) == {"end-to-end": hole}
     assert "ask" not in session.log
+
+
+def test_energy_is_counted_no_longer_than_a_row_is_sampled(
+    session: FakeSession, prepared: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.stream = 7
+    asked: list[float] = []
+
+    def count(_call: object, _items: int, seconds: float) -> Skipped:
+        asked.append(seconds)
+        return Skipped("no counter")
+
+    found = prepared()
+    monkeypatch.setattr(runner, "joules_per_item", count)
+    found.finish()
+    assert asked == [0.25]
