@@ -220,7 +220,7 @@ def test_a_backend_that_decides_nothing_is_refused() -> None:
     for precision in ("fp32", "fp16", "bf16"):
         with pytest.raises(HifiError, match="--for openvino chooses a default: add --lowering de"):
             choose(wish(precision=precision, backend="openvino"))
-    with pytest.raises(HifiError, match="--for cuda: choose from ort-cpu, openvino, trt"):
+    with pytest.raises(HifiError, match="--for cuda: choose from ort-cpu, openvino, ort-cuda, trt"):
         choose(wish(backend="cuda"))
     with pytest.raises(HifiError, match="--lowering default of which backend"):
         choose(wish(lowering="default"))
