@@ -62,13 +62,16 @@ def compare(expected: Reference, found: Arrays, budget_db: float) -> Parity:
     An output that is missing, unexpected or of another shape has an SNR of minus infinity.
     """
     names = [*expected.exact, *(name for name in found if name not in expected.exact)]
+    own = expected.torch_snr_db  # once, not by every thread
     with ThreadPoolExecutor() as threads:  # large sums let each other run
-        outputs = threads.map(lambda name: _compare_output(name, expected, found), names)
+        outputs = threads.map(lambda name: _compare_output(name, expected.exact, found, own), names)
     return Parity(budget_db, tuple(outputs))
 
 
-def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputParity:
-    exact, candidate = expected.exact.get(name), found.get(name)
+def _compare_output(
+    name: str, expected: Arrays, found: Arrays, own: Mapping[str, float]
+) -> OutputParity:
+    exact, candidate = expected.get(name), found.get(name)
     if exact is None or candidate is None or exact.shape != candidate.shape:
         shape = () if candidate is None else candidate.shape
         return OutputParity(name, -np.inf, np.inf, np.inf, 0.0, np.inf, shape)
@@ -79,6 +82,6 @@ def _compare_output(name: str, expected: Reference, found: Arrays) -> OutputPari
         max_abs=sums.worst,
         max_relative=sums.max_relative,
         cosine=sums.cosine,
-        torch_snr_db=expected.torch_snr_db[name],
+        torch_snr_db=own[name],
         shape=candidate.shape,
     )
