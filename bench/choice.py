@@ -8,7 +8,6 @@ from bench.backend import LOWERING, Backend, find, with_option
 from bench.precisions import PLAN, PRECISION, Precisions, Split, precisions_of
 from bench.records import Precision, RowPrecision
 from export.lowering.plan import NONE, LoweringPlan
-from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import BUDGETS_DB, GraphPrecision
 from export.precision.forms import lowering_for
 from export.precision.plan import PrecisionPlan
@@ -78,7 +77,8 @@ def choose(spec: str) -> Choice:
     told = options.get(PRECISION, precisions_of(backend).allowed[0])
     for precision in _precisions():
         if told == precision:
-            lowering = lowering_of(wanted, backend.name, precision)
+            graph = PrecisionPlan("fp32" if precision == "tf32" else precision)
+            lowering = lowering_for(wanted, backend.name, graph)
             return Choice(backend, options, lowering, precision)
     plan = precision_plan_of(told)
     return Choice(backend, options, lowering_for(wanted, backend.name, plan), plan)

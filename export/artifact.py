@@ -103,11 +103,14 @@ class Artifact:
 
     def describe(self) -> dict[str, object]:
         """The manifest with the file's name and digest: the JSON that lies beside the file."""
-        record: dict[str, object] = _MANIFEST.dump_python(self.manifest, mode="json")
+        record: dict[str, object] = _MANIFEST.dump_python(
+            self.manifest, mode="json", exclude=_SETTLED
+        )
         return {"file": self.path.name, "sha256": self.sha256, **record}
 
 
 _MANIFEST = TypeAdapter(Manifest)
+_SETTLED = {"lowering": {"back"}}  # nothing of a graph that is written
 
 
 def sidecar(path: Path) -> Path:
@@ -140,7 +143,7 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         precision=request.precision.nameless,
         budget_db=request.budget_db,
     )
-    text = _MANIFEST.dump_json(manifest)
+    text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())
     proto.metadata_props.add(key=SEAL_KEY, value=hashlib.sha256(text).hexdigest())
     return manifest, proto.SerializeToString(deterministic=True)

@@ -84,11 +84,16 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
         if forms:
             model = lower(model, forms)
             check_lowered(model, request)
-        return model, replace(request, precision=FP32)
+        lowering = request.lowering.settled(request.variant, ())
+        return model, replace(request, precision=FP32, lowering=lowering)
     material = prepare(model, asked, request.precision, suiting(forms))
     named = request.precision.named(request.variant)
     yields = request.precision.yields
     layers = keep(material, asked, request.budget_db, named) if yields else asked
+    back = [name for name, precision in layers.items() if precision != asked[name]]
+    lowering = request.lowering.settled(request.variant, back)
+    request = replace(request, lowering=lowering)
+    material = replace(material, forms=suiting(lowering.forms(request.variant)))
     model = write(material, layers)
     check_precise(model, request, layers)
     plan = stated(request.precision, request.variant, asked, layers)

@@ -63,7 +63,7 @@ OF_SCALE = {
     "msd_1.convs.4": "merge-4",
     "msd_1.convs.5": "fir-2-4+wide",
     "msd_1.convs.6": "fir-3-5",
-    "msd_1.conv_post": "wide",
+    "msd_1.conv_post": "longer+wide",
 }
 NOWHERE = {"block-8"}  # no layer of the networks is short of less than half a block of 8
 

@@ -37,6 +37,8 @@ FORMS += [
     ("fir-2-2", "fir-2-2"),
     ("phase", "fir-2-2", "wide"),
     ("merge-2", "phase"),
+    ("longer", "wide"),
+    ("phase", "longer"),
 ]
 every_form = pytest.mark.parametrize("form", FORMS, ids=form_text)
 
@@ -165,7 +167,17 @@ REAL = {  # what the networks are made of: channels, taps, stride, groups, paddi
     "period-4": (8, 8, 5, 1, 1, 2),
 }
 TAKES = {
-    "scale-1": {"wide", "phase", "merge-2", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-4", "block-8"},
+    "scale-1": {
+        "wide",
+        "phase",
+        "merge-2",
+        "fir-2-2",
+        "fir-3-3",
+        "fir-4-4",
+        "fir-2-4",
+        "block-8",
+        "longer",
+    },
     "scale-4": {"wide", "phase", "merge-2", "fir-2-2", "fir-4-4", "block-16"},
     "scale-5": {"wide", "merge-4", "fir-2-2", "fir-3-3", "fir-4-4", "fir-2-2+fir-2-2"},
     "scale-6": {"wide", "fir-2-2", "fir-2-5", "fir-3-5", "fir-4-5", "block-16"},

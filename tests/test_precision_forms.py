@@ -9,6 +9,7 @@ import pytest
 from precise import array_of, checked, convolutions, precise, value_in
 from torch import nn
 
+from export import pipeline
 from export.lowering import plan as plans
 from export.lowering.lower import lower
 from export.lowering.plan import PLAIN, LoweringPlan
@@ -66,6 +67,32 @@ def test_a_backend_may_have_a_default_for_a_precision(
         "mpd_11.convs.2": "phase",
     }
     assert lowering_for("none", "trt", mixed) == PLAIN
+    assert lowering_for("default", "trt", EIGHTHS) == LoweringPlan(
+        "exact; moved", MOVED.layers, back=EXACT.layers
+    )
+    (folder / "defaults" / "trt.json").unlink()
+    assert lowering_for("default", "trt", EIGHTHS) == MOVED, "its one plan suits both"
+
+
+def test_a_layer_that_goes_back_to_float32_goes_back_to_its_form_there(
+    p11: nn.Module, plain: ir.Model
+) -> None:
+    inner = [f"mpd_11.convs.{number}" for number in range(1, 5)]
+    lowering = LoweringPlan(
+        "both", dict.fromkeys(inner, "columns"), back=dict.fromkeys(inner[1:], "longer")
+    )
+    request = ExportRequest(P11, precision=EIGHTHS, min_snr_db=20.0, lowering=lowering)
+    told = pipeline._rewritten(to_onnx(p11, request), request)[1]
+    layers = resolve(plain, told.precision, P11)
+    less = {f"mpd_11.{name}" for name, precision in layers.items() if precision == "int8"}
+    assert set() < less < set(inner)
+    expected = dict.fromkeys(sorted(less), "columns")
+    expected |= dict.fromkeys(sorted({*inner[1:]} - less), "longer")
+    assert told.lowering == LoweringPlan("both", expected)
+    alone = replace(request, precision=PrecisionPlan())
+    assert pipeline._rewritten(to_onnx(p11, alone), alone)[1].lowering == LoweringPlan(
+        "both", lowering.layers
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ members, and may hold several networks.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -31,13 +31,25 @@ class LoweringPlan:
     Attributes:
         origin: where it comes from: ``none``, or what tuned it; several where plans were merged.
         layers: form by name of the layer, as in ``phase+fir-3-3+wide``.
+        back: the same of layers that a budget puts back into float32; None where those of
+            ``layers`` suit both. It is not in a file: whoever writes a graph settles it.
     """
 
     origin: str = NONE
     layers: Mapping[str, str] = field(default_factory=dict)
+    back: Mapping[str, str] | None = None
 
     def __hash__(self) -> int:
-        return hash((self.origin, *sorted(self.layers.items())))
+        return hash((self.origin, *sorted(self.layers.items()), *sorted((self.back or {}).items())))
+
+    def settled(self, variant: Variant, nodes: Iterable[str]) -> "LoweringPlan":
+        """What it says now that it is known which nodes of a variant's graph went back."""
+        if self.back is None:
+            return self
+        names = {layer_name(variant, node) for node in nodes}
+        told = {name: form for name, form in self.layers.items() if name not in names}
+        told |= {name: form for name, form in self.back.items() if name in names}
+        return LoweringPlan(self.origin, told)
 
     def forms(self, variant: Variant) -> "dict[str, Form]":
         """Forms by name of the node in that variant's graph.
@@ -87,6 +99,11 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
             f"there is no default plan for {target!r}: {choice} a plan of hifi-bench tune"
         )
     return parse_plan(found[target].read_text(), f"the default plan for {target}")
+
+
+def has_plan(choice: str, target: str, precision: str = "fp32") -> bool:
+    """Whether ``plan_of`` would find what it is asked for, a file aside."""
+    return choice != DEFAULT or target in _defaults(precision)
 
 
 def _defaults(precision: str) -> dict[str, Traversable]:

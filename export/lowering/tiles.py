@@ -65,6 +65,14 @@ def crop(graph: Graph, name: str, x: ir.Value, axis: int, length: int | Dim) -> 
     return graph.op(name, "Slice", [x, *bounds], shape)
 
 
+def without_last(graph: Graph, name: str, x: ir.Value, axis: int) -> ir.Value:
+    """All but the last element of an axis."""
+    shape = list(shape_of(x))
+    length = shape[axis]
+    shape[axis] = length - 1 if isinstance(length, int) else None
+    return graph.op(name, "Slice", [x, graph.ints(0), graph.ints(-1), graph.ints(axis)], shape)
+
+
 def merge_channels(graph: Graph, name: str, x: ir.Value) -> ir.Value:
     """(N, M, C, ...) -> (N, M C, ...)."""
     n, size, c, *rest = shape_of(x)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from export.lowering.plan import LoweringPlan, plan_of
+from export.lowering.plan import LoweringPlan, has_plan, plan_of
 from export.precision.budget import GraphPrecision
 from export.precision.plan import PrecisionPlan
 
@@ -18,17 +18,23 @@ def lowering_for(choice: str, target: str, plan: PrecisionPlan) -> LoweringPlan:
     Raises:
         HifiError: no such file or default.
     """
-    return merged({each: plan_of(choice, target, each) for each in plan.held}, plan)
+    wanted = [each for each in _may_hold(plan) if each in plan.held or has_plan(choice, target)]
+    return merged({each: plan_of(choice, target, each) for each in wanted}, plan)
 
 
 def merged(plans: Mapping[GraphPrecision, LoweringPlan], plan: PrecisionPlan) -> LoweringPlan:
-    """One plan out of those for each precision that a precision plan holds."""
+    """One plan out of those for each precision that a precision plan holds, or goes back to."""
     base = plans[plan.base]
     if all(each == base for each in plans.values()):
         return base
+    back = plans["fp32"].layers if plan.yields and "fp32" in plans else None
     named = {name: plans[each].layers.get(name) for name, each in plan.layers.items()}
     forms = {**base.layers, **named}
-    origins = dict.fromkeys(plans[each].origin for each in sorted(plan.held))
-    return LoweringPlan(
-        "; ".join(origins), {name: form for name, form in forms.items() if form is not None}
-    )
+    origins = dict.fromkeys(plans[each].origin for each in sorted(_may_hold(plan) & set(plans)))
+    told = {name: form for name, form in forms.items() if form is not None}
+    return LoweringPlan("; ".join(origins), told, back)
+
+
+def _may_hold(plan: PrecisionPlan) -> frozenset[GraphPrecision]:
+    """What its layers are in, and what they go back to."""
+    return plan.held | {"fp32"} if plan.yields else plan.held
