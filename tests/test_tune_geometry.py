@@ -106,6 +106,8 @@ def test_few_taps_leave_no_filter() -> None:
         "wide",
         "block-8",
         "block-16",
+        "longer",
         "block-8+wide",
         "block-16+wide",
+        "longer+wide",
     }
