@@ -20,7 +20,7 @@ from export.builder import shape_of
 from export.opset import stated_opset
 from export.precision.budget import GraphPrecision
 from export.precision.held import held
-from export.precision.layers import layer_of
+from export.precision.layers import CONVOLUTIONS, layer_of
 from export.precision.narrow import TYPES
 from export.precision.plan import FP32
 from export.request import ExportRequest
@@ -32,7 +32,7 @@ OPERATIONS = frozenset(
 )
 
 
-OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "Transpose"})
+OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "MatMul", "Mul", "Range", "Transpose"})
 OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"})
 
 
@@ -133,7 +133,8 @@ def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
     return [
         f"{node.name}: {role} is computed in the graph"
-        for node in (*_nodes(model, "Conv"), *_nodes(model, "ConvTranspose"))
+        for kind in CONVOLUTIONS
+        for node in _nodes(model, kind)
         for role, value in zip(("weight", "bias"), node.inputs[1:], strict=False)
         if value is None or not value.is_initializer()
     ]

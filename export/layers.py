@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 FREE = frozenset({"Constant", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"})
-CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "MatMul"})  # which one may be written as
 ELEMENTWISE = frozenset({"Add", "LeakyRelu", "Mul", "Relu"})
 
 
@@ -103,12 +103,14 @@ def _flops(node: "ir.Node") -> int:
     if node.op_type not in CONVOLUTIONS:
         return 0
     # every output element sums over (channels in / groups) x taps, which is the weight's tail; and
-    # every input element of a transposed one goes to (channels out / groups) x taps
+    # every input element of a transposed one goes to (channels out / groups) x taps, and of a
+    # product to a row of the matrix
     summed = node.outputs[0] if node.op_type == "Conv" else node.inputs[0]
     weight = node.inputs[1]
     assert summed is not None and summed.shape is not None
     assert weight is not None and weight.shape is not None
-    return 2 * prod(summed.shape.numpy()) * prod(weight.shape.numpy()[1:])
+    terms = weight.shape.numpy()[-1:] if node.op_type == "MatMul" else weight.shape.numpy()[1:]
+    return 2 * prod(summed.shape.numpy()) * prod(terms)
 
 
 def _bytes(value: "ir.Value") -> int:

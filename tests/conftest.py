@@ -105,15 +105,15 @@ class Given:
 
 
 @pytest.fixture
-def row_of(mpd_11: Trained, tmp_path: Path) -> Callable[[str], Result]:
+def row_of(mpd_11: Trained, tmp_path: Path) -> Callable[..., Result]:
     """The row of a backend, as typed, on one period: parity, proof and a moment of sampling."""
 
-    def run(spec: str) -> Result:
+    def run(spec: str, samples: int = 1024) -> Result:
         plan = Plan(
             backends=(spec,),
             variants=(mpd_11.variant,),
             batches=(2,),
-            samples=1024,
+            samples=samples,
             outputs="all",
             pair=False,
             threads=1,

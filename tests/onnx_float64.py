@@ -76,6 +76,11 @@ def _reshape(x: Any, sizes: Any) -> Any:
     return x.reshape([x.shape[i] if size == 0 else int(size) for i, size in enumerate(sizes)])
 
 
+def _gather(x: Any, index: Any, axis: int = 0) -> Any:
+    found = torch.index_select(x, axis, index.reshape(-1))
+    return found.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+
+
 def _mean(x: Any, kernel_shape: Any, strides: Any, pads: Any, count_include_pad: int) -> Any:
     assert count_include_pad == 1
     return F.avg_pool1d(_padded(x, pads, 1), kernel_shape[0], strides[0])
@@ -88,11 +93,14 @@ _OPERATIONS: dict[str, Any] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Div": lambda a, b: torch.div(a, b, rounding_mode="floor"),
-    "Gather": lambda x, i, axis=0: torch.index_select(x, axis, i.reshape(-1)),
+    "Gather": _gather,
     "LeakyRelu": lambda x, alpha: torch.where(x > 0, x, alpha * x),
+    "MatMul": torch.matmul,
     "Mod": torch.remainder,
+    "Mul": torch.mul,
     "Neg": torch.neg,
     "Pad": _pad,
+    "Range": lambda first, last, step: torch.arange(int(first), int(last), int(step)),
     "Reshape": _reshape,
     "Shape": lambda x: torch.tensor(x.shape),
     "Slice": _slice,

@@ -1,6 +1,7 @@
 """onnxruntime with CUDA: its options, what it lacks, and a fallback that is no result."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,8 @@ def test_float32_has_a_speed_by_every_clock(row_of: Callable[[str], Result], opt
 
 
 @pytest.mark.gpu
-def test_tf32_is_what_ran_and_has_a_budget_of_its_own(row_of: Callable[[str], Result]) -> None:
-    row = run(row_of, "ort-cuda:precision=tf32")
+def test_tf32_is_what_ran_and_has_a_budget_of_its_own(row_of: Callable[..., Result]) -> None:
+    row = run(partial(row_of, samples=8192), "ort-cuda:precision=tf32")
     assert row.workload.precision == "tf32"
     assert isinstance(row.parity, Parity) and row.parity.passed and not row.broken
     if torch.cuda.get_device_capability() >= (8, 0):

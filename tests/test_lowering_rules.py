@@ -39,6 +39,10 @@ FORMS += [
     ("merge-2", "phase"),
     ("longer", "wide"),
     ("phase", "longer"),
+    ("toeplitz-4", "wide"),
+    ("toeplitz-2", "merge-2"),
+    ("columns", "toeplitz-2"),
+    ("merge-2", "matmul-2"),
 ]
 every_form = pytest.mark.parametrize("form", FORMS, ids=form_text)
 

@@ -77,8 +77,12 @@ def claim(provider: str, found: Placement) -> Claim:
 
 
 def _convolutions(nodes: Iterable[Event]) -> Counter[str]:
-    """``Conv``, ``FusedConv``, ``QLinearConv``...: how many read which type."""
-    kinds = (next(iter(node["input_type_shape"][0])) for node in nodes if "Conv" in node["op_name"])
+    """``Conv``, ``FusedConv``, ``QLinearConv``, ``MatMul``...: how many read which type."""
+    kinds = (
+        next(iter(node["input_type_shape"][0]))
+        for node in nodes
+        if "Conv" in node["op_name"] or "MatMul" in node["op_name"]
+    )
     return Counter(PRECISIONS.get(kind, kind) for kind in kinds)
 
 

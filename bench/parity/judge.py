@@ -1,6 +1,5 @@
 """How far each output is from PyTorch in float64, beside how far PyTorch itself is."""
 
-import copy
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from bench.records import OutputParity, Parity
 from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from export.sums import sums_of
-from export.verify import run_torch
+from export.verify import run_in_float64, run_torch
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
@@ -51,9 +50,8 @@ def reference(
     """Run the network as trained in float64 and in float32."""
     from export.interface import interface
 
-    double = interface(copy.deepcopy(trained.module).double(), request)
-    exact = run_torch(double, {name: array.astype(np.float64) for name, array in inputs.items()})
-    return Reference(exact, run_torch(interface(trained.module, request), inputs))
+    function = interface(trained.module, request)
+    return Reference(run_in_float64(function, inputs), run_torch(function, inputs))
 
 
 def compare(expected: Reference, found: Arrays, budget_db: float) -> Parity:

@@ -47,18 +47,19 @@ FP16 = (
     "ort-cuda:precision=fp16",
     "trt:precision=fp16",
 )
+IN_NHWC = "ort-cuda:precision=fp16,prefer_nhwc=on"
 # Bias within a convolution's kernel, which onnxruntime has for convolutions without groups alone.
 FP16_MPD = (
     BASE,
     COMPILED_FP16,
-    "ort-cuda:precision=fp16,prefer_nhwc=on,fuse_conv_bias=on",
-    "ort-cuda:precision=fp16,prefer_nhwc=on,fuse_conv_bias=on,cuda_graph=on",
+    "ort-cuda:precision=fp16",
+    f"{IN_NHWC},fuse_conv_bias=on,cuda_graph=on",
 )
 FP16_MSD = (
     BASE,
     COMPILED_FP16,
     "ort-cuda:precision=fp16",
-    "ort-cuda:precision=fp16,cuda_graph=on,lowering=default",
+    f"{IN_NHWC},cudnn_conv_algo_search=HEURISTIC,cuda_graph=on,lowering=default",
 )
 FASTER_FP16 = (
     BASE,

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from bench.tune.geometry import Geometry
 from export.lowering.rule import Form, rules
 from export.lowering.rules.fir import Fir
+from export.lowering.rules.matmul import MatMul
 from export.lowering.rules.merge import Merge
+from export.lowering.rules.toeplitz import Toeplitz
 
 LAST = "wide"
 MOST_PRODUCTS = 1.7  # times those of the filter with the fewest
@@ -37,7 +39,12 @@ def _bodies(geometry: Geometry) -> Iterator[Form]:
     yield from ((name,) for name in (*others, *filters))
     if max(geometry.strides) > 1:
         yield ("phase",)
-        yield from (("phase", name) for name in others)
+        yield from (("phase", name) for name in others if not _splits(name))
+
+
+def _splits(name: str) -> bool:
+    """Whether a rewrite splits a stride itself."""
+    return isinstance(rules()[name], MatMul | Toeplitz)
 
 
 def _useless(geometry: Geometry) -> set[str]:

@@ -97,8 +97,16 @@ def write_form(graph: "Graph", form: Form, conv: "Convolution", x: "ir.Value") -
     reason = first.refuses(conv, shape_of(x))
     if reason is not None:
         raise HifiError(f"{conv.name} cannot be written as {first.name}: {reason}")
+    left_over = list(rest[:1])
 
     def inner(graph: "Graph", left: "Convolution", z: "ir.Value") -> "ir.Value":
+        left_over.clear()
         return write_form(graph, rest, replace(left, name=f"{conv.name}.{first.name}"), z)
 
-    return first.rewrite(graph, conv, x, inner)
+    made = first.rewrite(graph, conv, x, inner)
+    if left_over:
+        raise HifiError(
+            f"{conv.name} cannot be written as {left_over[0]} behind {first.name}, which leaves no "
+            "convolution"
+        )
+    return made

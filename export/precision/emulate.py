@@ -12,7 +12,7 @@ from export.builder import Builder, shape_of
 from export.precision.narrow import REAL
 
 HALF = REAL - {ir.DataType.FLOAT}
-MOVES = frozenset({"Pad", "Reshape", "Transpose", "Slice", "Concat"})
+MOVES = frozenset({"Pad", "Reshape", "Transpose", "Slice", "Concat", "Gather"})
 
 
 def is_narrow(model: ir.Model) -> bool:

@@ -12,7 +12,7 @@ from export.precision.plan import PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
-CONVOLUTIONS = ("Conv", "ConvTranspose")
+CONVOLUTIONS = ("Conv", "ConvTranspose", "MatMul")  # what a layer's may be written as
 
 Layers = Mapping[str, GraphPrecision]
 """A precision for each layer, by the name of its convolution in the plain graph."""

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from export.precision.layers import CONVOLUTIONS
 from export.precision.plan import Activations
 from export.precision.ranges import Range
+from hifigan_ref.errors import HifiError
 
 SHAPED_AS_INPUT = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -26,7 +27,16 @@ def quantize(
         nodes: names of the convolutions.
         ranges: of every tensor that one of them reads.
         activations: type that they are quantized to.
+
+    Raises:
+        HifiError: one of them is written as a matrix product.
     """
+    for node in model.graph:
+        if node.name in nodes and node.op_type == "MatMul":
+            raise HifiError(
+                f"layer {node.name} is written as a matrix product, which is not for int8: choose "
+                "another form of it, or another precision"
+            )
     from onnxruntime.quantization import (
         CalibrationMethod,
         QDQQuantizer,
