@@ -83,7 +83,7 @@ class Builder:
         """An initializer of that name and type."""
         key = (name, array.dtype.name)
         if key not in self._known:
-            kept = ir.tensor(np.ascontiguousarray(array), name=name)
+            kept = ir.tensor(np.asarray(array, order="C"), name=name)
             self._known[key] = self._tape.initializer(kept)
         return self._known[key]
 

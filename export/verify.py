@@ -101,7 +101,7 @@ def run_in_float64(function: "Interface", inputs: Mapping[str, Array]) -> Mappin
         with ThreadPoolExecutor(parts, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             found = list(pool.map(partial(run_torch, double), each))
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads)  # OpenMP counts for each thread, MKL once for all
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 

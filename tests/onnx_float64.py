@@ -78,7 +78,7 @@ def _reshape(x: Any, sizes: Any) -> Any:
 
 def _gather(x: Any, index: Any, axis: int = 0) -> Any:
     found = torch.index_select(x, axis, index.reshape(-1))
-    return found.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+    return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 
 def _mean(x: Any, kernel_shape: Any, strides: Any, pads: Any, count_include_pad: int) -> Any:

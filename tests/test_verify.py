@@ -15,7 +15,16 @@ from export.fold import fold
 from export.interface import interface
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
-from export.verify import LENGTHS, MIN_SNR_DB, Verification, example_inputs, snr_db, verify
+from export.verify import (
+    LENGTHS,
+    MIN_SNR_DB,
+    Verification,
+    example_inputs,
+    run_in_float64,
+    run_torch,
+    snr_db,
+    verify,
+)
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
@@ -389,6 +398,26 @@ def test_the_ratio_is_taken_in_float64() -> None:
     assert snr_db(np.full(4, 1e30, np.float32), np.full(4, 1.001e30, np.float32)) == pytest.approx(
         60, abs=0.1
     )
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_parts_of_a_batch_in_float64_are_the_batch(p11: nn.Module, threads: int) -> None:
+    request = ExportRequest(Variant("mpd", "11"), pair=True)
+    function = interface(p11, request)
+    inputs = example_inputs(request, 3, 500)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = run_in_float64(function, inputs)
+    finally:
+        torch.set_num_threads(before)
+    double = interface(copy.deepcopy(p11).double(), request)
+    whole = run_torch(double, {name: x.astype(np.float64) for name, x in inputs.items()})
+    assert list(found) == list(whole)
+    for name, expected in whole.items():
+        assert found[name].dtype == np.float64
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-13)
+    assert next(p11.parameters()).dtype == torch.float32, "the network stays as it is"
 
 
 def test_the_bar_is_far_from_both_right_and_wrong() -> None:

@@ -3,7 +3,8 @@
 A layout (none, or columns), then a rewrite (none, phase, or any of the others), then for a stride a
 second one behind the phase split, and at last wide where the layer is one-dimensional. Minimal
 filtering splits a stride itself; those that need many more products than the fewest are left out.
-What a rewrite refuses is not tried.
+Matrix products split one too, and leave no convolution; they are for groups. What a rewrite refuses
+is not tried.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from export.lowering.rule import Form, rules
 from export.lowering.rules.fir import Fir
 from export.lowering.rules.matmul import MatMul
 from export.lowering.rules.merge import Merge
-from export.lowering.rules.toeplitz import Toeplitz
 
 LAST = "wide"
 MOST_PRODUCTS = 1.7  # times those of the filter with the fewest
@@ -25,7 +25,10 @@ def forms_of(geometry: Geometry) -> list[Form]:
     bodies = list(_bodies(geometry))
     layouts: list[Form] = [()] if flat else [(), ("columns",)]
     forms = [(*layout, *body) for layout in layouts for body in bodies]
-    return forms + [(*form, LAST) for form in forms] if flat else forms
+    if not flat:
+        return forms
+    products = [form for form in forms if form and form[-1] in _products()]
+    return forms + [(*form, LAST) for form in forms if form not in products]
 
 
 def _bodies(geometry: Geometry) -> Iterator[Form]:
@@ -39,19 +42,19 @@ def _bodies(geometry: Geometry) -> Iterator[Form]:
     yield from ((name,) for name in (*others, *filters))
     if max(geometry.strides) > 1:
         yield ("phase",)
-        yield from (("phase", name) for name in others if not _splits(name))
+        yield from (("phase", name) for name in others if name not in _products())
 
 
-def _splits(name: str) -> bool:
-    """Whether a rewrite splits a stride itself."""
-    return isinstance(rules()[name], MatMul | Toeplitz)
+def _products() -> set[str]:
+    """They split a stride themselves, and leave no convolution."""
+    return {name for name, rule in rules().items() if isinstance(rule, MatMul)}
 
 
 def _useless(geometry: Geometry) -> set[str]:
     """What would be refused whatever comes before it."""
     refused = ["rows"] if len(geometry.kernel) == 1 else []
     if geometry.group == 1:
-        refused += [name for name, rule in rules().items() if isinstance(rule, Merge)]
+        refused += [name for name, rule in rules().items() if isinstance(rule, Merge | MatMul)]
     return set(refused)
 
 

@@ -53,6 +53,8 @@ class MatMul:
         del shape
         if len(conv.kernel) != 1:
             return "it is two-dimensional"
+        if conv.kernel[0] == 1:
+            return "it has a single tap"
         if conv.dilations[0] != 1:
             return "its taps are dilated"
         if conv.before[0] > conv.kernel[0] - conv.strides[0]:
@@ -107,12 +109,11 @@ def _enter(graph: Graph, name: str, x: ir.Value, group: int) -> ir.Value:
 
 
 def _leave(graph: Graph, name: str, y: ir.Value) -> ir.Value:
-    """(g, N, T, C) -> (N, g C, T), in two steps: runtimes are fast at each of them alone."""
+    """(g, N, T, C) -> (N, g C, T)."""
     group, n, length, each = shape_of(y)
     assert isinstance(group, int) and isinstance(each, int), "channels are fixed"
-    turned = graph.transpose(f"{name}.turned", y, (0, 1, 3, 2))
-    z = graph.transpose(f"{name}.items", turned, (1, 0, 2, 3))
-    return graph.reshape(name, z, (n, group * each, length))
+    turned = graph.transpose(f"{name}.turned", y, (1, 0, 3, 2))
+    return graph.reshape(name, turned, (n, group * each, length))
 
 
 def _gathered(graph: Graph, name: str, rows: ir.Value, steps: int | Dim, count: int) -> ir.Value:
@@ -122,22 +123,15 @@ def _gathered(graph: Graph, name: str, rows: ir.Value, steps: int | Dim, count: 
         places = np.arange(steps)[:, None] + np.arange(count)
         index = graph.constant(f"{name}.index", places.reshape(-1))
         return graph.op(name, "Gather", [rows, index], (group, n, steps * count, size), {"axis": 2})
-    number, numbers = partial(_integers, graph, shape=()), partial(_integers, graph, shape=(None,))
+    zero, one = (graph.constant(f"scalar_{end}", np.array(end)) for end in (0, 1))
     near = graph.ints(count)
     total = graph.integer(f"{name}.total", "Mul", [steps.value, near]).value
-    last = number(f"{name}.last", "Reshape", [total, graph.ints()])
-    ends = (graph.constant(f"int64_{end}", np.array(end)) for end in (0, 1))
-    none, one = ends
-    each = numbers(f"{name}.each", "Range", [none, last, one])
+    last = graph.op(f"{name}.last", "Gather", [total, zero], (), dtype=ir.DataType.INT64)
+    numbers = partial(graph.op, shape=(None,), dtype=ir.DataType.INT64)
+    each = numbers(f"{name}.each", "Range", [zero, last, one])
     step = numbers(f"{name}.step", "Div", [each, near])
     index = numbers(f"{name}.index", "Add", [step, numbers(f"{name}.near", "Mod", [each, near])])
     return graph.op(name, "Gather", [rows, index], (group, n, None, size), {"axis": 2})
-
-
-def _integers(
-    graph: Graph, name: str, op_type: str, inputs: Sequence[ir.Value], shape: Sequence[Extent]
-) -> ir.Value:
-    return graph.op(name, op_type, inputs, shape, dtype=ir.DataType.INT64)
 
 
 def _matrix(conv: Convolution, outputs: int, count: int) -> NDArray[np.float64]:
