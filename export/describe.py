@@ -23,6 +23,8 @@ QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
 CHECKPOINT_STARTS = (b"PK", b"\x80\x02")  # a zip file, a pickle
 
+FOREIGN = ("Conv", "ConvTranspose")  # another tool's MatMul may be no convolution
+
 
 @dataclass(frozen=True)
 class OnnxDescription:
@@ -158,7 +160,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         precision=manifest.precision.name if manifest else "",
         budget_db=manifest.budget_db if manifest else None,
         calibration=told_calibration(manifest.precision) if manifest else "",
-        convolutions=held(model),
+        convolutions=held(model) if manifest else held(model, FOREIGN),
     )
 
 

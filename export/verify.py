@@ -85,7 +85,7 @@ def run_torch(
 
 
 def run_in_float64(function: "Interface", inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Outputs of PyTorch in float64: parts of the batch side by side, each on a core.
+    """Outputs of PyTorch in float64: parts of the batch side by side, each on cores of its own.
 
     On many cores together PyTorch is slower at a grouped convolution in float64 than on one.
     """
@@ -95,10 +95,11 @@ def run_in_float64(function: "Interface", inputs: Mapping[str, Array]) -> Mappin
         double = copy.deepcopy(function).double()
     threads = torch.get_num_threads()
     parts = min(threads, len(next(iter(inputs.values()))))
+    of_each = threads // parts
     cut = {name: np.array_split(x.astype(np.float64), parts) for name, x in inputs.items()}
     each = [{name: arrays[part] for name, arrays in cut.items()} for part in range(parts)]
     try:
-        with ThreadPoolExecutor(parts, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(parts, "", torch.set_num_threads, (of_each,)) as pool:
             found = list(pool.map(partial(run_torch, double), each))
     finally:
         torch.set_num_threads(threads)  # OpenMP counts for each thread, MKL once for all

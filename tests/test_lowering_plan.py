@@ -65,6 +65,10 @@ OF_SCALE = {
     "msd_1.convs.6": "fir-3-5",
     "msd_1.conv_post": "longer+wide",
 }
+OF_GROUPS = {
+    f"msd_1.convs.{number}": f"matmul-{outputs}"
+    for number, outputs in enumerate((32, 16, 8, 4, 2), start=1)
+}
 NOWHERE = {"block-8"}  # no layer of the networks is short of less than half a block of 8
 
 export = partial(run_main, cli.export_main)
@@ -283,15 +287,24 @@ def test_a_period_in_other_forms_at_every_opset(folder: Path, opset: int) -> Non
 
 
 def test_a_scale_in_other_forms(tmp_path: Path) -> None:
-    request = ExportRequest(SCALE, opset=11, lowering=LoweringPlan("by hand", OF_SCALE))
-    made = pipeline.export_onnx(request, Seeded(0).build(SCALE), tmp_path / "msd-1.onnx", False)
+    graph = exported(OF_SCALE, tmp_path)
+    assert {3, 4} <= {len(tensor.dims) for tensor in graph.initializer}
+
+
+def test_the_groups_of_a_scale_as_matrix_products(tmp_path: Path) -> None:
+    kinds = [node.op_type for node in exported(OF_GROUPS, tmp_path).node]
+    assert kinds.count("MatMul") == 5 and kinds.count("Conv") == 3
+
+
+def exported(layers: dict[str, str], folder: Path) -> onnx.GraphProto:
+    request = ExportRequest(SCALE, opset=11, lowering=LoweringPlan("by hand", layers))
+    made = pipeline.export_onnx(request, Seeded(0).build(SCALE), folder / "msd-1.onnx", False)
     assert made.verification.snr_db > 100
-    widths = {len(t.dims) for t in onnx.load(made.artifact.path).graph.initializer}
-    assert {3, 4} <= widths
+    return onnx.load(made.artifact.path).graph
 
 
 def test_every_rewrite_is_used_in_these_plans() -> None:
-    layers = (OF_PERIOD, OF_SCALE, *BY_OPSET.values())
+    layers = (OF_PERIOD, OF_SCALE, OF_GROUPS, *BY_OPSET.values())
     forms = [form for each in layers for form in each.values()]
     assert {name for form in forms for name in form.split("+")} == set(rules()) - NOWHERE
 

@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 
 from bench.backends.ort_placement import remember, seen
 from export.builder import Builder, shape_of
+from export.engine.library import find_library
+from export.engine.log import logger
+from export.engine.precision import check_precision
 from export.layers import shaped_layers
 from export.lowering.convolution import Convolution, write
 from export.lowering.lower import lower
+from export.lowering.rule import rules
+from export.precision.budget import GraphPrecision
 from export.precision.emulate import emulate
 from export.precision.held import held
 from export.precision.layers import in_nodes
+from export.precision.material import suiting
 from export.precision.narrow import narrow
 from export.precision.quantize import quantize
 from export.precision.ranges import Range
@@ -23,6 +29,7 @@ from export.verify import snr_db
 from hifigan_ref.errors import HifiError
 
 LAYERS = ("one", "two")
+NODES = ("one.matmul-4", "two.matmul-2")
 FORMS = {"one": ("matmul-4",), "two": ("matmul-2",)}
 X = np.random.default_rng(1).standard_normal((2, 8, 40)).astype(np.float32)
 
@@ -104,3 +111,35 @@ def test_a_trace_shows_their_type(products: ir.Model) -> None:
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     session.run(None, {"x": X})
     assert seen(session, types=True).convolutions == {"fp32": 2}
+
+
+def test_a_plan_leaves_them_out_where_a_layer_is_int8() -> None:
+    forms = suiting({"one": ("merge-2", "matmul-4"), "two": ("fir-2-2",)})
+    assert forms["fp32"] == {"one": ("merge-2", "matmul-4"), "two": ("fir-2-2",)}
+    assert forms["fp16"] == forms["bf16"] == {"one": ("merge-2", "matmul-4"), "two": ()}
+    assert forms["int8"] == {"one": ("merge-2",), "two": ()}
+
+
+def test_a_matrix_that_would_fill_a_file_is_refused() -> None:
+    weight = np.broadcast_to(0.0, (4096, 512, 5))
+    conv = Convolution("c", weight, None, (1,), (1,), (2,), (2,), 2)
+    assert rules()["matmul-2"].refuses(conv, (1, 1024, 64)) is None
+    reason = rules()["matmul-8"].refuses(conv, (1, 1024, 64))
+    assert reason == "its matrix would have 268435456 values, more than 33554432"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_tensorrt_reads_their_type(products: ir.Model, precision: GraphPrecision) -> None:
+    library = find_library("rtx")
+    trt, log = library.module, logger(library)
+    contents = {
+        each: ir.to_proto(narrow(products, dict.fromkeys(NODES, each))).SerializeToString()
+        for each in ("fp32", "fp16")
+    }
+    network = trt.Builder(log).create_network(0)
+    parser = trt.OnnxParser(network, log)
+    assert parser.parse(contents[precision])
+    check_precision(contents.pop(precision), network, library)
+    (other,) = contents.values()
+    with pytest.raises(HifiError, match=r"another precision than the graph has: one\.matmul-4 in"):
+        check_precision(other, network, library)

@@ -69,13 +69,9 @@ def names(forms: list[Form]) -> set[str]:
 
 def test_a_scale_is_tried_as_an_image_too() -> None:
     found = names(forms_of(SCALE))
-    products = {form for form in found if form.startswith("matmul")}
     assert {
-        f"{form}+{LAST}" if form != "plain" else LAST
-        for form in found - products
-        if LAST not in form
+        f"{form}+{LAST}" if form != "plain" else LAST for form in found if LAST not in form
     } == {form for form in found if LAST in form}
-    assert "matmul-8" in products
     assert {"phase+wide", "phase+merge-2+wide", "merge-4", "block-16"} <= found
     assert not any("columns" in form or "rows" in form for form in found)
 
@@ -87,9 +83,9 @@ def test_a_period_is_tried_in_columns_too() -> None:
 
 
 def test_matrix_products_are_for_groups_and_come_alone() -> None:
-    found = [form for form in forms_of(SCALE) if any("matmul" in name for name in form)]
-    assert found and all(len(form) == 1 for form in found)
-    assert not any("matmul" in name for form in forms_of(LATE) for name in form)
+    found = names(forms_of(SCALE, products=True)) - names(forms_of(SCALE))
+    assert found == {f"matmul-{outputs}" for outputs in (2, 4, 8, 16, 32)}
+    assert forms_of(LATE, products=True) == forms_of(LATE)
 
 
 def test_a_stride_alone_is_split() -> None:

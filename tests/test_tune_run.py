@@ -36,7 +36,8 @@ SMALL = ("--period", 11, "--batch", 1, "--samples", 2048, "--limit", 0.5, "--thr
 FEW = ("columns", "fir-4-5", "phase", "rows")
 
 
-def few(geometry: Geometry) -> list[Form]:
+def few(geometry: Geometry, products: bool) -> list[Form]:
+    assert not products
     return [form for form in forms_of(geometry) if len(form) < 2 and set(form) <= set(FEW)]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from openvino import CompiledModel, Node
 
 DEVICE = "CPU"
+KINDS = ("Convolution", "FullyConnected", "MatMul")
 INTEGERS = ("i8", "u8")
 
 
@@ -54,9 +55,9 @@ def told(compiled: "CompiledModel", name: str) -> str:
 
 
 def convolutions(compiled: "CompiledModel") -> list[dict[str, object]]:
-    """What is known of each convolution that will run: kernel, precision..."""
+    """What is known of each convolution that will run, or product in its place: kernel, type..."""
     layers = map(_details, compiled.get_runtime_model().get_ops())
-    return [layer for layer in layers if layer["layerType"] == "Convolution"]
+    return [layer for layer in layers if layer["layerType"] in KINDS]
 
 
 def _details(node: "Node") -> dict[str, object]:

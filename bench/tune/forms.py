@@ -3,8 +3,8 @@
 A layout (none, or columns), then a rewrite (none, phase, or any of the others), then for a stride a
 second one behind the phase split, and at last wide where the layer is one-dimensional. Minimal
 filtering splits a stride itself; those that need many more products than the fewest are left out.
-Matrix products split one too, and leave no convolution; they are for groups. What a rewrite refuses
-is not tried.
+Matrix products split one too, and leave no convolution; they are for groups, where they are asked
+for. What a rewrite refuses is not tried.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,21 @@ LAST = "wide"
 MOST_PRODUCTS = 1.7  # times those of the filter with the fewest
 
 
-def forms_of(geometry: Geometry) -> list[Form]:
-    """Candidates, the plain one first; some may be refused."""
+def forms_of(geometry: Geometry, products: bool = False) -> list[Form]:
+    """Candidates, the plain one first; some may be refused.
+
+    Args:
+        geometry: of the layer.
+        products: matrix products too.
+    """
     flat = len(geometry.kernel) == 1
-    bodies = list(_bodies(geometry))
+    left_out = set() if products else _products()
+    bodies = [body for body in _bodies(geometry) if left_out.isdisjoint(body)]
     layouts: list[Form] = [()] if flat else [(), ("columns",)]
     forms = [(*layout, *body) for layout in layouts for body in bodies]
     if not flat:
         return forms
-    products = [form for form in forms if form and form[-1] in _products()]
-    return forms + [(*form, LAST) for form in forms if form not in products]
+    return forms + [(*form, LAST) for form in forms if _products().isdisjoint(form)]
 
 
 def _bodies(geometry: Geometry) -> Iterator[Form]:

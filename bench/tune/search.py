@@ -28,6 +28,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, apart
 
+OF_PRODUCTS = ("ort-cuda",)  # where cuDNN takes groups apart; CPUs do not
 MARGIN_DB = 8.0  # what seven layers in a row may add to the error of one
 
 
@@ -168,7 +169,8 @@ def _trials(
     bench: Bench, keeper: Kept, geometry: Geometry, names: tuple[str, ...], again: bool
 ) -> LayerTrials:
     exact = bench.plan.of(geometry.channels) == "fp32"
-    forms = [form for form in forms_of(geometry) if exact or moving(form) == form]
+    wide = forms_of(geometry, choose(bench.backend).backend.name in OF_PRODUCTS)
+    forms = [form for form in wide if exact or moving(form) == form]
     path = keeper.trials(geometry, forms)
     known = None if again else kept.read(path, TRIALS)
     if known is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from export.engine.library import Library
 from hifigan_ref.errors import HifiError
 
-KINDS = ("CONVOLUTION", "DECONVOLUTION")
+KINDS = ("CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY")
 PASSING = ("SHUFFLE", "SQUEEZE", "UNSQUEEZE")  # around convolutions along one axis
 OF_TENSORS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16", "INT8": "int8", "UINT8": "int8"}
 OF_ARRAYS = {"float32": "fp32", "float16": "fp16"}  # weights, where numpy has their type
@@ -48,7 +48,7 @@ def check_precision(content: bytes, network: Any, library: Library) -> None:
 def _read(network: Any, library: Library) -> Iterator[tuple[str, str]]:
     """Name and precision of each convolution."""
     trt = library.module
-    classes = dict(zip(KINDS, (trt.IConvolutionLayer, trt.IDeconvolutionLayer), strict=True))
+    classes = {"CONVOLUTION": trt.IConvolutionLayer, "DECONVOLUTION": trt.IDeconvolutionLayer}
     makers = {}
     for layer in (network.get_layer(index) for index in range(network.num_layers)):
         for index in range(layer.num_outputs):

@@ -77,6 +77,13 @@ def moving(form: Form) -> Form:
     return tuple(name for name in form if not rules()[name].sums)
 
 
+def quantizable(form: Form) -> Form:
+    """Without what leaves no convolution either: what is left also suits a layer in int8."""
+    from export.lowering.rules.matmul import MatMul
+
+    return tuple(name for name in moving(form) if not isinstance(rules()[name], MatMul))
+
+
 def form_text(form: Form) -> str:
     """The other way."""
     return "+".join(form) or "plain"

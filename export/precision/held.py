@@ -1,6 +1,6 @@
 """What each convolution of a graph computes in, read from the graph itself."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import onnx_ir as ir
 
@@ -10,12 +10,17 @@ from export.precision.narrow import TYPES
 NAMES: Mapping[ir.DataType, str] = {dtype: name for name, dtype in TYPES.items() if name != "int8"}
 
 
-def held(model: ir.Model) -> dict[str, str]:
-    """Precision by name of the node; ``fp32 and int8`` where its two factors differ."""
+def held(model: ir.Model, kinds: Collection[str] = CONVOLUTIONS) -> dict[str, str]:
+    """Precision by name of the node; ``fp32 and int8`` where its two factors differ.
+
+    Args:
+        model: of this tool, or of another.
+        kinds: operators to look at.
+    """
     return {
         node.name or node.outputs[0].name or "": _of(node)
         for node in model.graph
-        if node.op_type in CONVOLUTIONS
+        if node.op_type in kinds
     }
 
 

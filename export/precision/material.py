@@ -13,8 +13,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.lowering.lower import check_known, lower
-from export.lowering.rule import Form, moving
-from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.lowering.rule import Form, moving, quantizable
+from export.precision.budget import GraphPrecision
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize, factors
@@ -54,9 +54,10 @@ class Material:
 
 
 def suiting(forms: Mapping[str, Form]) -> Forms:
-    """One plan for all precisions: what adds values up is left to float32."""
+    """One plan for all: only float32 has rewrites that add values up, and int8 no products."""
     moved = {name: moving(form) for name, form in forms.items()}
-    return {each: forms if each == "fp32" else moved for each in GRAPH_PRECISIONS}
+    integers = {name: quantizable(form) for name, form in forms.items()}
+    return {"fp32": forms, "fp16": moved, "bf16": moved, "int8": integers}
 
 
 def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) -> Material:

@@ -26,6 +26,8 @@ from export.lowering.convolution import Convolution, why_not_covered
 from export.lowering.layouts import Graph
 from export.lowering.rule import Inner
 
+MOST_VALUES = 2**25  # of a matrix: with more, networks come near the 2 GiB that a file may have
+
 
 @dataclass(frozen=True)
 class MatMul:
@@ -59,7 +61,16 @@ class MatMul:
             return "its taps are dilated"
         if conv.before[0] > conv.kernel[0] - conv.strides[0]:
             return "its padding is wider than its taps beyond a stride"
+        rows = self._count(conv) * conv.strides[0] * self.outputs
+        size = rows * self.outputs * conv.weight.shape[0] * conv.weight.shape[1]
+        if size > MOST_VALUES:
+            return f"its matrix would have {size} values, more than {MOST_VALUES}"
         return why_not_covered(conv, 0)
+
+    def _count(self, conv: Convolution) -> int:
+        """Rows that B outputs see: M."""
+        hop = conv.strides[0] * self.outputs
+        return -(-(conv.kernel[0] + hop - conv.strides[0]) // hop)
 
     def rewrite(self, graph: Graph, conv: Convolution, x: ir.Value, inner: Inner) -> ir.Value:
         """Gather the rows, multiply; there is no convolution left for another rewrite."""
@@ -74,7 +85,7 @@ class MatMul:
         """(g, N, T, C / g) -> (g, N, T', C' / g)."""
         stride, before = conv.strides[0], conv.before[0]
         hop = stride * self.outputs
-        count = -(-(conv.kernel[0] + stride * (self.outputs - 1)) // hop)
+        count = self._count(conv)
         batch, length = graph.extent(z, 1), graph.extent(z, 2)
         group, _, _, each = shape_of(z)
         assert isinstance(group, int) and isinstance(each, int), "channels are fixed"
