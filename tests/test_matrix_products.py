@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
+import openvino
 import pytest
 from numpy.typing import NDArray
 
+from bench.backends.openvino_proof import convolutions
 from bench.backends.ort_placement import remember, seen
 from export.builder import Builder, shape_of
 from export.engine.library import find_library
@@ -143,3 +145,10 @@ def test_tensorrt_reads_their_type(products: ir.Model, precision: GraphPrecision
     (other,) = contents.values()
     with pytest.raises(HifiError, match=r"another precision than the graph has: one\.matmul-4 in"):
         check_precision(other, network, library)
+
+
+def test_openvino_tells_of_them() -> None:
+    content = ir.to_proto(lower(two_layers(X.shape), FORMS)).SerializeToString()
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(content), "CPU")
+    assert len(convolutions(compiled)) == 2
