@@ -18,6 +18,12 @@ FEATURES = (
     "amx_bf16",
     "amx_fp16",
 )
+INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
+    "bf16": ("avx512_bf16", "amx_bf16"),
+    "fp16": ("avx512_fp16", "amx_fp16"),
+    "int8": ("avx_vnni", "avx512_vnni", "amx_int8"),
+}
+"""Any of which multiplies in a precision."""
 CPU_INFO = Path("/proc/cpuinfo")
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 OLDER_NAME = "DNNL_MAX_CPU_ISA"
@@ -65,9 +71,15 @@ def onednn_features() -> tuple[str, ...]:
     return tuple(name for name in cpu_features() if name in left)
 
 
+def multiplies(precision: str) -> bool:
+    """Whether oneDNN multiplies in a precision as such, and not by way of another."""
+    wanted = INSTRUCTIONS.get(precision)
+    return wanted is None or not set(wanted).isdisjoint(onednn_features())
+
+
 def multiplies_bf16() -> bool:
     """Whether oneDNN multiplies bf16 as such, and not by way of float32."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(onednn_features())
+    return multiplies("bf16")
 
 
 def multiplies_tiles() -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from export import artifact
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, in_one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -195,8 +195,9 @@ def _to_ir(proto: "onnx.ModelProto", path: Path) -> "ir.Model":
         return ir.from_proto(proto)
     # A file of any tool: whatever the reader stumbles over, the file is what is wrong.
     except Exception as error:  # noqa: BLE001
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise HifiError(f"{path} holds no valid ONNX graph ({told}): give another file") from None
+        raise HifiError(
+            f"{path} holds no valid ONNX graph ({in_one_line(error)}): give another file"
+        ) from None
 
 
 def describe_checkpoint(path: Path) -> CheckpointDescription:

@@ -1,7 +1,7 @@
 """OpenVINO: what it was asked is what it compiled, and its tensors are ours."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,10 @@ from bench.backends.openvino_proof import claims
 from bench.file_precisions import Counts, convolutions_of
 from bench.parity import judge
 from bench.records import Parity, Precision, Result, Skipped
+from export import cpu
+from export.cpu import LIMIT, OLDER_NAME, multiplies
 from export.precision.plan import PrecisionPlan, write_plan
+from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 
 CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -145,21 +148,61 @@ def test_the_pass_writes_into_the_arrays_that_are_handed_out(case_of: Callable[.
 
 
 @pytest.mark.parametrize(("precision", "capability"), [("bf16", "BF16"), ("fp16", "FP16")])
-def test_a_precision_is_computed_in_or_the_row_is_invalid(
+def test_a_precision_is_computed_in_or_the_row_says_that_the_cpu_has_it_not(
     row_of: Callable[[str], Result], precision: Precision, capability: str
 ) -> None:
-    """Where the CPU has not the precision, OpenVINO computes in float32 or bf16 without a word."""
     row = row_of(f"openvino:precision={precision}")
-    if capability in CAPABILITIES:
+    if capability in CAPABILITIES and multiplies(precision):
         assert isinstance(row.parity, Parity) and row.parity.worst.snr_db < 100
         assert not row.broken
     else:
-        told = f"INVALID: precision: asked for {SPELLINGS[precision]}, found "
-        instead = "bf16" if "BF16" in CAPABILITIES else "f32"
         assert isinstance(row.measurement, Skipped)
-        assert row.measurement.reason.startswith(told + instead)
+        assert row.measurement.reason.startswith(f"this CPU has no {precision}")
         assert row.parity == row.measurement
-        assert row.broken
+        assert not row.broken, "nothing ran otherwise than asked"
+
+
+PLAIN = ("FP32", "INT8")
+BOTH = (*PLAIN, "BF16", "FP16")
+
+
+@pytest.mark.parametrize(
+    ("able", "features", "limit", "lacking"),
+    [
+        (PLAIN, "avx2", "", {"bf16": "", "fp16": ""}),
+        (BOTH, "avx512_bf16 avx512_fp16", "", {}),
+        (BOTH, "", "", {}),  # a CPU of which the system tells nothing: its runtime does
+        ((*PLAIN, "FP16"), "avx2", "", {"bf16": ""}),
+        (BOTH, "avx512_bf16 avx512_fp16", "AVX2", {"bf16": "AVX2", "fp16": "AVX2"}),
+        (BOTH, "avx512_bf16 avx512_fp16", "AVX512_CORE_BF16", {"fp16": "AVX512_CORE_BF16"}),
+    ],
+)
+def test_a_precision_that_the_cpu_lacks_is_refused_before_anything_is_compiled(
+    able: tuple[str, ...],
+    features: str,
+    limit: str,
+    lacking: dict[str, str],
+    case_of: Callable[..., Case],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def compile_(*_: object, **__: object) -> None:
+        raise RuntimeError("Exception from src/inference/src/cpp/core.cpp:117:")
+
+    monkeypatch.setattr(ov.Core, "get_property", lambda *_: list(able))
+    monkeypatch.setattr(cpu, "cpu_features", lambda: tuple(features.split()))
+    monkeypatch.setenv(LIMIT, limit)
+    monkeypatch.delenv(OLDER_NAME, raising=False)
+    monkeypatch.setattr("bench.backends.openvino_cpu._compile", compile_)
+    for precision in SPELLINGS:
+        case = replace(case_of("openvino"), runtime=precision)
+        if precision in lacking:
+            with pytest.raises(HifiError, match=f"this CPU has no {precision}") as caught:
+                OpenVino().prepare(case)
+            below = f" below {LIMIT}={lacking[precision]}" if lacking[precision] else ""
+            assert f"{precision}{below}: choose" in str(caught.value)
+        else:
+            with pytest.raises(RuntimeError, match="core.cpp"):
+                OpenVino().prepare(case)
 
 
 def test_the_row_of_float32_has_a_speed(row_of: Callable[[str], Result]) -> None:

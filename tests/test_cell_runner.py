@@ -10,8 +10,9 @@ import pytest
 from bench import pool
 from bench.backend import Session
 from bench.cell import runner
-from bench.cell.job import Finished, Job
+from bench.cell.job import Command, Failed, Finished, Job
 from bench.cell.runner import Runner
+from bench.cell.worker import obey
 from bench.parity.judge import Reference
 from bench.records import GpuMoment, Skipped
 from bench.testing import WORKLOAD, FakeBackend, FakeSession
@@ -68,6 +69,19 @@ def prepared(
         return found
 
     return prepare
+
+
+def test_a_failure_tells_its_cause_and_not_where_in_the_sources_it_was_thrown(
+    prepared: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Exception from core.cpp:117:\nException from plugin.cpp:54:\nno bf16 here\n\n"
+    found = prepared()
+
+    def fail() -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(found, "warm_up", fail)
+    assert obey(found, Command("warm_up")) == Failed("failed: RuntimeError: no bf16 here")
 
 
 def test_a_round_ends_with_the_gpu_at_work(

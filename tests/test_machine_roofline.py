@@ -109,12 +109,12 @@ def test_the_random_numbers_of_the_process_are_left_alone(
 def test_a_precision_that_is_only_emulated_has_no_ceiling(
     monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], precisions: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(roofline, "onednn_features", lambda: features)
+    monkeypatch.setattr(cpu, "onednn_features", lambda: features)
     assert cpu_precisions() == precisions
 
 
 def test_the_instructions_are_looked_for() -> None:
-    wanted = {name for any_of in roofline.INSTRUCTIONS.values() for name in any_of}
+    wanted = {name for any_of in cpu.INSTRUCTIONS.values() for name in any_of}
     assert wanted <= set(FEATURES)
 
 

@@ -295,7 +295,7 @@ def test_a_backend_that_refuses_is_a_row_and_the_sweep_goes_on(bench: Bench) -> 
 @pytest.mark.parametrize("method", FAILING)
 def test_a_session_that_fails_is_closed_and_the_sweep_goes_on(bench: Bench, method: str) -> None:
     failed, after = bench.results(f"no-{method}", "right")
-    assert failed.measurement == Skipped(f"failed: RuntimeError: {method} fails")
+    assert failed.measurement == Skipped(f"failed: RuntimeError: {method} fails; as it was told")
     assert isinstance(after.measurement, Measurement)
     assert bench.sessions[0].log[-1] == "close"
     assert bench.sessions[0].log.count("close") == 1

@@ -89,7 +89,7 @@ def test_a_runtime_that_fails_at_a_form_is_its_reason(
 ) -> None:
     runtime = Clockwork(seconds, fails_in={"wide": method})
     found = tried(runtime, monkeypatch)
-    assert found.trial("wide").snr_db == Skipped(f"RuntimeError: {method} fails")
+    assert found.trial("wide").snr_db == Skipped(f"RuntimeError: {method} fails; as it was told")
     assert found.trial("wide").seconds == ()
     assert found.contenders(108)[0].form == "phase+wide"
     opened = 5 if method == "load" else 6  # what was not opened needs no closing

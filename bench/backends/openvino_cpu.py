@@ -14,7 +14,9 @@ from bench.precisions import precisions
 from bench.proof import demand
 from bench.records import Claim, Precision
 from bench.timing.profiler import LayerTime
+from export.cpu import LIMIT, limit, multiplies
 from export.targets import activations_for
+from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
     from openvino import CompiledModel
@@ -42,8 +44,12 @@ class OpenVino:
         """Compile the file.
 
         Raises:
-            NotAsAskedError: a CPU without the precision would compute in another one.
+            HifiError: the CPU has not the precision.
+            NotAsAskedError: OpenVINO would compute in another one.
         """
+        reason = why_not(case.runtime)
+        if reason is not None:
+            raise HifiError(reason)
         file = in_file(case)
         return OpenVinoSession(_compile(case, file), case, file)
 
@@ -125,6 +131,22 @@ class OpenVinoSession:
     def close(self) -> None:
         """Drop the request, the network and the buffers."""
         del self._request, self._compiled, self._inputs, self._outputs
+
+
+def why_not(precision: Precision) -> str | None:
+    """Why this CPU does not compute in a precision, or None.
+
+    Without the instructions OpenVINO takes another precision without a word, or fails at whichever
+    node it compiles first. It is asked what it can do, but may not know of oneDNN's limit.
+    """
+    import openvino as ov
+
+    held = limit()
+    able = ov.Core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    if precision.upper() in able and (not held or multiplies(precision)):
+        return None
+    below = f" below {LIMIT}={held}" if held else ""
+    return f"this CPU has no {precision}{below}: choose another precision"
 
 
 def name_of(names: set[str], case: Case) -> str:

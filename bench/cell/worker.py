@@ -12,7 +12,7 @@ from bench.cell import wire
 from bench.cell.job import Command, Failed, Reply
 from bench.cell.runner import Runner
 from bench.proof import NotAsAskedError
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, named
 from hifigan_ref.source import Source
 
 
@@ -32,8 +32,7 @@ def obey(runner: Runner, command: Command) -> Reply:
         return Failed(str(error))
     # A runtime fails in types of its own; whatever it says becomes its row.
     except Exception as error:  # noqa: BLE001
-        told = (str(error).strip().splitlines() or [""])[0]
-        return Failed(f"failed: {type(error).__name__}: {told}")
+        return Failed(f"failed: {named(error)}")
 
 
 def serve(lines: TextIO, answers: TextIO) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.backend import backends
 from bench.machine.survey import features, this_machine
 from export.gpu import find_gpu
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, in_one_line
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def _libraries() -> Iterator[Finding]:
             yield Finding("library", name, describe())
         # A broken installation can fail in any way; that is what is looked for here.
         except Exception as error:  # noqa: BLE001
-            told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            yield Finding("library", name, f"{told}: {command}", ready=False)
+            yield Finding("library", name, f"{in_one_line(error)}: {command}", ready=False)
 
 
 def _backends() -> Iterator[Finding]:

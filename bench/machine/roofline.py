@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.machine.bandwidth import by_events, copy_bandwidth, fastest, gpu_copy_bandwidth
 from bench.records import Ceiling, Precision, Skipped
-from export.cpu import onednn_features
+from export.cpu import multiplies
 
 if TYPE_CHECKING:
     import torch
@@ -20,12 +20,6 @@ GPU_SIZE = 8192
 SECONDS = 1.0
 CALLS = 5
 INT8_SPREAD = 32  # standard deviation: zeros alone would draw less power
-# Instructions of a CPU, any of which multiplies in a precision.
-INSTRUCTIONS: dict[Precision, tuple[str, ...]] = {
-    "bf16": ("avx512_bf16", "amx_bf16"),
-    "fp16": ("avx512_fp16", "amx_fp16"),
-    "int8": ("avx_vnni", "avx512_vnni", "amx_int8"),
-}
 NO_GPU = Skipped("PyTorch has no GPU here")
 
 
@@ -70,8 +64,8 @@ def measure_gpu_ceiling() -> Ceiling | Skipped:
 
 def cpu_precisions() -> tuple[Precision, ...]:
     """Those that PyTorch has instructions for on this CPU, as far as its system tells them."""
-    features = set(onednn_features())
-    return ("fp32", *(name for name, any_of in INSTRUCTIONS.items() if features & set(any_of)))
+    wanted: tuple[Precision, ...] = ("bf16", "fp16", "int8")
+    return ("fp32", *filter(multiplies, wanted))
 
 
 def gpu_precisions() -> tuple[Precision, ...]:

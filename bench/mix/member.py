@@ -28,7 +28,7 @@ from export.precision.material import Material, write
 from export.precision.noise import power
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, named
 
 Inputs = Mapping[str, NDArray[np.float32]]
 
@@ -84,8 +84,7 @@ class Member:
                 except Exception as error:
                     if not racers:
                         raise
-                    told = (str(error).strip().splitlines() or [""])[0]
-                    failed.append(f"{plan_text(plan)}: {type(error).__name__}: {told}")
+                    failed.append(f"{plan_text(plan)}: {named(error)}")
                     continue
                 racers.append(racer)
             race(racers, self.bench.shuffle, rounds, far=np.inf)

@@ -24,7 +24,7 @@ from export.cache import cached_export
 from export.request import ExportRequest, Outputs
 from export.verify import open_on_cpu, run_torch
 from hifigan_ref.audio import Recording
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
@@ -201,8 +201,7 @@ def _run(session: "Callable[[], ort.InferenceSession]", inputs: Inputs) -> Array
         arrays = opened.run(None, dict(inputs))
     # onnxruntime's exceptions derive from none but Exception
     except Exception as error:  # noqa: BLE001
-        told = str(error).strip().splitlines()[0]
-        raise HifiError(f"onnxruntime cannot run the file: {told}") from None
+        raise HifiError(f"onnxruntime cannot run the file: {in_one_line(error)}") from None
     names = [output.name for output in opened.get_outputs()]
     return dict(zip(names, arrays, strict=True))
 

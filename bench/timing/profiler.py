@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 from bench.backend import Backend, Case
 from bench.records import NOT_TAKEN, Layer, Result, Skipped, Workload
 from export.layers import GraphLayer, count_layers
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, named
 
 WARM_PASSES = 3
 PASSES = 10
@@ -62,8 +62,7 @@ def profile(backend: Backend, case: Case) -> tuple[Layer, ...] | Skipped:
         return Skipped(str(error))
     # A runtime fails in types of its own; whatever it says becomes the reason.
     except Exception as error:  # noqa: BLE001
-        told = (str(error).strip().splitlines() or [""])[0]
-        return Skipped(f"the profiler failed: {type(error).__name__}: {told}")
+        return Skipped(f"the profiler failed: {named(error)}")
 
 
 def with_times(layers: tuple[Layer, ...], found: tuple[Layer, ...] | Skipped) -> tuple[Layer, ...]:

@@ -37,7 +37,7 @@ from export.lowering.rule import Form, form_text
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from export.verify import snr_db
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, named
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
@@ -164,8 +164,7 @@ def try_forms(
             except Exception as error:
                 if not form:
                     raise
-                told = (str(error).strip().splitlines() or [""])[0]
-                found[form] = replace(trial, snr_db=Skipped(f"{type(error).__name__}: {told}"))
+                found[form] = replace(trial, snr_db=Skipped(named(error)))
                 continue
             found[form] = replace(trial, snr_db=ratio, seconds=tuple(racer.rounds))
             if not form or ratio >= bench.floor_db:
