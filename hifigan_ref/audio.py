@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from hifigan_ref.errors import HifiError
 
 CLIP_RATE = 22050
+LOUDEST = 8.0  # 18 dB above full scale: more than a mix overshoots, less than integers reach
+QUIETEST = 2.0**-10  # 60 dB below full scale: 32 steps of 16 bits, which leave no speech
+INTEGER_SCALES = {16: 2**15, 24: 2**23, 32: 2**31}
+SPIKES = 0.01  # of the samples at most; more are no spikes
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Recording:
     """One channel of audio.
 
     Attributes:
-        samples: (T,), float32, nominally in [-1, 1].
+        samples: (T,), float32, nominally in [-1, 1] and never beyond ``LOUDEST``.
         rate: Hz.
         source: what it is called in reports: ``clip`` or the file's name.
         note: what a user must know about how the file was read, or "".
@@ -87,7 +91,8 @@ def read_wav(path: Path) -> Recording:
     """Read a file with one channel; another rate than 22,050 Hz is kept as samples, with a note.
 
     Raises:
-        HifiError: not readable as audio, empty, not mono, silent, or not finite.
+        HifiError: not readable as audio, empty, not mono, silent, not finite, or in another range
+            than audio has.
     """
     import soundfile
 
@@ -103,11 +108,49 @@ def read_wav(path: Path) -> Recording:
             f"{path} has {samples.shape[1]} channels and one is allowed: mix it down first "
             "(sox IN.wav -c 1 OUT.wav)"
         )
-    if not np.isfinite(samples).all():
-        raise HifiError(f"{path} holds NaN or Inf: give finite samples")
-    if not samples.any():
-        raise HifiError(f"{path} is silent: parity on zeros says nothing, give a file with sound")
+    wrong = _why_no_sound(samples[:, 0])
+    if wrong is not None:
+        raise HifiError(f"{path} {wrong}")
     note = ""
     if rate != CLIP_RATE:
         note = f"{path.name} is at {rate} Hz: its samples are used as they are, not resampled"
     return Recording(samples[:, 0], rate, path.name, note)
+
+
+def _why_no_sound(samples: NDArray[np.float32]) -> str | None:
+    """What is wrong with the values of a channel and what to do, or None."""
+    if not np.isfinite(samples).all():
+        return "holds NaN or Inf: give finite samples, as float32 holds them"
+    low, high = float(samples.min()), float(samples.max())
+    peak = max(-low, high)
+    if peak == 0:
+        return "is silent: parity on zeros says nothing, give a file with sound"
+    if peak > LOUDEST:
+        return (
+            f"has samples up to {peak:g}, within +-1 is expected and {LOUDEST:g} the most: "
+            f"{_how_quieter(np.abs(samples), peak)}"
+        )
+    if low == high:
+        return f"holds the constant {high:g}: give a file with sound"
+    if (high - low) / 2 < QUIETEST:
+        return (
+            f"varies by no more than {(high - low) / 2:.3g}, where full scale is 1 and "
+            f"{QUIETEST:.3g} the least: give louder audio (sox --norm IN.wav OUT.wav)"
+        )
+    return None
+
+
+def _how_quieter(sizes: NDArray[np.float32], peak: float) -> str:
+    """What to do with a channel that is too loud, from the absolute values of its samples."""
+    beyond = sizes > LOUDEST
+    count, sounding = int(beyond.sum()), int(np.count_nonzero(sizes))
+    if count <= max(1.0, SPIKES * sounding) and count < sounding:
+        rest, first = float(sizes[~beyond].max()), int(beyond.argmax())
+        return (
+            f"remove the {count} beyond, of which the first is sample {first}; "
+            f"all others stay within {rest:.3g}"
+        )
+    for bits, scale in INTEGER_SCALES.items():
+        if peak <= 2 * scale:  # resampled integers overshoot too
+            return f"they are in the scale of {bits}-bit integers: divide them by {scale}"
+    return "no scale of integers ends there: find out what wrote the file"

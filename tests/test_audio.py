@@ -104,9 +104,9 @@ def test_another_rate_is_kept_and_said(tmp_path: Path, rate: int) -> None:
     assert "not resampled" in recording.note
 
 
-def test_one_sample_is_enough(tmp_path: Path) -> None:
-    recording = read_wav(write(tmp_path / "voice.wav", np.full(1, 0.5, np.float32)))
-    assert recording.batch(2, 2).tolist() == [[[0.5, 0.5]], [[0.5, 0.5]]]
+def test_two_samples_are_enough(tmp_path: Path) -> None:
+    recording = read_wav(write(tmp_path / "voice.wav", np.array([0.5, -0.5], np.float32)))
+    assert recording.batch(2, 3).tolist() == [[[0.5, -0.5, 0.5]], [[-0.5, 0.5, -0.5]]]
 
 
 @pytest.mark.parametrize("channels", [2, 6])
@@ -129,6 +129,54 @@ def test_what_is_no_number_is_refused(tmp_path: Path, value: float) -> None:
     samples = tone(100)
     samples[50] = value
     assert "NaN or Inf" in refusal(write(tmp_path / "voice.wav", samples))
+
+
+def spiked(value: float, count: int = 1) -> NDArray[np.float32]:
+    samples = tone(1000)
+    samples[100 : 100 + count] = value
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (tone(1000) * 32767, ("up to 16383.", "16-bit integers", "divide them by 32768")),
+        (tone(1000) * -66000, ("16-bit integers",)),
+        (tone(1000) * 300, ("up to 150", "divide them by 32768")),
+        (tone(1000) * 2**23, ("24-bit integers: divide them by 8388608",)),
+        (tone(1000) * 2**31, ("32-bit integers: divide them by 2147483648",)),
+        (tone(1000) * 1e12, ("find out what wrote the file",)),
+        (tone(1000) * 17, ("up to 8.5", "within +-1 is expected and 8 the most")),
+        (np.full(1000, 1e30, np.float32), ("find out what wrote the file",)),
+        (spiked(1e30), ("up to 1e+30", "remove the 1 beyond", "sample 100;", "within 0.5")),
+        (spiked(-3e38, 9), ("up to 3e+38", "remove the 9 beyond, of which the first is")),
+        (spiked(26214, 100), ("divide them by 32768",)),
+        (np.full(9, 0.5, np.float32), ("holds the constant 0.5",)),
+        (np.full(1, -1, np.float32), ("holds the constant -1",)),
+        (tone(1000) * 1e-40, ("varies by no more than 5e-41", "0.000977 the least", "sox --norm")),
+        (tone(1000) * 1e-6, ("varies by no more than 5e-07",)),
+        (tone(1000) * 1e-4 + 0.5, ("varies by no more than 5e-05",)),
+    ],
+)
+def test_another_range_than_that_of_audio_is_refused(
+    tmp_path: Path, samples: NDArray[np.float32], words: tuple[str, ...]
+) -> None:
+    message = refusal(write(tmp_path / "voice.wav", samples))
+    for word in words:
+        assert word in message
+
+
+def test_a_value_that_float32_cannot_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, spiked(1).astype(np.float64) * 1e300, CLIP_RATE, subtype="DOUBLE")
+    assert "as float32 holds them" in refusal(path)
+
+
+@pytest.mark.parametrize("peak", [0.001, 0.01, 1.0, 1.5, 4.0, 8.0])
+def test_every_level_of_speech_is_taken_as_it_is(tmp_path: Path, peak: float) -> None:
+    """A mix in float goes beyond full scale, and a far voice is quiet."""
+    samples = tone(1000) / np.abs(tone(1000)).max() * np.float32(peak)
+    assert np.array_equal(read_wav(write(tmp_path / "voice.wav", samples)).samples, samples)
 
 
 @pytest.mark.parametrize("name", ["voice.wav", "voice.raw", "voice"])
