@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from bench.parity import judge
 from bench.peer import name_of, outputs_in
 from bench.records import Result, Workload
 from bench.timing.profiler import graph_layers, untimed
-from bench.timing.stopping import Limits
+from bench.timing.stopping import Limits, check_seconds
 from export import memory
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
@@ -83,8 +83,7 @@ class Plan:
         check_threads(self.threads)
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise HifiError(f"{self.rounds} rounds: choose 1 to {MOST_ROUNDS}")
-        if not 0 < self.timeout < inf:
-            raise HifiError(f"a timeout of {self.timeout} seconds: choose more than 0")
+        check_seconds("timeout", self.timeout)
         for variant in self.variants:
             for batch in self.batches:
                 # one fixed shape each, for the checks of its values

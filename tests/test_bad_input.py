@@ -81,10 +81,19 @@ def test_an_opset_out_of_range(folder: Path, opset: int) -> None:
         (("--threads", -1), ("-1 threads",)),
         (("--limit", 0), ("limit", "more than 0")),
         (("--limit", -1), ("limit", "more than 0")),
+        *(
+            ((name, value), (name[2:], "more than 0 and at most 1000000"))
+            for name in ("--limit", "--timeout")
+            for value in ("nan", "inf", "-inf", "1e308")
+        ),
+        (("--min-snr", "nan"), ("nan dB",)),
+        (("--rounds", 10**30), ("rounds", "1 to 100")),
+        (("--batch", 10**30), ("batch", "65536 or less")),
+        (("--samples", 10**30), ("samples", "268435456 or less")),
     ],
 )
 def test_a_bench_option_out_of_range(
-    folder: Path, option: tuple[str, int], words: tuple[str, ...]
+    folder: Path, option: tuple[str, object], words: tuple[str, ...]
 ) -> None:
     assert_refused(bench(*option), *words)
     assert files(folder) == set()

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.artifact import Manifest
-from export.engine.optimisation import Asked, Axes, Span, axes_of, exactly, profile_for
-from export.request import ExportRequest
+from export.engine.optimisation import (
+    Asked,
+    Axes,
+    Profile,
+    Span,
+    axes_of,
+    exactly,
+    profile_for,
+)
+from export.request import MOST_BATCH, MOST_SAMPLES, ExportRequest
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -46,7 +54,7 @@ def test_what_was_asked_for_stays_and_the_rest_follows(
     assert profile_for(AXES, asked, NOTHING).batch == Span("batch", *expected)
 
 
-@given(*[st.none() | st.integers(1, 10**6)] * 3)
+@given(*[st.none() | st.integers(1, MOST_BATCH)] * 3)
 def test_what_is_in_order_is_never_refused_nor_changed(
     least: int | None, best: int | None, most: int | None
 ) -> None:
@@ -72,6 +80,25 @@ def test_a_length_that_the_reflect_pad_refuses_is_refused() -> None:
 def test_lengths_are_positive(length: int) -> None:
     with pytest.raises(HifiError, match="lengths are 1 or more"):
         profile_for(AXES, (length, None, None), NOTHING)
+
+
+@pytest.mark.parametrize(("axis", "most"), [("batch", MOST_BATCH), ("samples", MOST_SAMPLES)])
+@pytest.mark.parametrize("end", ["min", "opt", "max"])
+@pytest.mark.parametrize("beyond", [1, 2**31, 2**33, 10**30])
+def test_what_no_axis_holds_is_refused_by_its_option(
+    axis: str, most: int, end: str, beyond: int
+) -> None:
+    def profile(length: int) -> Profile:
+        given = {f"--{name}-{axis}": None for name in ("min", "opt", "max")}
+        asked = tuple({**given, f"--{end}-{axis}": length}.values())
+        spans = {"batch": NOTHING, "samples": NOTHING, axis: asked}
+        return profile_for(AXES, spans["batch"], spans["samples"])  # type: ignore[arg-type]
+
+    assert most in (getattr(profile(most), axis).most, getattr(profile(most), axis).least)
+    with pytest.raises(HifiError) as caught:
+        profile(most + beyond)
+    told = f"--{end}-{axis} {most + beyond} is more than an engine's axis holds"
+    assert str(caught.value) == f"{told}: choose {most} or less"
 
 
 def test_a_fixed_axis_has_one_length() -> None:

@@ -20,7 +20,8 @@ RTX = Library(PRODUCTS[1], SimpleNamespace(ComputeCapability=Capability), "1.7")
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"workspace_mib": 0}, "--workspace 0 is not positive"),
+        ({"workspace_mib": 0}, "--workspace 0 is out of range: give MiB, 1 to 1073741824"),
+        ({"workspace_mib": 2**44}, "--workspace 17592186044416 is out of range"),
         ({"opt_level": 6}, "--opt-level 6 is out of range: choose 0 to 5"),
         ({"opt_level": -1}, "--opt-level -1"),
     ],

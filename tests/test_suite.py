@@ -499,6 +499,8 @@ def test_a_plan_counts_its_cells() -> None:
         ({"min_snr_db": float("nan")}, "a least SNR of nan dB"),
         ({"rounds": 0}, "0 rounds: choose 1 to 100"),
         ({"timeout": 0}, "a timeout of 0 seconds"),
+        ({"timeout": float("nan")}, "a timeout of nan seconds: choose more than 0"),
+        ({"timeout": 1e308}, r"a timeout of 1e\+308 seconds: .* at most 1000000"),
         ({"threads": 10**6}, "choose 1 to 1024"),
         ({"batches": (2**16,), "samples": 2**28}, "this machine has"),
         ({"samples": 5}, "choose 6 or more"),

@@ -170,7 +170,7 @@ def test_what_is_refused_is_refused_before_any_work(tmp_path: Path) -> None:
         (("--backend", "torch"), "torch runs no exported file"),
         (("--backend", "ort-cpu:lowering=default"), "leave out lowering"),
         (("--threads", 0), "0 threads: choose 1 to 1024"),
-        (("--limit", 0), "a limit of 0.0 seconds is not positive"),
+        (("--limit", 0), "a limit of 0 seconds: choose more than 0"),
         (("--out", "a,b"), "a,b has a comma, which parts the options of a backend: rename it"),
         (("--batch", 0), "batch 0 is not positive"),
         (("--checkpoint", "nothing"), "nothing"),

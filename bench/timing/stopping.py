@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
@@ -19,6 +18,7 @@ HALF_WIDTH = 0.01
 RESAMPLES = 1000
 LEAST_SAMPLES = 6
 BESIDE = 3  # every clock but the call clock gets this fraction of the time
+MOST_SECONDS = 10**6  # eleven days; no clock of a system waits for ever
 BATCH_VALUES = 1_000_000  # that are resampled at once, which bounds the memory
 
 
@@ -38,10 +38,17 @@ class Limits:
 
     @classmethod
     def up_to(cls, most: float) -> "Limits":
-        """The defaults, none above ``most``. Raises HifiError where it is not positive."""
-        if not 0 < most < inf:
-            raise HifiError(f"a limit of {most} seconds is not positive: choose more than 0")
+        """The defaults, none above ``most``. Raises HifiError where that is out of range."""
+        check_seconds("limit", most)
         return cls(min(cls.warmup, most), min(cls.least, most), most)
+
+
+def check_seconds(what: str, seconds: float) -> None:
+    """Raises HifiError for a time that nobody can wait."""
+    if not 0 < seconds <= MOST_SECONDS:
+        raise HifiError(
+            f"a {what} of {seconds:g} seconds: choose more than 0 and at most {MOST_SECONDS}"
+        )
 
 
 def is_warm(seconds: Sequence[float]) -> bool:

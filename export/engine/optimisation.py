@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from export.artifact import Manifest
-from export.request import ExportRequest
+from export.request import MOST_BATCH, MOST_SAMPLES, ExportRequest
 from hifigan_ref.errors import HifiError
 
 Asked = tuple[int | None, int | None, int | None]  # min, opt, max; None where nothing was said
@@ -13,6 +13,7 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "batch": (1, 16, 32),
     "samples": (2048, 8192, 220500),
 }
+MOST: Mapping[str, int] = {"batch": MOST_BATCH, "samples": MOST_SAMPLES}  # far within 32 bits
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def profile_for(axes: Axes, batch: Asked, samples: Asked) -> Profile:
     """The profile of a graph: what was asked for, else the defaults; a fixed axis has one length.
 
     Raises:
-        HifiError: out of order, outside of the reflect pad's limit, or against a fixed axis.
+        HifiError: out of order, too large, outside of the reflect pad's limit, or against a fixed
+            axis.
     """
     fitted = Profile(_span("batch", batch, axes.batch), _span("samples", samples, axes.samples))
     if fitted.samples.least < axes.min_samples:
@@ -138,4 +140,11 @@ def _span(axis: str, asked: Asked, fixed: int | None) -> Span:
     most = max(usual_most, *given) if most is None and given else most or usual_most
     least = min(usual_least, most, *given) if least is None else least
     best = min(max(usual_best, least), most) if best is None else best
-    return Span(axis, least, best, most)
+    span = Span(axis, least, best, most)
+    for name, length in (("min", least), ("opt", best), ("max", most)):
+        if length > MOST[axis]:
+            raise HifiError(
+                f"--{name}-{axis} {length} is more than an engine's axis holds: choose "
+                f"{MOST[axis]} or less"
+            )
+    return span

@@ -7,6 +7,7 @@ from export.engine.library import Library, RuntimeChoice
 from hifigan_ref.errors import HifiError
 
 OPT_LEVELS = range(6)
+MOST_MIB = 2**30  # what no GPU has, and still a number of bytes that fits 64 bits
 _ONLY = {  # what one of the two libraries has and the other lacks
     "tensorrt": ("version_compatible", "hardware_compatible", "timing_cache"),
     "rtx": ("targets",),
@@ -41,9 +42,9 @@ class EngineRequest:
     timing_cache: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.workspace_mib is not None and self.workspace_mib < 1:
+        if self.workspace_mib is not None and not 1 <= self.workspace_mib <= MOST_MIB:
             raise HifiError(
-                f"--workspace {self.workspace_mib} is not positive: give MiB, 1 or more"
+                f"--workspace {self.workspace_mib} is out of range: give MiB, 1 to {MOST_MIB}"
             )
         if self.opt_level is not None and self.opt_level not in OPT_LEVELS:
             raise HifiError(
