@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench import options as opts
-from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
+from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, WRONG_USAGE, exit_code
 from bench.tune.command import tune
 from export import cache_commands
 from export import options as opt
 from export.engine.command import trt
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
@@ -158,13 +158,14 @@ def bench(
         opts.refuse_before(context)
         return
     from bench.backend import backends
-    from bench.choice import in_precisions
+    from bench.choice import check, in_precisions
     from bench.machine.survey import usable_cores
     from bench.suite import Plan
     from bench.timing.stopping import Limits
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
+    check(backend or (), precision or ())
     runnable = [name for name, each in backends().items() if each.missing() is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
@@ -313,7 +314,7 @@ def _run(app: Callable[[], object]) -> None:
         app()
     except HifiError as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(WRONG_USAGE if isinstance(error, UsageError) else 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from bench.records import Claim, Precision, Workload
 from export.lowering.plan import DEFAULT, NONE
 from export.request import ExportRequest
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from export.artifact import Artifact
@@ -43,6 +44,19 @@ class Option:
     def is_other(self, value: str) -> bool:
         """Whether a value that is not in the list may be what else may be given."""
         return bool(self.other and value)
+
+    def check(self, value: str, backend: str) -> None:
+        """Raises UsageError for what is no value, or a word of the list with a slip."""
+        if value in self.allowed:
+            return
+        near = nearest(value, self.allowed)
+        if self.is_other(value) and not (near and _is_word(value)):
+            return
+        allowed = ", ".join((*self.allowed, *filter(None, [self.other])))
+        note = f" ({self.note})" if self.note else ""
+        raise UsageError(
+            f"{value!r} is no value of {backend}'s {self.name}: {near}choose from {allowed}{note}"
+        )
 
 
 LOWERING = Option(
@@ -152,26 +166,30 @@ def find(spec: str) -> tuple[Backend, dict[str, str]]:
     """The backend and a value for each of its options: ``trt:precision=fp16,cuda_graph=on``.
 
     Raises:
-        HifiError: no such backend, option or value.
+        UsageError: no such backend, option or value.
     """
     name, _, rest = spec.partition(":")
     backend = backends().get(name)
     if backend is None:
-        raise HifiError(f"no backend {name!r}: choose from {', '.join(backends())}")
+        near = nearest(name, backends())
+        raise UsageError(f"no backend {name!r}: {near}choose from {', '.join(backends())}")
     known = {option.name: option for option in backend.options}
     values = {option.name: option.allowed[0] for option in backend.options}
     for text in rest.split(",") if rest else ():
         key, _, value = text.partition("=")
         if key not in known:
             allowed = ", ".join(known) or "none"
-            raise HifiError(f"{name} has no option {key!r}: it has {allowed}")
-        option = known[key]
-        if value not in option.allowed and not option.is_other(value):
-            allowed = ", ".join((*option.allowed, *filter(None, [option.other])))
-            note = f" ({option.note})" if option.note else ""
-            raise HifiError(f"{value!r} is no value of {name}'s {key}: choose from {allowed}{note}")
+            near = nearest(key, known)
+            raise UsageError(f"{name} has no option {key!r}: {near}it has {allowed}")
+        known[key].check(value, name)
         values[key] = value
     return backend, values
+
+
+def _is_word(value: str) -> bool:
+    """Whether it looks like no file: a plan may have any name, but is somewhere."""
+    path = Path(value)
+    return not path.suffix and value == path.name and not path.exists()
 
 
 def with_option(spec: str, name: str, value: object) -> str:

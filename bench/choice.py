@@ -12,7 +12,7 @@ from export.precision.budget import BUDGETS_DB, GraphPrecision
 from export.precision.forms import lowering_for
 from export.precision.plan import PrecisionPlan
 from export.precision.plan import plan_of as precision_plan_of
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError, nearest
 from hifigan_ref.variant import Variant
 
 MIXED: RowPrecision = "mixed"
@@ -84,6 +84,28 @@ def choose(spec: str) -> Choice:
     return Choice(backend, options, lowering_for(wanted, backend.name, plan), plan)
 
 
+def check(specs: Sequence[str], wanted: Sequence[str] = ()) -> None:
+    """Refuse, before anything runs, what no row could ever be measured of.
+
+    A precision that a backend lacks is not refused: its row says so.
+
+    Args:
+        specs: backends as typed.
+        wanted: precisions for all of them, or plans' files.
+
+    Raises:
+        UsageError: no such backend, option or value.
+        HifiError: a plan that cannot be read.
+    """
+    for spec in specs:
+        backend, options = find(_without_precision(spec))
+        if any(options[option.name] not in option.allowed for option in backend.options):
+            choose(spec)
+    for each in wanted:
+        if each.endswith(PLAN):
+            precision_plan_of(each)
+
+
 def is_told(spec: str, option: str) -> bool:
     """Whether an option stands in a backend as typed."""
     return bool(_told(spec, option))
@@ -111,12 +133,14 @@ def in_precisions(specs: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...
         wanted: precisions, or plans' files; nothing for those of the backends as they are.
 
     Raises:
-        HifiError: no such precision, or a backend was told another one.
+        UsageError: no such precision.
+        HifiError: a backend was told another one.
     """
     for each in wanted:
         if each not in _precisions() and not each.endswith(PLAN):
             allowed = ", ".join((*_precisions(), f"a precision plan's {PLAN}"))
-            raise HifiError(f"no precision {each!r}: choose from {allowed}")
+            near = nearest(each, _precisions())
+            raise UsageError(f"no precision {each!r}: {near}choose from {allowed}")
     if not wanted:
         return tuple(dict.fromkeys(specs))
     found = [each for spec in specs for each in _in_precisions(spec, wanted)]
@@ -141,6 +165,13 @@ def _default(spec: str) -> str:
         return precisions_of(find(spec)[0]).allowed[0]
     except HifiError:
         return "fp32"  # its row says what is wrong
+
+
+def _without_precision(spec: str) -> str:
+    """A backend as typed, less a precision that is one."""
+    name, colon, rest = spec.partition(":")
+    known = [f"{PRECISION}={each}" for each in _precisions()]
+    return f"{name}{colon}{','.join(text for text in rest.split(',') if text not in known)}"
 
 
 def _told(spec: str, name: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.records import Result
 
+WRONG_USAGE = 2  # as Typer has it
 WRONG_ROW = 3
 REGRESSION = 4
 NOTHING_MEASURED = 5

@@ -11,7 +11,7 @@ from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
 from export.targets import ANY, TARGETS, activations_for
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,20 @@ def choose(wish: Wish) -> Choice:
     """The plans of a wish.
 
     Raises:
+        UsageError: no such backend.
         HifiError: an option that decides nothing, a default without a backend, or no such plan.
     """
-    precision = precision_for(wish)
     backend = wish.backend
+    if backend is not None and backend not in TARGETS:
+        near = nearest(backend, TARGETS)
+        raise UsageError(f"--for {backend}: {near}choose from {', '.join(TARGETS)}")
+    precision = precision_for(wish)
     if wish.lowering == DEFAULT and backend is None:
         raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
-    if backend is not None and wish.lowering != DEFAULT:
-        if "int8" not in precision.held:
-            raise HifiError(
-                f"--for {backend} chooses a default: add --lowering default, or --precision int8"
-            )
-        if backend not in TARGETS:
-            raise HifiError(f"--for {backend}: choose from {', '.join(TARGETS)}")
+    if backend is not None and wish.lowering != DEFAULT and "int8" not in precision.held:
+        raise HifiError(
+            f"--for {backend} chooses a default: add --lowering default, or --precision int8"
+        )
     target = TARGETS.get(backend or "", ANY)
     if "int8" in precision.held and target.activations is None:
         able = [name for name, each in TARGETS.items() if each.activations]

@@ -55,6 +55,15 @@ class Sums:
         return np.inf if self.worst else 0.0
 
 
+def short_of(found_db: float, budget_db: float) -> str:
+    """A ratio that misses a budget, in as many digits as show that it does."""
+    for digits in (1, 2, 3):
+        told = f"{found_db:.{digits}f}"
+        if not float(told) >= budget_db:
+            return told
+    return f"a little less than {budget_db:g}"
+
+
 def sums_of(exact: NDArray[np.floating], found: NDArray[np.floating]) -> Sums:
     """Of two arrays of one shape.
 

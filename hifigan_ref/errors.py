@@ -1,13 +1,14 @@
 """Errors that a user can cause, and the error of any library in one line."""
 
 import re
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_CHARACTERS = 300
+ALIKE = 0.6  # of two words, from 0 to 1
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Lines that say where in a library's sources, and not what.
 _POINTER = re.compile(
@@ -68,10 +69,10 @@ def named(error: BaseException) -> str:
 
 
 def nearest(word: str, known: "Iterable[str]") -> str:
-    """``, did you mean 'torch'?`` where a known word is like it, else nothing."""
-    lower = {each.lower(): each for each in known}
-    found = get_close_matches(word.lower(), lower, 1)
-    return f", did you mean {lower[found[0]]!r}?" if found else ""
+    """``did you mean 'torch'? `` where a known word is like it, else nothing."""
+    alike = {each: SequenceMatcher(None, each.lower(), word.lower()).ratio() for each in known}
+    best = max(alike, key=lambda each: alike[each], default="")
+    return f"did you mean {best!r}? " if best and alike[best] >= ALIKE else ""
 
 
 def _joined(lines: list[str]) -> str:

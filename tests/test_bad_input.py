@@ -233,10 +233,10 @@ BAD_WAVES: dict[str, tuple[NDArray[np.float32] | bytes | None, tuple[str, ...]]]
     "denormal": (np.eye(100, 1, dtype=np.float32) * 1e-40, ("x.wav", "varies", "sox --norm")),
 }
 SMALL = ("--period", 11, "--samples", 2048, "--limit", 0.1, "--rounds", 1)
-DOORS = {
-    "hifi-bench": (bench, *SMALL, "--backend", "ort-cpu", "--wav"),
-    "parity": (bench, "parity", "--period", 11, "--samples", 2048, "--wav"),
-    "hifi-export": (export, "onnx", "--period", 11, "--precision", "int8", "--calibration"),
+DOORS: dict[str, tuple[Command, tuple[object, ...]]] = {
+    "hifi-bench": (bench, (*SMALL, "--backend", "ort-cpu", "--wav")),
+    "parity": (bench, ("parity", "--period", 11, "--samples", 2048, "--wav")),
+    "hifi-export": (export, ("onnx", "--period", 11, "--precision", "int8", "--calibration")),
 }
 
 
@@ -250,7 +250,7 @@ def test_a_bad_wav(folder: Path, case: str, door: str) -> None:
     elif content is not None:
         soundfile.write(path, content, CLIP_RATE, subtype="FLOAT")
     before = files(folder)
-    command, *arguments = DOORS[door]
+    command, arguments = DOORS[door]
     assert_refused(command(*arguments, path), *words)
     assert files(folder) == before
 

@@ -11,7 +11,7 @@ from export import choice as export_choice
 from export.choice import Wish
 from export.precision.plan import FP32, PrecisionPlan, write_plan
 from export.targets import TARGETS
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.variant import Variant
 
 MPD_11 = Variant("mpd", "11")
@@ -177,7 +177,8 @@ def test_a_contradiction_is_refused() -> None:
 
 
 def test_a_precision_that_nobody_has_is_refused() -> None:
-    with pytest.raises(HifiError, match="no precision 'f16': choose from fp32, tf32"):
+    told = "no precision 'f16': did you mean 'fp16'\\? choose from fp32, tf32"
+    with pytest.raises(UsageError, match=told):
         in_precisions(("torch",), ("f16",))
 
 

@@ -173,21 +173,95 @@ def test_bench_measures_and_reports(folder: Path) -> None:
     assert (folder / "reports/report.md").read_text() == page
 
 
-def test_an_unknown_backend_is_a_row_and_nothing_measured_is_5(folder: Path) -> None:
-    ran = bench(*SMALL, "--backend", "nope", "--out", "out")
+ABSENT = "absent"
+
+
+@pytest.fixture
+def absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that is known, and not here."""
+    known = {**backend.backends(), ABSENT: FakeBackend(ABSENT, reason="pip install absent")}
+    monkeypatch.setattr(backend, "backends", lambda: known)
+
+
+@pytest.mark.usefixtures("absent")
+def test_nothing_measured_is_5_and_every_backend_has_its_reason(folder: Path) -> None:
+    ran = bench(*SMALL, "--backend", ABSENT, "--out", "out")
     assert ran.code == NOTHING_MEASURED == 5
-    assert "nope: no backend 'nope': choose from torch" in " ".join(ran.out.split())
     assert "Traceback" not in ran.err
     (result,) = report(folder / "out")["results"]
-    assert "ort-cpu" in result["measurement"]["reason"]
+    assert result["measurement"]["reason"] == "pip install absent"
 
 
-def test_an_unknown_backend_beside_a_known_one_is_no_failure(folder: Path) -> None:
-    assert bench(*SMALL, "--backend", "nope", "--backend", "ort-cpu").code == 0
-    assert [r["backend"] for r in report(folder / "reports")["results"]] == ["nope", "ort-cpu"]
+@pytest.mark.usefixtures("absent")
+def test_a_backend_that_is_not_here_beside_one_that_is_is_no_failure(folder: Path) -> None:
+    lacking = "ort-cpu:precision=bf16"  # a precision, and not one of this backend
+    assert bench(*SMALL, *(f"--backend={each}" for each in (ABSENT, lacking, "ort-cpu"))).code == 0
+    rows = report(folder / "reports")["results"]
+    assert [row["backend"] for row in rows] == [ABSENT, lacking, "ort-cpu"]
 
 
-@pytest.mark.parametrize("others", [(), ("--backend", "torch"), ("--backend", "nope")])
+MISSPELT = {
+    "nope": "no backend 'nope': choose from torch",
+    "ort-cup": "no backend 'ort-cup': did you mean 'ort-cpu'? choose from torch",
+    "ort_cpu:lowering=none": "did you mean 'ort-cpu'?",
+    "": "no backend ''",
+    "ort-cpu:precisoin=int8": "ort-cpu has no option 'precisoin': did you mean 'precision'?",
+    "openvino:precision=bf61": "'bf61' is no value of openvino's precision: did you mean 'bf16'?",
+    "ort-cpu:lowering=defualt": "no value of ort-cpu's lowering: did you mean 'default'?",
+    "ort-cpu:lowering=": "'' is no value of ort-cpu's lowering",
+}
+
+
+@pytest.mark.parametrize("spec", MISSPELT)
+@pytest.mark.parametrize("command", ["bench", "tune", "mixed"])
+def test_a_misspelt_backend_is_wrong_usage_before_anything_runs(
+    folder: Path, spec: str, command: str
+) -> None:
+    mixed = ("onnx", "--period", 11, "--precision", "mixed", "--min-snr", 30)
+    ran = {
+        "bench": lambda: bench(*SMALL, "--backend", "ort-cpu", "--backend", spec),
+        "tune": lambda: bench("tune", "--period", 11, "--backend", spec),
+        "mixed": lambda: export(*mixed, "--lowering", "default", "--for", spec),
+    }[command]()
+    assert (ran.code, ran.out) == (2, ""), ran
+    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
+    assert MISSPELT[spec] in ran.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--precision", "bf61"), "no precision 'bf61': did you mean 'bf16'? choose from fp32"),
+        (("--precision", "INT8"), "did you mean 'int8'?"),
+    ],
+)
+def test_a_misspelt_precision_is_wrong_usage(
+    folder: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = bench(*SMALL, *arguments)
+    assert (ran.code, ran.out) == (2, "") and told in ran.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--backend", "ort-cpu:lowering=none.json"),
+        ("--backend", "openvino:precision=none.json"),
+        ("--precision", "none.json"),
+    ],
+)
+def test_a_plan_that_is_not_there_is_an_error_before_anything_runs(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
+    ran = bench(*SMALL, *arguments)
+    assert (ran.code, ran.out) == (1, "") and "none.json: No such file" in ran.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("absent")
+@pytest.mark.parametrize("others", [(), ("--backend", "torch"), ("--backend", ABSENT)])
 def test_a_wrong_backend_has_exit_code_3_and_no_speed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...]
 ) -> None:

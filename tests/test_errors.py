@@ -97,12 +97,19 @@ def test_a_type_is_named_once() -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("ort-cup", ", did you mean 'ort-cpu'?"),
-        ("ORT-CPU", ", did you mean 'ort-cpu'?"),
-        ("pytorch", ", did you mean 'torch'?"),
+        ("ort-cup", "did you mean 'ort-cpu'? "),
+        ("ORT-CPU", "did you mean 'ort-cpu'? "),
+        ("pytorch", "did you mean 'torch'? "),
+        ("torch-comple", "did you mean 'torch-compile'? "),
         ("tensorflow", ""),
         ("", ""),
     ],
 )
 def test_the_nearest_word_is_named(word: str, told: str) -> None:
     assert nearest(word, ("torch", "torch-compile", "ort-cpu")) == told
+
+
+def test_of_words_as_near_the_first_is_named() -> None:
+    assert nearest("f32", ("fp32", "tf32")) == "did you mean 'fp32'? "
+    assert nearest("f32", ("tf32", "fp32")) == "did you mean 'tf32'? "
+    assert nearest("f32", ()) == ""

@@ -147,6 +147,15 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         assert str(told.value).endswith(": give none, default, or a file of hifi-bench tune")
 
 
+def test_a_byte_order_mark_is_no_part_of_a_plan(tmp_path: Path) -> None:
+    plan = LoweringPlan("by hand", {"mpd_2.convs.1": "columns"})
+    (tmp_path / "plan.json").write_text(write_plan(plan), encoding="utf-8-sig")
+    assert read_plan(tmp_path / "plan.json") == plan
+    (tmp_path / "plan.json").write_text(write_plan(plan), encoding="utf-16")
+    with pytest.raises(HifiError, match="it is text in UTF-16: save it as UTF-8"):
+        read_plan(tmp_path / "plan.json")
+
+
 NO_PLANS = {
     "": "no JSON",
     '{"schema": 1,': "no JSON",

@@ -88,6 +88,17 @@ def test_a_budget_that_leaves_nothing_says_what_one_layer_reaches() -> None:
         keep(material, asked, 60.0)
 
 
+def test_what_one_layer_reaches_is_not_rounded_up_to_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    material, asked = material_of("mpd-11")
+    parts = {name: {("score", 0): 10 ** (-1.996)} for name in asked}
+    monkeypatch.setattr(keeping, "contributions", lambda *_: parts)
+    monkeypatch.setattr(Meter, "noise", lambda *_: {("score", 0): 0.1})
+    with pytest.raises(NotExactError, match=r"20 dB leaves every .* reaches 19\.96 dB at best"):
+        keep(material, asked, 20.0)
+
+
 def test_a_layer_that_is_named_stays_what_it_is_named() -> None:
     material, asked = material_of("mpd-11")
     kept = keep(material, asked, 20.0, ("convs.1",))

@@ -194,8 +194,10 @@ def test_a_choice_is_a_name_or_a_file(tmp_path: Path) -> None:
         plan_of("half")
     with pytest.raises(HifiError, match="cannot read the precision plan .*none.json"):
         plan_of(str(tmp_path / "none.json"))
+    path.write_text(write_plan(plan), encoding="utf-8-sig")
+    assert plan_of(str(path)) == plan, "a byte-order mark is no part of it"
     path.write_bytes(b"\xff\xfe{")
-    with pytest.raises(HifiError, match="cannot read the precision plan"):
+    with pytest.raises(HifiError, match="cannot read the precision plan .* UTF-16: save it as"):
         plan_of(str(path))
 
 

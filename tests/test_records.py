@@ -220,6 +220,14 @@ def test_json_keeps_errors_that_are_not_numbers(scratch: Path) -> None:
     assert as_json.dump(as_json.load(scratch)) == content
 
 
+def test_a_report_that_went_through_an_editor_opens(scratch: Path) -> None:
+    content = as_json.dump(fake_report(fake_result())).decode()
+    scratch.write_text(content, encoding="utf-8-sig")
+    assert as_json.dump(as_json.load(scratch)).decode() == content
+    scratch.write_text(content, encoding="utf-16")
+    assert "it is text in UTF-16: save it as UTF-8" in refusal(scratch)
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(HifiError) as caught:
         as_json.load(path)

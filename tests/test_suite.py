@@ -287,7 +287,7 @@ def test_a_backend_that_cannot_run_here_is_a_row_with_the_reason(bench: Bench) -
 
 def test_a_backend_that_refuses_is_a_row_and_the_sweep_goes_on(bench: Bench) -> None:
     refused, after = bench.results("refusing", "right")
-    assert refused.measurement == Skipped("failed: ValueError: no kernel for mpd-11")
+    assert refused.measurement == Skipped("failed: ValueError: no kernel for mpd-11; at line 1")
     assert refused.parity == refused.prepare_seconds == refused.measurement
     assert isinstance(after.measurement, Measurement)
 
@@ -443,7 +443,10 @@ def test_what_lacks_a_precision_says_what_it_has(bench: Bench) -> None:
     [
         ("chosen:tf33=on", "chosen has no option 'tf33': it has precision"),
         ("chosen:precision", "'' is no value of chosen's precision: choose from fp32, tf32"),
-        ("chosen:precision=f32", "'f32' is no value of chosen's precision: choose from fp32, tf32"),
+        (
+            "chosen:precision=f32",
+            "'f32' is no value of chosen's precision: did you mean 'fp32'? choose from fp32, tf32",
+        ),
         ("right:precision=tf32", "right has no option 'precision': it has none"),
     ],
 )

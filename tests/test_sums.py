@@ -3,13 +3,31 @@
 import numpy as np
 import pytest
 
-from export.sums import BLOCK, sums_of
+from export.sums import BLOCK, short_of, sums_of
 
 SIZES = (1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5)
 
 
 def noise(size: int, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     return np.random.default_rng(seed).standard_normal(size)
+
+
+@pytest.mark.parametrize(
+    ("found", "budget", "told"),
+    [
+        (6.94, 20, "6.9"),
+        (19.96, 20, "19.96"),
+        (19.9996, 20, "a little less than 20"),
+        (20.0, 20, "a little less than 20"),  # one pass measured more than another
+        (99.96, 99.97, "99.96"),
+        (-np.inf, 20, "-inf"),
+        (np.nan, 20, "nan"),
+    ],
+)
+def test_what_misses_a_budget_is_not_told_as_if_it_reached_it(
+    found: float, budget: float, told: str
+) -> None:
+    assert short_of(found, budget) == told
 
 
 @pytest.mark.parametrize("size", SIZES)

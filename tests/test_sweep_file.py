@@ -16,6 +16,9 @@ from bench.sweep.file import read
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
 from bench.timing.stopping import Limits
+from export.lowering.plan import LoweringPlan
+from export.lowering.plan import write_plan as write_lowering
+from export.precision.plan import PrecisionPlan, write_plan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
@@ -130,9 +133,15 @@ def test_files_are_relative_to_the_sweep(tmp_path: Path, write: Write) -> None:
 
 
 def test_plans_lie_beside_the_file(tmp_path: Path, write: Write) -> None:
-    text = """
+    elsewhere = tmp_path / "elsewhere" / "plan.json"
+    plan, forms = tmp_path / "plan.json", tmp_path / "sub" / "forms.json"
+    for path in (elsewhere, plan, forms):
+        path.parent.mkdir(exist_ok=True)
+        lowering = write_lowering(LoweringPlan("by hand"))
+        path.write_text(lowering if path == forms else write_plan(PrecisionPlan("fp16")))
+    text = f"""
         backends = ["torch", "openvino:lowering=default", "ort-cpu:lowering=sub/forms.json"]
-        precision = ["fp32", "plan.json", "/abs/plan.json"]
+        precision = ["fp32", "plan.json", "{elsewhere}"]
         [[matrix]]
         [[matrix]]
         backends = ["openvino:precision=plan.json,lowering=sub/forms.json"]
@@ -140,7 +149,6 @@ def test_plans_lie_beside_the_file(tmp_path: Path, write: Write) -> None:
         precision = ["plan.json"]
     """
     first, second = read(write(text))
-    plan, forms = tmp_path / "plan.json", tmp_path / "sub" / "forms.json"
     assert first.backends == tuple(
         spec
         for name, joint in (
@@ -151,7 +159,7 @@ def test_plans_lie_beside_the_file(tmp_path: Path, write: Write) -> None:
         for spec in (
             name,
             f"{name}{joint}precision={plan}",
-            f"{name}{joint}precision=/abs/plan.json",
+            f"{name}{joint}precision={elsewhere}",
         )
     )
     assert second.backends == (f"openvino:precision={plan},lowering={forms}",)
@@ -229,6 +237,11 @@ def test_the_line_is_that_of_its_own_table(write: Write) -> None:
             (", line 2: backends: no backend 'tensorflow': choose from",),
         ),
         ('backends = ["ort-cuda:x=1"]', ("ort-cuda has no option 'x'",)),
+        ('backends = ["ort-cup"]', (", line 2: backends: ", "did you mean 'ort-cpu'?")),
+        ('backends = ["ort-cpu:lowering=defualt"]', (", line 2: ", "did you mean 'default'?")),
+        ('backends = ["ort-cpu:lowering=none.json"]', ("none.json: No such file",)),
+        ('precision = ["bf61"]', ("did you mean 'bf16'?",)),
+        ('precision = ["none.json"]', ("none.json: No such file",)),
         ('variants = ["mpd-4"]', (", line 2: variants: period 4", "2, 3, 5, 7, 11")),
         ('variants = ["gan"]', ("no network family 'gan'", "mpd, msd")),
         ("samples = [5]", ("5 samples are too few for mpd", "6 or more")),
@@ -258,7 +271,7 @@ def test_a_cell_that_is_there_twice(write: Write) -> None:
 
 
 def test_waveforms_of_two_rates(tmp_path: Path, write: Write) -> None:
-    soundfile.write(tmp_path / "x.wav", np.full(3000, 0.5, np.float32), 16000)
+    soundfile.write(tmp_path / "x.wav", np.linspace(-0.5, 0.5, 3000, dtype=np.float32), 16000)
     text = 'backends = ["torch"]\n[[matrix]]\n[[matrix]]\nwav = "x.wav"'
     assert "waveforms at 16000 and 22050 Hz" in refused(write(text))
 
@@ -267,8 +280,25 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, write: Write) -> None:
     assert "No such file" in refused(tmp_path / "none.toml")
     assert "directory" in refused(tmp_path)
     path = write("")
-    path.write_bytes(b"\xff\xfe")
-    assert "UTF-8" in refused(path)
+    path.write_bytes(b"seed = 1\n# \xe9t\xe9")
+    assert f"cannot read {path} (it is no text in UTF-8 (line 2): save it as such)" in refused(path)
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_the_text(write: Write, coding: str) -> None:
+    path = write("")
+    path.write_bytes('backends = ["torch"]\r\nvariants = ["mpd"]\r\n'.encode(coding))
+    (part,) = read(path)
+    assert part.backends == ("torch",)
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_text_is_told_as_such(write: Write, coding: str) -> None:
+    path = write("")
+    path.write_bytes('backends = ["torch"]'.encode(coding))
+    told = refused(path)
+    assert f"text in {coding.upper().removesuffix('-LE').removesuffix('-BE')}" in told
+    assert "save it as UTF-8" in told
 
 
 # What is shown before it runs

@@ -16,6 +16,7 @@ from bench.records import (
     Skipped,
 )
 from bench.timing.stopping import is_settled
+from export.sums import short_of
 
 NO_DEVICE = Skipped("runs on the host: the call clock is its clock")
 ONE_BY_ONE = Skipped("one call at a time on the host: throughput is one over latency")
@@ -47,8 +48,8 @@ def wrong(job: Job, prepared: Prepared, found: Parity) -> Result | None:
         return None
     worst = found.worst
     reason = (
-        f"parity failed: {worst.name} has an SNR of {worst.snr_db:.1f} dB, "
-        f"the budget is {found.budget_db:.0f} dB"
+        f"parity failed: {worst.name} has an SNR of {short_of(worst.snr_db, found.budget_db)} dB, "
+        f"the budget is {found.budget_db:g} dB"
     )
     return _row(job, prepared, found, Skipped(reason))
 

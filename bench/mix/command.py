@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.bar import shown
+from bench.choice import check
 from bench.machine.survey import usable_cores
 from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
@@ -40,6 +41,7 @@ def export_mixed(
             "--precision mixed: say which runtime is measured and how exact it must be: "
             "add --for BACKEND and --min-snr DB"
         )
+    check([typed.backend])
     folder = next(iter(paths.values())).parent
     atomic.check_writable(folder)
     name = typed.backend.partition(":")[0]

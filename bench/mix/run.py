@@ -17,6 +17,7 @@ from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at
 from export.precision.plan import PrecisionPlan, write_plan
+from export.sums import short_of
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
@@ -105,8 +106,9 @@ def _promise(wish: Wish, variant: Variant, file: Artifact) -> Promise:
     finally:
         session.close()
     if found.snr_db < wish.min_snr_db:
+        reached = short_of(found.snr_db, wish.min_snr_db)
         raise HifiError(
-            f"{file.path} reaches {found.snr_db:.1f} dB in {wish.backend}, {wish.min_snr_db:g} is "
+            f"{file.path} reaches {reached} dB in {wish.backend}, {wish.min_snr_db:g} is "
             "asked for, though each member alone did: ask for less with --min-snr"
         )
     return found

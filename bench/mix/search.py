@@ -29,6 +29,7 @@ from export.cache import cached_export
 from export.precision.budget import GraphPrecision
 from export.precision.layers import resolve
 from export.precision.material import prepare
+from export.sums import short_of
 from export.verify import NotExactError
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
@@ -72,7 +73,7 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
             best = max(trial.sure_db for trial in known.trials)
             raise HifiError(
                 f"no plan of {variant} reaches {wish.min_snr_db:g} dB on {wish.backend}: the best "
-                f"reachable is {best:.1f} dB: ask for less with --min-snr"
+                f"reachable is {short_of(best, wish.min_snr_db)} dB: ask for less with --min-snr"
             )
         yield known
 

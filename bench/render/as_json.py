@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from bench.records import SCHEMA, Report
 from hifigan_ref.errors import HifiError
+from hifigan_ref.text_file import UnreadableError, read_text
 
 _REPORT = TypeAdapter(Report)
 
@@ -29,10 +30,10 @@ def load(path: Path) -> Report:
         HifiError: missing, damaged, or of another schema.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = read_text(path)
+    except UnreadableError as error:
         raise HifiError(
-            f"cannot read {path}: {error.strerror}: give the --out folder of an earlier run"
+            f"cannot read {path}: {error}: give the --out folder of an earlier run"
         ) from None
     try:
         report = _REPORT.validate_json(content)

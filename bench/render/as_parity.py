@@ -89,7 +89,7 @@ def load(content: bytes) -> tuple[ParityReport, ...]:
 
 def verdict(report: ParityReport) -> str:
     """Whether all is within the budget, and else where the first layer leaves it."""
-    count, budget = len(report.cases), f"{report.budget_db:.0f} dB"
+    count, budget = len(report.cases), f"{report.budget_db:g} dB"
     if report.passed:
         return f"{report.variant} PASSED: no output leaves the budget of {budget} in {count} shapes"
     told = []

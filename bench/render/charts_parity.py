@@ -158,4 +158,4 @@ def _own_name(precision: str) -> str:
 
 
 def _budget_name(budget: float) -> str:
-    return f"budget, {budget:.0f} dB"
+    return f"budget, {budget:g} dB"

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.backend import backends, find
-from bench.choice import in_precisions
+from bench.choice import check, in_precisions
 from bench.machine.survey import usable_cores
 from bench.precisions import PLAN
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
+from hifigan_ref.text_file import UnreadableError, read_text
 
 MATRIX = "matrix"
 HEADING = re.compile(r"\s*\[\[\s*matrix\s*\]\]")
@@ -56,7 +57,9 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
     if "backends" not in values:
         runnable = (name for name, each in backends().items() if each.missing() is None)
         values["backends"] = tuple(runnable)
-    values["backends"] = in_precisions(values["backends"], values.pop("precision", ()))
+    precisions = values.pop("precision", ())
+    check(values["backends"], precisions)
+    values["backends"] = in_precisions(values["backends"], precisions)
     lengths = values.pop("samples", (SweepPart.samples,))
     pairs = values.pop("pair", (SweepPart.pair,))
     for samples, pair in product(lengths, pairs):
@@ -65,10 +68,9 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise HifiError(f"cannot read {path} ({told}): give a sweep's TOML file") from None
+        return read_text(path)
+    except UnreadableError as error:
+        raise HifiError(f"cannot read {path} ({error}): give a sweep's TOML file") from None
 
 
 def _values(table: Mapping[str, object], path: Path, text: str, number: int) -> dict[str, Any]:

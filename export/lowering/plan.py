@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from export.cpu import multiplies_tiles
 from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
+from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant, scope_of, scopes
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def read_plan(path: Path) -> LoweringPlan:
         HifiError: there is none, or it is no plan.
     """
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except UnreadableError as error:
         raise HifiError(
             f"cannot read the lowering plan {path}: {error}: give none, default, or a file of "
             "hifi-bench tune"

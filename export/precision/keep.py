@@ -8,6 +8,7 @@ from export.precision.judges import stretches
 from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
 from export.precision.noise import Meter, Noise, by_member, contributions, likely_db, together
+from export.sums import short_of
 from export.verify import NotExactError
 
 TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much worse is tried
@@ -56,8 +57,8 @@ def keep(
         best = max(map(likely_db, parts.values()))
         raise NotExactError(
             f"{budget_db:g} dB leaves every layer in float32, since one alone in less reaches "
-            f"{best:.1f} dB at best; nothing was written: leave out --precision, or "
-            "ask for less with --min-snr"
+            f"{short_of(best, budget_db)} dB at best; nothing was written: leave out --precision, "
+            "or ask for less with --min-snr"
         )
     return _only(layers, taken)
 

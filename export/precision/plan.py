@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision, budget_of
 from export.precision.calibration import CLIP, Calibration
 from hifigan_ref.errors import HifiError
+from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant, scope_of, scopes
 
 SCHEMA = 1
@@ -148,8 +149,8 @@ def plan_of(choice: str, io: IoTypes = "float32", calibration: Calibration = CLI
             ".json file, which hifi-export onnx --precision mixed searches for"
         )
     try:
-        text = Path(choice).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(Path(choice))
+    except UnreadableError as error:
         raise HifiError(f"cannot read the precision plan {choice}: {error}") from None
     return parse_plan(text, choice, io, calibration)
 
