@@ -295,6 +295,7 @@ def report(folder: opts.Earlier) -> None:
 
 def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, resume: bool) -> None:
     """Measure every cell of every plan into one report; each plan has weights of its own."""
+    from bench.machine import busy
     from bench.render.saved import save
     from bench.run import run
     from export import atomic
@@ -302,6 +303,7 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
     atomic.check_writable(out)
     for plan, source in zip(plans, weights, strict=True):
         source.check(plan.variants)
+    busy.warn(max(plan.threads for plan in plans))
     finished = run(plans, weights, out, resume)
     typer.echo(save(finished.report, out))
     raise typer.Exit(INTERRUPTED if finished.interrupted else exit_code(finished.report.results))

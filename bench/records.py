@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bench.hole import NOT_TAKEN, Skipped, require
-from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine
+from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
 from export.precision.budget import Precision
 from export.request import Outputs
 
@@ -19,6 +19,7 @@ __all__ = [
     "GpuState",
     "Layer",
     "Machine",
+    "Others",
     "Precision",
     "Skipped",
 ]
@@ -266,6 +267,7 @@ class Result:
         peak_memory_bytes: of the process.
         device_memory_bytes: of the process on a GPU.
         joules_per_item: of a batch, from the GPU's energy counter.
+        others: what other processes took meanwhile.
     """
 
     backend: str
@@ -287,6 +289,7 @@ class Result:
     peak_memory_bytes: int | Skipped = NOT_TAKEN
     device_memory_bytes: int | Skipped = NOT_TAKEN
     joules_per_item: float | Skipped = NOT_TAKEN
+    others: Others | Skipped = NOT_TAKEN
 
     def __post_init__(self) -> None:
         timed = isinstance(self.measurement, Measurement)

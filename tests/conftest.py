@@ -15,6 +15,7 @@ from bench.backend import Case
 from bench.cell.lane import Here
 from bench.cell.ledger import Ledger
 from bench.choice import choose
+from bench.machine import busy
 from bench.records import Result, Workload
 from bench.suite import Plan, sweep
 from bench.timing.stopping import Limits
@@ -40,6 +41,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def interruptible() -> None:
     """A shell that starts a command in the background lets it ignore Ctrl-C, children included."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else runs beside the tests is told by none of them."""
+    monkeypatch.setattr(busy, "moment", lambda: busy.Moment(0.0, 0.0, 0.0))
+    monkeypatch.setattr(busy, "SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench.machine.hardware import Others
 from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise, Trial
 from bench.render import as_mixed
 from bench.testing import fake_report
@@ -64,6 +65,16 @@ def test_what_does_not_run_is_told() -> None:
     failed = replace(MEMBER, failed=("int8: convs.1: RuntimeError: no such kernel",))
     told = " ".join(printed(replace(MIXING, members=(failed,))))
     assert "1 did not run: int8: convs.1: RuntimeError: no such kernel" in told
+
+
+def test_a_busy_machine_is_told_first() -> None:
+    busy = replace(MIXING, others=Others(1.4, 2, 0.0))
+    told = "this machine was busy: other processes took 1.4 of 2 cores"
+    assert printed(busy)[0].startswith(told)
+    assert told in as_mixed.markdown(busy).splitlines()[2]
+    assert as_mixed.brief(busy).startswith(f"> **{told}")
+    assert told in as_mixed._html(busy).decode().partition("<ul>")[0]
+    assert "busy" not in as_mixed.markdown(MIXING) + "".join(printed(MIXING))
 
 
 def test_json_keeps_every_number(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench.hole import Skipped
+from bench.machine.hardware import Others
 from bench.records import Result
 from bench.render import as_tuning
 from bench.testing import fake_report, fake_result, fake_trials, fake_tuning
@@ -43,6 +44,24 @@ def test_the_terminal_shows_speeds_and_the_plan() -> None:
     assert "mpd_11.convs.4 columns 40.00 10.00 4.00x 1.00x 120 2" in lines
     assert not any(line.startswith("mpd_11.conv_post") for line in lines), "it stays plain"
     assert as_tuning.OTHER in " ".join(lines)
+
+
+@pytest.mark.parametrize("during", ["trials", "rows"])
+def test_a_busy_machine_is_told_first(tmp_path: Path, during: str) -> None:
+    others = Others(1.4, 2, 0.0)
+    quiet = fake_tuning()
+    if during == "trials":
+        found = tuned(replace(quiet, others=others))
+    else:
+        found = tuned(quiet, tuple(replace(row, others=others) for row in ROWS))
+    told = "this machine was busy: other processes took 1.4 of 2 cores"
+    assert printed(found)[0].startswith(told)
+    as_tuning.save(found, tmp_path)
+    kept = as_tuning.load(tmp_path / "tune.json")
+    assert as_tuning.brief(kept).startswith(f"> **{told}")
+    assert told in as_tuning.markdown(found).splitlines()[2]
+    assert told in (tmp_path / "tune.html").read_text().partition("<ul>")[0]
+    assert "busy" not in as_tuning.markdown(tuned(quiet)) + "".join(printed(tuned(quiet)))
 
 
 def test_a_plan_that_changes_nothing_says_so() -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from bench.cell.group import Partial, Phase, Step, measure_group
 from bench.cell.job import Command, Failed, Finished, Job, Prepared, Reply, Sampled, WarmedUp
+from bench.machine import busy
+from bench.machine.busy import Moment
+from bench.machine.hardware import Others
 from bench.records import (
     Claim,
     ColdStart,
@@ -123,6 +126,25 @@ def test_a_cell_goes_all_the_way() -> None:
     assert (row.layers, row.bytes_moved, row.flops) == (LAYERS, 1500, 4 * 10**9)
     assert isinstance(row.end_to_end, Measurement) and row.end_to_end.clock == "end-to-end"
     assert isinstance(row.device, Skipped) and isinstance(row.throughput, Skipped)
+
+
+def test_a_row_tells_what_others_took_while_it_was_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks others take 1.5 CPUs; nobody looks while a cell is prepared."""
+    looks: list[str] = []
+    group = Group(rounds=3, one={}, two={"answers": {"finish": KeyboardInterrupt()}})
+
+    def moment() -> Moment:
+        looks.append(group.log[-1][1])
+        return Moment(len(looks) / 2, len(looks) * 1.25, len(looks) * 0.5)
+
+    monkeypatch.setattr(busy, "moment", moment)
+    monkeypatch.setattr(busy, "cpus_and_cores", lambda: (4, 2.0))
+    steps = group.steps()
+    (row,) = (step for step in steps if isinstance(step, Result))
+    (unfinished,) = (step.result for step in steps if isinstance(step, Partial))
+    assert row.others == unfinished.others == Others(1.5, 4, 1.0), "one of two cores is ours"
+    assert len(looks) == 2 * 2 * len(["warm up", *["round"] * 3, "finish"])
+    assert [looks[number] for number in (0, 1, 2)] == ["prepare", "warm_up", "prepare"]
 
 
 def test_what_the_gpu_was_is_told_with_the_samples_of_its_clock() -> None:

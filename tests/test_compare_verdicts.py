@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bench.compare.ratio import Ratio
 from bench.compare.verdicts import Cell, Change, Comparison, Gone, compare
+from bench.machine.hardware import Others
 from bench.records import NOT_TAKEN, GpuState, Machine, Measurement, Report, Result, Skipped
 from bench.render.as_comparison import dump, print_comparison, summary
 from bench.testing import WORKLOAD, fake_report, fake_result
@@ -314,6 +315,21 @@ def test_few_samples_show_no_interval() -> None:
     comparison = compare(fake_report(few), fake_report(few))
     assert "1.000 to 1.000" not in shown(comparison)
     assert json.loads(dump(comparison))["cells"][0]["interval"] is None
+
+
+def test_a_busy_machine_is_told_before_any_verdict() -> None:
+    quiet = fake_report(fake_result())
+    busy = fake_report(replace(fake_result(), others=Others(1.4, 2, 0.0)))
+    told = "the machine of B was busy: other processes took 1.4 of 2 cores; verdicts"
+    comparison = compare(quiet, busy)
+    assert shown(comparison).startswith(told)
+    (line,) = json.loads(dump(comparison))["warnings"]
+    assert line.startswith(told)
+    assert [line[:20] for line in compare(busy, busy).warnings] == [
+        "the machine of A was",
+        "the machine of B was",
+    ]
+    assert "busy" not in shown(compare(quiet, quiet))
 
 
 def test_json_has_every_number(mixed: Comparison) -> None:

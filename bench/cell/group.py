@@ -5,13 +5,15 @@ Drift of the machine then hits all of them alike. One works at a time; the other
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bench.cell import rows
 from bench.cell.job import Command, Failed, Finished, Job, Prepared, Sampled, WarmedUp
 from bench.cell.lane import Lane
 from bench.cell.turn import turn
+from bench.machine.busy import Meter
 from bench.records import Result
 from bench.timing.stopping import Limits, is_settled
 
@@ -46,6 +48,7 @@ class Cell:
         warmed: once it is.
         rounds: what was sampled, by round.
         failure: why it ended early.
+        meter: what other processes take while it is timed.
     """
 
     job: Job
@@ -54,6 +57,10 @@ class Cell:
     warmed: WarmedUp | None = None
     rounds: rows.Rounds = field(default_factory=list)
     failure: Failed | None = None
+    meter: Meter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.job.workload.threads)
 
     @property
     def seconds(self) -> tuple[float, ...]:
@@ -68,7 +75,7 @@ class Cell:
     def ask(self, command: Command, kind: type[Answer]) -> Answer | None:
         """An answer of that kind, or None where the cell ended instead."""
         assert self.lane is not None
-        with turn():
+        with turn(), nullcontext() if command.name == "prepare" else self.meter.running():
             reply: Any = self.lane.ask(command)
         if isinstance(reply, Failed):
             self.failure = reply
@@ -160,7 +167,8 @@ def _finish(cell: Cell) -> Result | Partial:
         finished = cell.ask(Command("finish"), Finished)
         if finished is not None:
             assert cell.prepared is not None and cell.warmed is not None
-            return rows.complete(cell.job, cell.prepared, cell.warmed, cell.rounds, finished)
+            row = rows.complete(cell.job, cell.prepared, cell.warmed, cell.rounds, finished)
+            return replace(row, others=cell.meter.found())
     assert cell.failure is not None
     return _failed(cell.job, cell.failure)
 
@@ -173,7 +181,8 @@ def _failed(job: Job, failure: Failed) -> Result | Partial:
 def _unfinished(cell: Cell) -> Result | None:
     if not cell.alive or cell.prepared is None or cell.warmed is None or not cell.rounds:
         return None
-    return rows.partial(cell.job, cell.prepared, cell.warmed, cell.rounds)
+    row = rows.partial(cell.job, cell.prepared, cell.warmed, cell.rounds)
+    return replace(row, others=cell.meter.found())
 
 
 def _name(cell: Cell) -> str:

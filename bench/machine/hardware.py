@@ -1,11 +1,13 @@
 """What ran it and what it can reach at most: frozen records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.hole import NOT_TAKEN, Skipped, require
+
+QUIET = 0.25  # CPUs' worth that a system takes of itself
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,35 @@ class Machine:
     governor: str = ""
     commit: str = ""
     gpu: "GpuState | Skipped" = NOT_TAKEN
+
+
+@dataclass(frozen=True)
+class Others:
+    """What other processes took of the CPUs while something was measured.
+
+    Attributes:
+        taken: CPUs' worth of time, on average.
+        cpus: that this process may run on.
+        spare: CPUs' worth that could be taken before a core of ours is shared.
+    """
+
+    taken: float
+    cpus: int
+    spare: float
+
+    @property
+    def crowd(self) -> bool:
+        """Whether ours had to wait for them."""
+        return self.taken > self.spare + QUIET
+
+    def __str__(self) -> str:
+        return f"other processes took {self.taken:.1f} of {self.cpus} cores"
+
+
+def crowd(found: Iterable[Others | Skipped]) -> Others | None:
+    """Those that took the most of what we had to wait for, or None."""
+    told = [each for each in found if isinstance(each, Others) and each.crowd]
+    return max(told, key=lambda each: each.taken, default=None)
 
 
 @dataclass(frozen=True)

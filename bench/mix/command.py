@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.bar import shown
 from bench.choice import check
+from bench.machine import busy
 from bench.machine.survey import usable_cores
 from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
@@ -58,6 +59,7 @@ def export_mixed(
     )
     memory.demand(wish.batch, wish.samples)
     weights.check(wish.variants)
+    busy.warn(wish.threads)
     return mix(wish, paths, folder, lambda steps: shown(steps, _told))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, log10
 
-from bench.machine.hardware import Machine
+from bench.hole import NOT_TAKEN, Skipped
+from bench.machine.hardware import Machine, Others
 from export.precision.budget import GraphPrecision
 from export.request import Outputs
 
@@ -137,6 +138,7 @@ class Mixing:
         calibration: audio of the ranges.
         members: with every trial.
         promises: of the exported files.
+        others: what other processes took during the trials.
     """
 
     schema: int
@@ -156,3 +158,4 @@ class Mixing:
     calibration: str
     members: tuple[MemberTrials, ...]
     promises: tuple[Promise, ...] = ()
+    others: Others | Skipped = NOT_TAKEN

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import pool
+from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
 from bench.mix.member import noise
 from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise
@@ -57,7 +58,9 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
         KeyboardInterrupt: what was measured is kept.
     """
     machine = this_machine()
-    members = [each for each in watch(search(wish, machine)) if isinstance(each, MemberTrials)]
+    meter = Meter(wish.threads)
+    with meter.running():
+        members = [each for each in watch(search(wish, machine)) if isinstance(each, MemberTrials)]
     chosen = {Variant.parse(each.member): each.choice for each in members}
     plan = plan_of(wish, chosen)
     atomic.write_all({folder / PLAN: write_plan(plan).encode()})
@@ -85,6 +88,7 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
         calibration=str(wish.plan.calibration),
         members=tuple(members),
         promises=tuple(_promise(wish, *pair) for pair in files.items()),
+        others=meter.found(),
     )
     return Mixed(mixing, plan, tuple(files.values()))
 

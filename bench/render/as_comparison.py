@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.compare.verdicts import REGRESSIONS, Cell, Change, Comparison
-from bench.render.as_table import draw
+from bench.render.as_table import draw, warn
 from bench.render.names import full_name
 from bench.render.table import EMPTY, Table
 
@@ -17,8 +17,9 @@ HEADER = ("backend", "clock", "A ms", "B ms", "B / A", "95 % interval", "verdict
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print a table for each workload, then the notes and the sum, on standard output."""
+    """Print warnings, a table for each workload, the notes and the sum, on standard output."""
     console = console or Console()
+    warn(comparison.warnings, console)
     for table in tables(comparison):
         draw(table, console)
     for note in comparison.notes:
@@ -47,6 +48,7 @@ def dump(comparison: Comparison) -> bytes:
     told = {
         "threshold": comparison.threshold,
         "regressions": len(comparison.regressions),
+        "warnings": comparison.warnings,
         "notes": comparison.notes,
         "cells": [_record(cell) for cell in comparison.cells],
     }

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from io import StringIO
 
+from bench.machine.hardware import crowd
 from bench.records import NOT_TAKEN, Clock, Measurement, Parity, Report, Result, Skipped
 from bench.timing.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
 from bench.timing.stopping import LEAST_SAMPLES
@@ -45,6 +46,8 @@ def _line(
     report: Report, result: Result, clock: Clock, found: Measurement | Skipped
 ) -> tuple[Cell, ...]:
     load = result.workload
+    others = crowd([result.others])
+    busy = () if others is None else (f"busy: {others}",)
     numbers: tuple[Cell, ...] = ("",) * (len(STATISTICS) + len(SPEEDS))
     if isinstance(found, Measurement):
         numbers = (*_statistics(found), *_speeds(report, result, found))
@@ -54,7 +57,7 @@ def _line(
         clock,
         *numbers,
         *_parity(result.parity),
-        found.reason if isinstance(found, Skipped) else ", ".join(found.states),
+        found.reason if isinstance(found, Skipped) else ", ".join((*busy, *found.states)),
     )
 
 

@@ -10,7 +10,7 @@ from bench.render.charts_latency import latency_charts
 from bench.render.charts_parity import parity_charts
 from bench.render.charts_roofline import left_out, roofline_charts
 from bench.render.charts_samples import MOST_POINTS, sample_charts
-from bench.render.context import context
+from bench.render.context import context, of_report
 from bench.render.layer_tables import layers
 from bench.render.speedups import together
 from bench.render.table import Table
@@ -65,11 +65,17 @@ class Section:
 def dump(report: Report) -> bytes:
     """The page as a file, UTF-8."""
     title = f"hifi-bench, {report.created}"
-    return page(title, report.tool, context(report), sections(report))
+    return page(title, report.tool, context(report), sections(report), of_report(report))
 
 
-def page(title: str, tool: str, facts: tuple[str, ...], sections: tuple[Section, ...]) -> bytes:
-    """Facts below the title, then sections; the tool that wrote them at the end."""
+def page(
+    title: str,
+    tool: str,
+    facts: tuple[str, ...],
+    sections: tuple[Section, ...],
+    warnings: tuple[str, ...] = (),
+) -> bytes:
+    """Warnings and facts below the title, then sections; the tool that wrote them at the end."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
@@ -86,6 +92,7 @@ def page(title: str, tool: str, facts: tuple[str, ...], sections: tuple[Section,
     held = template.render(
         title=title,
         tool=tool,
+        warnings=warnings,
         context=facts,
         sections=sections,
         plotly=plotly,

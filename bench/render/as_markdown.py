@@ -1,7 +1,7 @@
 """A report as a Markdown page."""
 
 from bench.records import Report
-from bench.render.context import context
+from bench.render.context import context, of_report
 from bench.render.layer_tables import layers
 from bench.render.speedups import together
 from bench.render.table import Table
@@ -19,7 +19,8 @@ def markdown(report: Report) -> str:
     tables = (*timed, settings(report), *stated, *parity(report))
     heading = f"# hifi-bench, {report.created}"
     facts = "\n".join(f"- {line}" for line in context(report))
-    return "\n\n".join([heading, facts, *map(section, tables)]) + "\n"
+    parts = [heading, *map(warning, of_report(report)), facts, *map(section, tables)]
+    return "\n\n".join(parts) + "\n"
 
 
 def dump(report: Report) -> bytes:
@@ -31,7 +32,13 @@ def brief(report: Report) -> str:
     """The speeds and what they mean, for a page about something else."""
     facts = "\n".join(f"- {line}" for line in context(report))
     tables = (*together(report), *latency(report))
-    return "\n\n".join([*(section(table, "###") for table in tables), facts]) + "\n"
+    warned = map(warning, of_report(report))
+    return "\n\n".join([*warned, *(section(table, "###") for table in tables), facts]) + "\n"
+
+
+def warning(line: str) -> str:
+    """What must be known before any number."""
+    return f"> **{line}**"
 
 
 def section(table: Table, level: str = "##") -> str:

@@ -13,10 +13,10 @@ from bench.mix.member import plan_text
 from bench.mix.records import MemberTrials, Mixing, Trial
 from bench.mix.run import PLAN, Mixed
 from bench.render.as_html import Section, page
-from bench.render.as_markdown import section
-from bench.render.as_table import draw
+from bench.render.as_markdown import section, warning
+from bench.render.as_table import draw, warn
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
-from bench.render.context import machine_lines
+from bench.render.context import machine_lines, warnings
 from bench.render.table import EMPTY, Table, milliseconds
 from export import atomic
 from export.artifact import read_file
@@ -71,6 +71,7 @@ def load(path: Path) -> Mixing:
 def print_mixing(mixing: Mixing, console: Console | None = None) -> None:
     """The choice of each member, and the front that it is from."""
     console = console or Console()
+    warn(warnings([mixing.others]), console)
     for table in (chosen(mixing), *map(front, mixing.members), promised(mixing)):
         draw(table, console)
     for line in facts(mixing):
@@ -82,14 +83,16 @@ def markdown(mixing: Mixing) -> str:
     searched = (*map(front, mixing.members), *map(alone, mixing.members))
     tables = (chosen(mixing), promised(mixing), *searched)
     lines = "\n".join(f"- {line}" for line in facts(mixing))
-    return "\n\n".join([f"# {TITLE}: {mixing.backend}", lines, *map(section, tables)]) + "\n"
+    head = (f"# {TITLE}: {mixing.backend}", *map(warning, warnings([mixing.others])), lines)
+    return "\n\n".join([*head, *map(section, tables)]) + "\n"
 
 
 def brief(mixing: Mixing) -> str:
     """The choice and the promises, for a page about something else."""
     lines = "\n".join(f"- {line}" for line in facts(mixing))
     tables = (section(table, "###") for table in (chosen(mixing), promised(mixing)))
-    return "\n\n".join([*tables, lines]) + "\n"
+    warned = map(warning, warnings([mixing.others]))
+    return "\n\n".join([*warned, *tables, lines]) + "\n"
 
 
 def facts(mixing: Mixing) -> tuple[str, ...]:
@@ -202,7 +205,8 @@ def _html(mixing: Mixing) -> bytes:
         Section("Error and time", LEAD, charts),
         Section("Layers", folded=folded),
     )
-    return page(f"{TITLE}: {mixing.backend}", mixing.tool, facts(mixing), sections)
+    title = f"{TITLE}: {mixing.backend}"
+    return page(title, mixing.tool, facts(mixing), sections, warnings([mixing.others]))
 
 
 def _chart(member: MemberTrials, budget_db: float) -> Chart:

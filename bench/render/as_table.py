@@ -1,6 +1,6 @@
 """A report in the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Console
@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records import Report
-from bench.render.context import context
+from bench.render.context import context, of_report
 from bench.render.layer_tables import layers
 from bench.render.speedups import together
 from bench.render.table import Table
@@ -28,10 +28,18 @@ LEAST_NAME = 8
 def print_table(report: Report, console: Console | None = None) -> None:
     """Print speeds, latencies and their context, on standard output unless told otherwise."""
     console = console or Console()
+    warn(of_report(report), console)
     for table in (*together(report), *latency(report), *layers(report)):
         draw(table, console)
     for line in context(report):
         console.print(Text(line, style="dim"))
+
+
+def warn(warnings: Iterable[str], console: Console) -> None:
+    """Print what must be known before any number."""
+    for line in warnings:
+        console.print(Text(line, style="bold red"))
+        console.print()
 
 
 def draw(table: Table, console: Console) -> None:

@@ -15,10 +15,10 @@ from bench.records import Result
 from bench.render import as_parity
 from bench.render.as_html import Section, page
 from bench.render.as_html import sections as report_sections
-from bench.render.as_markdown import section
-from bench.render.as_table import draw
+from bench.render.as_markdown import section, warning
+from bench.render.as_table import draw, warn
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
-from bench.render.context import context, machine_lines
+from bench.render.context import context, machine_lines, warnings
 from bench.render.speedups import median_of, times_of, worst_of
 from bench.render.table import EMPTY, Table, milliseconds
 from bench.tune.records import LayerTrials, Step, Trial, Tuning
@@ -68,6 +68,7 @@ def load(path: Path) -> Tuning:
 def print_tuned(tuned: Tuned, console: Console | None = None) -> None:
     """The comparison, the plan, and the verdict, on standard output unless told otherwise."""
     console = console or Console()
+    warn(_warnings(tuned.tuning), console)
     for table in (*speeds(tuned.tuning.results), chosen(tuned.tuning)):
         draw(table, console)
     for line in context(tuned.report):
@@ -84,7 +85,8 @@ def markdown(tuned: Tuned) -> str:
     facts = (*map(as_parity.verdict, tuned.parities), *context(tuned.report))
     heading = f"# {TITLE}: {tuning.backend}"
     lines = "\n".join(f"- {line}" for line in facts)
-    return "\n\n".join([heading, lines, *map(section, tables)]) + "\n"
+    warned = map(warning, _warnings(tuning))
+    return "\n\n".join([heading, *warned, lines, *map(section, tables)]) + "\n"
 
 
 def brief(tuning: Tuning) -> str:
@@ -97,7 +99,12 @@ def brief(tuning: Tuning) -> str:
         f"{tuning.tool}, {tuning.created}",
     )
     lines = "\n".join(f"- {fact}" for fact in facts)
-    return "\n\n".join([*(section(table, "###") for table in tables), lines]) + "\n"
+    warned = map(warning, _warnings(tuning))
+    return "\n\n".join([*warned, *(section(table, "###") for table in tables), lines]) + "\n"
+
+
+def _warnings(tuning: Tuning) -> tuple[str, ...]:
+    return warnings([tuning.others, *(result.others for result in tuning.results)])
 
 
 def speeds(results: Sequence[Result]) -> tuple[Table, ...]:
@@ -221,7 +228,8 @@ def _html(tuned: Tuned) -> bytes:
         Section("Forms tried", folded=tuple(map(tried, tuning.layers))),
         *report_sections(tuned.report),
     )
-    return page(f"{TITLE}: {tuning.backend}", tuning.tool, facts, sections)
+    title = f"{TITLE}: {tuning.backend}"
+    return page(title, tuning.tool, facts, sections, _warnings(tuning))
 
 
 def _chart(tuning: Tuning) -> Chart:

@@ -1,12 +1,28 @@
 """The lines around a report's table, as text: what a reader must know to read it."""
 
-from bench.records import Ceiling, GpuState, Machine, Report
+from collections.abc import Iterable
+
+from bench.machine.hardware import crowd
+from bench.records import Ceiling, GpuState, Machine, Others, Report, Skipped
 
 SWITCH = {True: "on", False: "off"}
 BOUND = (
     "GB/s: of what layers must move; % bound: the least time that the peaks allow, of the median"
 )
 NAMES = {"fp32": "float32", "tf32": "TF32", "fp16": "float16", "bf16": "bfloat16", "int8": "int8"}
+
+
+def warnings(found: Iterable[Others | Skipped]) -> tuple[str, ...]:
+    """What a reader must know before any number: a line, or none."""
+    others = crowd(found)
+    if others is None:
+        return ()
+    return (f"this machine was busy: {others}; times and ratios are not to be trusted",)
+
+
+def of_report(report: Report) -> tuple[str, ...]:
+    """The same of every row."""
+    return warnings(result.others for result in report.results)
 
 
 def context(report: Report) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from bench.choice import has_lowering
 from bench.machine.bound import bound_share, ceiling_of, gb_per_second
+from bench.machine.hardware import crowd
 from bench.records import (
     NOT_TAKEN,
     Ceiling,
@@ -160,14 +161,16 @@ def _parity(name: str, found: Parity) -> Table:
         for output in found.outputs
     ]
     verdict = "passed" if found.passed else "FAILED"
-    title = f"Parity of {name}: {verdict}, budget {found.budget_db:.0f} dB"
+    title = f"Parity of {name}: {verdict}, budget {found.budget_db:g} dB"
     return Table(title, header, tuple(rows))
 
 
 def _remark(result: Result, report: Report) -> str:
     if isinstance(result.measurement, Skipped):
         return result.measurement.reason
-    states = [*result.measurement.states, *_throttled_beside(result, result.measurement)]
+    others = crowd([result.others])
+    states = [] if others is None else [f"busy: {others}"]
+    states += [*result.measurement.states, *_throttled_beside(result, result.measurement)]
     speed = result.gflop_per_second
     ceiling = ceiling_of(report, result)
     share = bound_share(report, result)

@@ -35,6 +35,7 @@ def tune(
     out: opts.Out = Path("reports/tune"),
 ) -> None:
     """Find the fastest exact form of every layer here: a plan, tuned files, and their proof."""
+    from bench.machine import busy
     from bench.machine.survey import usable_cores
     from bench.render import as_tuning
     from bench.timing.stopping import Limits
@@ -60,6 +61,7 @@ def tune(
     memory.demand(batch, samples)
     wish.weights.check(wish.variants)
     atomic.check_writable(out)
+    busy.warn(wish.threads)
     try:
         tuning = look(wish, lambda steps: watched(steps, wish.floor_db))
         tuned = prove(wish, tuning, out, limit)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from bench.hole import Skipped
-from bench.machine.hardware import Machine
+from bench.hole import NOT_TAKEN, Skipped
+from bench.machine.hardware import Machine, Others
 from bench.records import Precision, Result
 from export.request import Outputs
 
@@ -111,6 +111,7 @@ class Tuning:
         steps: on whole graphs.
         plan: form by layer.
         results: plain, tuned and PyTorch, interleaved in one run.
+        others: what other processes took during the trials.
     """
 
     schema: int
@@ -130,3 +131,4 @@ class Tuning:
     steps: tuple[Step, ...]
     plan: Mapping[str, str]
     results: tuple[Result, ...] = ()
+    others: Others | Skipped = NOT_TAKEN

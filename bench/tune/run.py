@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.backend import LOWERING, with_option
 from bench.bar import Doing
 from bench.choice import choose
+from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
 from bench.parity import run as parity_run
 from bench.parity.report import ParityReport
@@ -68,13 +69,15 @@ def look(wish: Wish, watch: Watch) -> Tuning:
     layers: list[LayerTrials] = []
     steps: list[Step] = []
     plan: dict[str, str] = {}
-    for each in watch(search(wish, machine)):
-        if isinstance(each, LayerTrials):
-            layers.append(each)
-        elif isinstance(each, Step):
-            steps.append(each)
-        elif not isinstance(each, Doing):
-            plan = each
+    meter = Meter(wish.threads)
+    with meter.running():
+        for each in watch(search(wish, machine)):
+            if isinstance(each, LayerTrials):
+                layers.append(each)
+            elif isinstance(each, Step):
+                steps.append(each)
+            elif not isinstance(each, Doing):
+                plan = each
     return Tuning(
         schema=SCHEMA,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,6 +95,7 @@ def look(wish: Wish, watch: Watch) -> Tuning:
         layers=tuple(layers),
         steps=tuple(steps),
         plan=plan,
+        others=meter.found(),
     )
 
 
