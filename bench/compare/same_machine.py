@@ -1,7 +1,8 @@
-"""Whether two runs had the same machine, and what else was not the same."""
+"""Whether two runs had the same machine, to themselves, and what else was not the same."""
 
 from bench.hole import NOT_TAKEN
-from bench.machine.hardware import GpuState, Machine
+from bench.machine.hardware import GpuState, Machine, crowd
+from bench.records import Report
 
 
 def differences(before: Machine, after: Machine) -> tuple[str, ...]:
@@ -26,6 +27,17 @@ def notes(before: Machine, after: Machine) -> tuple[str, ...]:
         f"{name}: {old.get(name) or 'none'} in A, {new.get(name) or 'none'} in B"
         for name in names
         if (old.get(name) or "") != (new.get(name) or "")
+    )
+
+
+def warnings(before: Report, after: Report) -> tuple[str, ...]:
+    """That a machine was busy with other things, whichever report is told of it."""
+    found = {"A": before, "B": after}
+    crowds = {name: crowd(row.others for row in report.results) for name, report in found.items()}
+    return tuple(
+        f"the machine of {name} was busy: {others}; verdicts are not to be trusted"
+        for name, others in crowds.items()
+        if others is not None
     )
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.compare.ratio import LEAST_ROUNDS, Ratio, ratio_of
-from bench.compare.same_machine import differences, notes
-from bench.machine.hardware import crowd
+from bench.compare.same_machine import differences, notes, warnings
 from bench.records import Clock, Measurement, Report, Result, Skipped, Workload
 from bench.timing.stopping import LEAST_SAMPLES
 from hifigan_ref.errors import HifiError
@@ -129,14 +128,7 @@ def compare(
     old, new = _keyed(before), _keyed(after)
     cells = tuple(_cell(key, old.get(key), new.get(key), threshold) for key in {**old, **new})
     told = (*unlike, *notes(before.machine, after.machine), *_rounds_note(cells))
-    return Comparison(threshold, told, cells, (*_busy("A", before), *_busy("B", after)))
-
-
-def _busy(name: str, report: Report) -> tuple[str, ...]:
-    others = crowd(result.others for result in report.results)
-    if others is None:
-        return ()
-    return (f"the machine of {name} was busy: {others}; verdicts are not to be trusted",)
+    return Comparison(threshold, told, cells, warnings(before, after))
 
 
 def _keyed(report: Report) -> dict[Key, Result]:
