@@ -59,7 +59,7 @@ def export_onnx(
     atomic.check_writable(path.parent)
     folded = copy.deepcopy(trained.module)
     normed = [norm_of(conv) != "none" for conv in convolutions(folded).values()]
-    report = fold(folded)
+    report = fold(folded, trained.variant)
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)

@@ -80,6 +80,15 @@ class Variant:
         """A variant of each of its members."""
         return tuple(Variant(self.family, member) for member in self.members())
 
+    def in_family(self, path: str) -> str:
+        """A layer's path in this network -> its path in the whole family: the key in a checkpoint.
+
+        ``discriminators.0.convs.2`` of ``mpd-11`` -> ``discriminators.4.convs.2``.
+        """
+        root, index, rest = path.split(".", 2)
+        everyone = find_family(self.family).members
+        return f"{root}.{everyone.index(self.members()[int(index)])}.{rest}"
+
     def min_samples(self) -> int:
         """Shortest T such that every length from T up is legal for every member."""
         family = find_family(self.family)
