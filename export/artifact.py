@@ -184,7 +184,9 @@ def load(path: Path) -> Artifact:
         raise HifiError(f"{path} is truncated or no ONNX file: export it again") from None
     manifest = embedded_manifest(proto, path)
     if manifest is None:
-        raise HifiError(f"{path} has no manifest: give a file that hifi-export wrote")
+        raise HifiError(
+            f"{path} has no manifest: give a file that hifi-export wrote, as it wrote it"
+        )
     if not is_intact(proto, manifest):
         raise HifiError(f"{path} was changed after it was exported (digest): export it again")
     return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
@@ -229,14 +231,15 @@ def read_file(path: Path, most: int = -1) -> bytes:
 
 
 def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
-    """The manifest inside a file, or None for a file of another tool.
+    """The manifest inside a file, or None where it has none: of another tool, or simplified by one.
 
     Raises:
-        HifiError: a manifest of another schema, a damaged one, or none in a file of ours.
+        HifiError: a manifest of another schema, a damaged one, or none in a file of ours that
+            was cut.
     """
     texts = [entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY]
     if not texts:
-        if proto.producer_name == PRODUCER:  # cut off between two entries, which still parses
+        if proto.producer_name == PRODUCER and _is_cut(proto):
             raise HifiError(f"{path} is truncated: export it again")
         return None
     try:
@@ -252,6 +255,17 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
             "export it again"
         )
     return manifest
+
+
+def _is_cut(proto: "onnx.ModelProto") -> bool:
+    """Whether a file ends between two entries, which still parses, and lacks more than metadata.
+
+    Entries are written in the order of their numbers: the graph, which is whole or does not parse,
+    then the opsets that it needs, then the metadata.
+    """
+    imported = {entry.domain or "ai.onnx" for entry in proto.opset_import}
+    needed = {node.domain or "ai.onnx" for node in proto.graph.node}
+    return not proto.graph.node or not needed <= imported
 
 
 def is_intact(proto: "onnx.ModelProto", manifest: Manifest) -> bool:
