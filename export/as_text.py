@@ -130,9 +130,8 @@ def _by_value(words: str, found: Mapping[str, str]) -> list[str]:
 
 def _checkpoint(found: CheckpointDescription) -> list[str]:
     steps = UNKNOWN if found.steps is None else format(found.steps, ",")
-    prefix = "with" if found.prefixed else "without"
     return [
-        f"file: {found.file}, {found.container} container, keys {prefix} module.",
+        f"file: {found.file}, {found.container} container, keys{_wrappers(found.prefixes)}",
         f"layout: {found.layout} (keys cannot tell it from its look-alikes)",
         f"steps: {steps}",
         *(
@@ -140,7 +139,18 @@ def _checkpoint(found: CheckpointDescription) -> list[str]:
             f"{_pairs(member.norms)}"
             for member in found.members
         ),
+        *(f"note: {note}" for note in found.notes),
     ]
+
+
+def _wrappers(prefixes: Mapping[str, str]) -> str:
+    """What the keys have in front, of each family where they differ."""
+    told = {
+        family: f"with {each}" if each else "without module." for family, each in prefixes.items()
+    }
+    if len(set(told.values())) == 1:
+        return f" {next(iter(told.values()))}"
+    return ": " + ", ".join(f"{family} {each}" for family, each in told.items())
 
 
 def _port(port: Port) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from export import artifact
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
+from hifigan_ref import container
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 COUNTED_SAMPLES = 8192
 QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
-CHECKPOINT_STARTS = (b"PK", b"\x80\x02")  # a zip file, a pickle
-
 FOREIGN = ("Conv", "ConvTranspose")  # another tool's MatMul may be no convolution
 
 
@@ -90,18 +89,22 @@ class CheckpointDescription:
     Attributes:
         file: its name.
         layout: whose mathematics the keys are taken for.
-        container: ``zip`` or ``legacy``.
-        prefixed: whether keys begin with ``module.``.
+        container: ``zip``, ``legacy`` or ``safetensors``.
+        prefixed: whether keys hold wrappers (``module.``, ``_orig_mod.``).
+        prefixes: those of each family, or "".
         steps: training steps, or None.
         members: every discriminator it holds.
+        notes: what a user must know of what else is in the file.
     """
 
     file: str
     layout: str
     container: str
     prefixed: bool
+    prefixes: Mapping[str, str]
     steps: int | None
     members: tuple[MemberDescription, ...]
+    notes: tuple[str, ...]
 
 
 Description = OnnxDescription | CheckpointDescription | engine_file.EngineFile
@@ -115,7 +118,9 @@ def describe(path: Path) -> Description:
     """
     if path.suffix == engine_file.SUFFIX:
         return engine_file.load(path)
-    if path.suffix != ".onnx" and artifact.read_file(path, 2) in CHECKPOINT_STARTS:
+    if path.suffix == container.SAFETENSORS_SUFFIX:
+        return describe_checkpoint(path)
+    if path.suffix != ".onnx" and container.is_known(artifact.read_file(path, container.HEAD)):
         return describe_checkpoint(path)
     return describe_onnx(path)
 
@@ -205,7 +210,8 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
     Raises:
         HifiError: as ``read_checkpoint``.
     """
-    from hifigan_ref.checkpoint import LAYOUT, read_checkpoint
+    from hifigan_ref.checkpoint import read_checkpoint
+    from hifigan_ref.state_dict import LAYOUT
 
     checkpoint = read_checkpoint(path)
     members = [m for family in checkpoint.families for m in _members(checkpoint, family)]
@@ -214,8 +220,10 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
         LAYOUT,
         checkpoint.container,
         checkpoint.prefixed,
+        checkpoint.prefixes,
         checkpoint.steps,
         tuple(members),
+        checkpoint.notes,
     )
 
 

@@ -7,3 +7,11 @@ class HifiError(Exception):
     Only ``cli.py`` catches it (exit code 1, no traceback); anything else is a bug and keeps its
     traceback.
     """
+
+
+SHOWN_AT_MOST = 160  # characters
+
+
+def shown(text: str) -> str:
+    """A text out of a file, fit for one line of a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN_AT_MOST])
