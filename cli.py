@@ -87,11 +87,13 @@ def export_onnx(
             variants[0], opset, batch, samples, outputs.value, pair, min_snr_db=min_snr
         )
         places = dict(zip(variants, paths, strict=True))
+        source = Source(checkpoint, seed)
         try:
-            found = export_mixed(wish, request, places, Source(checkpoint, seed))
+            found = export_mixed(wish, request, places, source)
         except KeyboardInterrupt:
             typer.echo(INTERRUPTED_SEARCH, err=True)
             raise typer.Exit(INTERRUPTED) from None
+        opt.tell_notes(source)
         typer.echo(as_mixed.save(found, paths[0].parent, as_json))
         return
     plans = choose(wish)
@@ -102,6 +104,7 @@ def export_onnx(
     atomic.check_writable(paths[0].parent)
     source = Source(checkpoint, seed)
     source.check(variants)
+    opt.tell_notes(source)
     manifests = []
     for request, path in zip(requests, paths, strict=True):
         exported = pipeline.export_onnx(request, source.build(request.variant), path)
@@ -251,8 +254,10 @@ def parity(
     variants = tuple(opt.select(period, scale, model))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
-    order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()), min_snr)
+    source = Source(checkpoint, seed)
+    order = parity_run.Order(source, recording, tuple(samples or ()), min_snr)
     reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
+    opt.tell_notes(source)
     typer.echo(as_parity.save(reports, out, as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)
 
@@ -301,6 +306,8 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
     atomic.check_writable(out)
     for plan, source in zip(plans, weights, strict=True):
         source.check(plan.variants)
+    for source in dict.fromkeys(weights):
+        opt.tell_notes(source)
     finished = run(plans, weights, out, resume)
     typer.echo(save(finished.report, out))
     raise typer.Exit(INTERRUPTED if finished.interrupted else exit_code(finished.report.results))

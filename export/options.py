@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
@@ -104,6 +105,12 @@ def one_source(context: typer.Context, value: Value) -> Value:
     if len(typed(context, ("checkpoint", "seed"))) > 1:
         raise HifiError("--checkpoint and --seed: weights come from one of the two, give that")
     return value
+
+
+def tell_notes(source: Source) -> None:
+    """Say on standard error what a user must know of a checkpoint that was read."""
+    for note in source.notes:
+        typer.echo(f"note: {source.origin}: {note}", err=True)
 
 
 Version = Annotated[

@@ -46,6 +46,7 @@ def tune(
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
+    source = Source(checkpoint, seed)
     wish = Wish(
         backend,
         tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
@@ -54,11 +55,12 @@ def tune(
         outputs.value,
         pair,
         usable_cores() if threads is None else threads,
-        Source(checkpoint, seed),
+        source,
         again,
     )
     memory.demand(batch, samples)
     wish.weights.check(wish.variants)
+    opt.tell_notes(source)
     atomic.check_writable(out)
     try:
         tuning = look(wish, lambda steps: watched(steps, wish.floor_db))
