@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from export import atomic
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import BUDGETS_DB
+from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest, Outputs
 from hifigan_ref.errors import HifiError
@@ -64,7 +65,9 @@ class Manifest:
         tools: versions of what made it.
         lowering: forms of its convolutions.
         precision: of its layers.
-        budget_db: least SNR of the worst output that was asked for or promised, dB.
+        budget_db: least SNR of the worst output that was asked for, or the precision's own, dB.
+        judged: loudness of the speech on which the layers were found to keep the budget; None for
+            a file of float32 alone, and in files of earlier versions.
     """
 
     schema: int
@@ -85,6 +88,7 @@ class Manifest:
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
     budget_db: float = BUDGETS_DB["fp32"]
+    judged: Loudness | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,20 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple[Manifest, bytes]:
-    """The manifest of a graph and the bytes of the file that carries it."""
+def seal(
+    model: "ir.Model",
+    request: ExportRequest,
+    trained: "Trained",
+    judged: Loudness | None = None,
+) -> tuple[Manifest, bytes]:
+    """The manifest of a graph and the bytes of the file that carries it.
+
+    Args:
+        model: the graph.
+        request: what it is.
+        trained: its weights.
+        judged: loudness of the speech that its budget was kept on.
+    """
     import onnx_ir as ir
 
     proto = ir.to_proto(model)
@@ -142,6 +158,7 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         lowering=request.lowering,
         precision=request.precision.nameless,
         budget_db=request.budget_db,
+        judged=judged,
     )
     text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

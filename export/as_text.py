@@ -14,6 +14,7 @@ from export.describe import (
 )
 
 if TYPE_CHECKING:
+    from export.artifact import Manifest
     from export.engine.file import EngineFile
     from export.pipeline import Exported
     from export.store import Entry
@@ -31,14 +32,21 @@ def export_line(exported: "Exported") -> str:
     return (
         f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
-        f"{worst.output}, {_distance(worst)}"
+        f"{worst.output}, {_distance(worst)}{_budget(manifest)}"
     )
+
+
+def _budget(manifest: "Manifest") -> str:
+    if manifest.precision.is_float32:
+        return ""
+    speech = f" for speech of {manifest.judged}" if manifest.judged else ""
+    return f"; budget {manifest.budget_db:g} dB{speech}"
 
 
 def _distance(worst: "Verification") -> str:
     if worst.promised_db is None:
         return f"{worst.snr_db:.0f} dB from PyTorch"
-    return f"{worst.snr_db:.1f} dB from PyTorch in float64, {worst.promised_db:g} promised"
+    return f"{worst.snr_db:.1f} dB from PyTorch in float64"
 
 
 def engine_line(engine: "EngineFile") -> str:
@@ -84,7 +92,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"producer: {found.producer or UNKNOWN}",
         f"parameters: {found.parameters:,}",
         f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
-        f"precision: {_promised(found.precision, found.budget_db, found.calibration)}",
+        f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
         *_by_value("convolutions in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),
@@ -95,7 +103,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
 def _engine(found: "EngineFile") -> list[str]:
     manifest = found.manifest
     profile, plan = manifest.profile, manifest.plan
-    told = _promised(manifest.precision, manifest.budget_db, told_calibration(plan))
+    told = _told(manifest.precision, manifest.budget_db, told_calibration(plan))
     return [
         f"file: {found.path.name}, {DIGEST[True]}",
         f"network: {manifest.variant}",
@@ -112,8 +120,9 @@ def _engine(found: "EngineFile") -> list[str]:
     ]
 
 
-def _promised(precision: str, budget_db: float | None, calibration: str) -> str:
+def _told(precision: str, budget_db: float | None, calibration: str, judged: str = "") -> str:
     budget = "" if budget_db is None else f", budget {budget_db:g} dB"
+    budget += judged and f" for speech of {judged}"
     return (precision or UNKNOWN) + budget + (calibration and f", calibration: {calibration}")
 
 

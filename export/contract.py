@@ -33,7 +33,10 @@ OPERATIONS = frozenset(
 
 
 OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "MatMul", "Mul", "Range", "Transpose"})
-OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"})
+OF_PRECISIONS = frozenset(
+    {"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"}
+    | {"Add", "GlobalAveragePool", "Max", "Reciprocal", "Sqrt"}  # of loudness
+)
 
 
 class ContractError(HifiError):

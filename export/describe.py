@@ -44,7 +44,8 @@ class OnnxDescription:
         flops_per_sample: floating-point operations per input sample, one item of the batch of
             8192 samples; None where the graph is not one of ours.
         precision: what was asked for, from the manifest; "" without one.
-        budget_db: least SNR that it promises, dB, from the manifest; None without one.
+        budget_db: least SNR of the worst output, dB, from the manifest; None without one.
+        judged: loudness of the speech that the budget was kept on; "" where none was heard.
         calibration: audio that decided ranges or reach; "" where none did.
         convolutions: what each computes in, read from the graph, by name of its node.
     """
@@ -63,6 +64,7 @@ class OnnxDescription:
     flops_per_sample: float | None
     precision: str
     budget_db: float | None
+    judged: str
     calibration: str
     convolutions: Mapping[str, str]
 
@@ -164,6 +166,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         flops_per_sample=_flops_per_sample(model, manifest),
         precision=manifest.precision.name if manifest else "",
         budget_db=manifest.budget_db if manifest else None,
+        judged=str(manifest.judged or "") if manifest else "",
         calibration=told_calibration(manifest.precision) if manifest else "",
         convolutions=held(model) if manifest else held(model, FOREIGN),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from export.fold import FoldReport
+    from export.precision.loudness import Loudness
     from export.verify import Verification
     from hifigan_ref.trained import Trained
 
@@ -63,10 +64,21 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
+    judged = _judged(request)
     model, request = _rewritten(model, request)
-    manifest, content = artifact.seal(model, request, trained)
+    manifest, content = artifact.seal(model, request, trained, judged)
     verification = verify(content, request, interface(trained.module, request))
     return Exported(artifact.save(path, manifest, content, durable), report, verification)
+
+
+def _judged(request: ExportRequest) -> "Loudness | None":
+    """Loudness of the speech that decides about the layers of a request."""
+    from export.precision.judges import loudness
+
+    plan = request.precision
+    if not plan.yields or plan.used(request.variant) == ("fp32",):
+        return None
+    return loudness(plan.calibration)
 
 
 def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, ExportRequest]":

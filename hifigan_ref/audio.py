@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hifigan_ref.errors import HifiError
 
 CLIP_RATE = 22050
+LOADED_PEAK = 0.95  # meldataset.py of jik876/hifi-gan: normalize(audio) * 0.95, file by file
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ class Recording:
                 "says nothing: give another file or longer segments"
             )
         return segments
+
+    def loaded(self, gain_db: float = 0.0) -> "Recording":
+        """The same at the level that HiFi-GAN's training code gives every file, and a gain, dB."""
+        peak = float(np.abs(self.samples).max())
+        gain = LOADED_PEAK / peak * 10 ** (gain_db / 20)
+        return replace(self, samples=(self.samples * gain).astype(np.float32))
 
     def loudest_first(self) -> "Recording":
         """The same, starting at its loudest sample and going on from its end."""
