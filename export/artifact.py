@@ -14,6 +14,7 @@ from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import BUDGETS_DB
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest, Outputs
+from export.runtimes import NotAsked, Verified
 from hifigan_ref.errors import HifiError
 from hifigan_ref.version import VERSION
 
@@ -65,6 +66,8 @@ class Manifest:
         lowering: forms of its convolutions.
         precision: of its layers.
         budget_db: least SNR of the worst output that was asked for or promised, dB.
+        verified: runtimes that computed what PyTorch does; nothing in older files.
+        not_asked: why the one that it is for is not among them; None where it is, or none was told.
     """
 
     schema: int
@@ -85,6 +88,8 @@ class Manifest:
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
     budget_db: float = BUDGETS_DB["fp32"]
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,25 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple[Manifest, bytes]:
-    """The manifest of a graph and the bytes of the file that carries it."""
+def bare(model: "ir.Model") -> bytes:
+    """A graph as a file without a manifest: what is verified before it is sealed."""
     import onnx_ir as ir
 
-    proto = ir.to_proto(model)
+    content: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
+    return content
+
+
+def seal(
+    content: bytes,
+    request: ExportRequest,
+    trained: "Trained",
+    verified: tuple[Verified, ...] = (),
+    not_asked: NotAsked | None = None,
+) -> tuple[Manifest, bytes]:
+    """The manifest of a bare file, and the file that carries it."""
+    import onnx
+
+    proto = onnx.ModelProto.FromString(content)
     manifest = Manifest(
         schema=SCHEMA,
         variant=str(request.variant),
@@ -137,11 +156,13 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         pair=request.pair,
         inputs=ports(proto.graph.input),
         outputs=ports(proto.graph.output),
-        graph_digest=graph_digest(proto),
+        graph_digest=hashlib.sha256(content).hexdigest(),
         tools=tools(),
         lowering=request.lowering,
         precision=request.precision.nameless,
         budget_db=request.budget_db,
+        verified=verified,
+        not_asked=not_asked,
     )
     text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from export import artifact
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
+from export.runtimes import NotAsked, Verified
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class OnnxDescription:
         budget_db: least SNR that it promises, dB, from the manifest; None without one.
         calibration: audio that decided ranges or reach; "" where none did.
         convolutions: what each computes in, read from the graph, by name of its node.
+        verified: runtimes that computed what PyTorch does, from the manifest.
+        not_asked: why the one that it is for is not among them; None where it is.
     """
 
     file: str
@@ -66,6 +69,8 @@ class OnnxDescription:
     budget_db: float | None
     calibration: str
     convolutions: Mapping[str, str]
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ def describe_onnx(path: Path) -> OnnxDescription:
         budget_db=manifest.budget_db if manifest else None,
         calibration=told_calibration(manifest.precision) if manifest else "",
         convolutions=held(model) if manifest else held(model, FOREIGN),
+        verified=manifest.verified if manifest else (),
+        not_asked=manifest.not_asked if manifest else None,
     )
 
 

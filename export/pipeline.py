@@ -64,8 +64,11 @@ def export_onnx(
     model = to_onnx(folded, request)
     check_graph(model, request)
     model, request = _rewritten(model, request)
-    manifest, content = artifact.seal(model, request, trained)
+    content = artifact.bare(model)
     verification = verify(content, request, interface(trained.module, request))
+    manifest, content = artifact.seal(
+        content, request, trained, verification.runtimes, verification.not_asked
+    )
     return Exported(artifact.save(path, manifest, content, durable), report, verification)
 
 

@@ -22,7 +22,8 @@ from export import artifact
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
-from export.verify import open_on_cpu, run_torch
+from export.runtimes import open_on_cpu
+from export.verify import run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source

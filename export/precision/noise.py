@@ -46,7 +46,7 @@ class Meter:
         return noise
 
     def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
-        from export.verify import open_on_cpu
+        from export.runtimes import open_on_cpu
 
         session = open_on_cpu(ir.to_proto(model).SerializeToString())
         names = [output.name for output in session.get_outputs()]
