@@ -33,14 +33,17 @@ def short_lengths(variant: Variant, network: "nn.Module", below: int) -> tuple[i
         below: all of them are shorter.
     """
     first = variant.min_samples()
-    cycles = {member: cycle(variant, member) for member in variant.members()}
-    found = set(range(first, first + max(FIRST, *cycles.values())))
-    hop = min(
-        cycles[member] * _strides(each)
-        for each, member in zip(network.discriminators, cycles, strict=True)  # type: ignore[call-overload]
-    )
+    cycles = [cycle(variant, member) for member in variant.members()]
+    found = set(range(first, first + max(FIRST, *cycles)))
+    hop = min(hops(variant, network))
     found |= {hop * (width - 1) + 1 for width in WIDTHS}
     return tuple(sorted(samples for samples in found if first <= samples < below))
+
+
+def hops(variant: Variant, network: "nn.Module") -> tuple[int, ...]:
+    """Samples for each output of the innermost layer of each member."""
+    members = zip(variant.members(), network.discriminators, strict=True)  # type: ignore[call-overload]
+    return tuple(cycle(variant, member) * _strides(each) for member, each in members)
 
 
 def _strides(member: "nn.Module") -> int:

@@ -10,6 +10,10 @@ from export.sums import sums_of
 from hifigan_ref.errors import HifiError
 
 
+class WrongInRuntimeError(HifiError):
+    """A graph that the runtime that it is for computes wrongly."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """A file in a runtime.
@@ -56,7 +60,7 @@ class Opened:
         (*_, samples), version = next(iter(inputs.values())).shape, self.runtime.version
         other = self.runtime is not ONNXRUNTIME
         hint = f"another --lowering, or none without --for {self.request.target}, may be right; "
-        raise HifiError(
+        raise (WrongInRuntimeError if other else HifiError)(
             f"the exported {self.request.variant} computes something else in {self.runtime.name} "
             f"{version} than in {beside}: {name} at {samples} samples has an SNR of "
             f"{ratios[name]:.1f} dB, {floor_db:g} or more is expected: nothing was written; "

@@ -145,6 +145,14 @@ def also_asked(target: str | None) -> Runtime | NotAsked | None:
     return RUNTIMES[name]
 
 
+def on_cpu(target: str | None) -> Runtime | None:
+    """What runs a backend's files on a CPU, where there is such a thing and it is here."""
+    if target is None or TARGETS[target].runtime is None:
+        return None
+    found = also_asked(target) or ONNXRUNTIME
+    return None if isinstance(found, NotAsked) else found
+
+
 def identity(target: str | None) -> str:
     """What verifies files for a backend: where that changes they are verified anew."""
     name = TARGETS[target].runtime if target else None

@@ -214,7 +214,8 @@ def test_a_real_network_truncated_or_changed(
 ) -> None:
     request = ExportRequest(Variant("mpd", "11"))
     made = artifact.save(
-        tmp_path / "mpd-11.onnx", *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11)
+        tmp_path / "mpd-11.onnx",
+        *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11),
     )
     assert artifact.load(made.path) == made
     content = made.path.read_bytes()
