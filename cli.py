@@ -98,7 +98,7 @@ def export_onnx(
         return
     plans = choose(wish)
     requests = [
-        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
+        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr, target)
         for variant in variants
     ]
     atomic.check_writable(paths[0].parent)

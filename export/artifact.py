@@ -15,6 +15,7 @@ from export.precision.budget import BUDGETS_DB
 from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest, Outputs
+from export.runtimes import NotAsked, Verified
 from hifigan_ref.errors import HifiError
 from hifigan_ref.version import VERSION
 
@@ -68,6 +69,8 @@ class Manifest:
         budget_db: least SNR of the worst output that was asked for, or the precision's own, dB.
         judged: loudness of the speech on which the layers were found to keep the budget; None for
             a file of float32 alone, and in files of earlier versions.
+        verified: runtimes that computed what PyTorch does; nothing in older files.
+        not_asked: why the one that it is for is not among them; None where it is, or none was told.
     """
 
     schema: int
@@ -89,6 +92,8 @@ class Manifest:
     precision: PrecisionPlan = FP32
     budget_db: float = BUDGETS_DB["fp32"]
     judged: Loudness | None = None
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -122,23 +127,35 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def seal(
-    model: "ir.Model",
-    request: ExportRequest,
-    trained: "Trained",
-    judged: Loudness | None = None,
-) -> tuple[Manifest, bytes]:
-    """The manifest of a graph and the bytes of the file that carries it.
-
-    Args:
-        model: the graph.
-        request: what it is.
-        trained: its weights.
-        judged: loudness of the speech that its budget was kept on.
-    """
+def bare(model: "ir.Model") -> bytes:
+    """A graph as a file without a manifest: what is verified before it is sealed."""
     import onnx_ir as ir
 
-    proto = ir.to_proto(model)
+    content: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
+    return content
+
+
+def seal(
+    content: bytes,
+    request: ExportRequest,
+    trained: "Trained",
+    verified: tuple[Verified, ...] = (),
+    not_asked: NotAsked | None = None,
+    judged: Loudness | None = None,
+) -> tuple[Manifest, bytes]:
+    """The manifest of a bare file, and the file that carries it.
+
+    Args:
+        content: the bare file.
+        request: what it is.
+        trained: its weights.
+        verified: runtimes that computed what PyTorch does.
+        not_asked: why the one that it is for is not among them.
+        judged: loudness of the speech that its budget was kept on.
+    """
+    import onnx
+
+    proto = onnx.ModelProto.FromString(content)
     manifest = Manifest(
         schema=SCHEMA,
         variant=str(request.variant),
@@ -153,12 +170,14 @@ def seal(
         pair=request.pair,
         inputs=ports(proto.graph.input),
         outputs=ports(proto.graph.output),
-        graph_digest=graph_digest(proto),
+        graph_digest=hashlib.sha256(content).hexdigest(),
         tools=tools(),
         lowering=request.lowering,
         precision=request.precision.nameless,
         budget_db=request.budget_db,
         judged=judged,
+        verified=verified,
+        not_asked=not_asked,
     )
     text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

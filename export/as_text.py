@@ -1,6 +1,6 @@
 """What was made and what was found, as lines for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from export.describe import (
     OnnxDescription,
     told_calibration,
 )
+from export.runtimes import NotAsked, Verified
 
 if TYPE_CHECKING:
     from export.artifact import Manifest
@@ -32,7 +33,8 @@ def export_line(exported: "Exported") -> str:
     return (
         f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
-        f"{worst.output}, {_distance(worst)}{_budget(manifest)}"
+        f"{worst.output}, {_distance(worst)}{_budget(manifest)}; "
+        f"verified {verified_in(manifest.verified, manifest.not_asked)}"
     )
 
 
@@ -41,6 +43,19 @@ def _budget(manifest: "Manifest") -> str:
         return ""
     speech = f" for speech of {manifest.judged}" if manifest.judged else ""
     return f"; budget {manifest.budget_db:g} dB{speech}"
+
+
+def verified_in(runtimes: Sequence[Verified], not_asked: NotAsked | None) -> str:
+    """``in onnxruntime 1.31.1 and openvino 2026.4.1 from 1 sample up``."""
+    shortest: dict[int, list[str]] = {}
+    for each in runtimes:
+        shortest.setdefault(each.min_samples, []).append(f"{each.runtime} {each.version}")
+    told = [
+        f"in {' and '.join(names)} from {samples} sample{'s' * (samples > 1)} up"
+        for samples, names in shortest.items()
+    ]
+    missed = f"; {not_asked.target} was not asked: {not_asked.reason}" if not_asked else ""
+    return f"{', '.join(told) or UNKNOWN}{missed}"
 
 
 def _distance(worst: "Verification") -> str:
@@ -93,6 +108,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"parameters: {found.parameters:,}",
         f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
         f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
+        f"verified: {verified_in(found.verified, found.not_asked)}",
         *_by_value("convolutions in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),

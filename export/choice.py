@@ -10,7 +10,7 @@ from export.precision.calibration import CLIP, calibration_of
 from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
-from export.targets import ANY, TARGETS, activations_for
+from export.targets import ANY, TARGETS, activations_for, check_target
 from hifigan_ref.errors import HifiError
 
 
@@ -23,7 +23,7 @@ class Wish:
         precision: a precision's name, or a plan's file.
         io_types: ``float32`` or ``same``.
         calibration: files; none for the shipped clip.
-        backend: whose defaults are meant, or None.
+        backend: that the files are for, whose defaults are meant; or None.
     """
 
     lowering: str
@@ -49,19 +49,14 @@ def choose(wish: Wish) -> Choice:
     """The plans of a wish.
 
     Raises:
-        HifiError: an option that decides nothing, a default without a backend, or no such plan.
+        HifiError: no such backend, a default without one, or no such plan.
     """
     precision = precision_for(wish)
     backend = wish.backend
     if wish.lowering == DEFAULT and backend is None:
         raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
-    if backend is not None and wish.lowering != DEFAULT:
-        if "int8" not in precision.held:
-            raise HifiError(
-                f"--for {backend} chooses a default: add --lowering default, or --precision int8"
-            )
-        if backend not in TARGETS:
-            raise HifiError(f"--for {backend}: choose from {', '.join(TARGETS)}")
+    if wish.lowering != DEFAULT:
+        check_target(backend)
     target = TARGETS.get(backend or "", ANY)
     if "int8" in precision.held and target.activations is None:
         able = [name for name, each in TARGETS.items() if each.activations]

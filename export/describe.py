@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from export import artifact
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
+from export.runtimes import NotAsked, Verified
 from hifigan_ref import container
 from hifigan_ref.errors import HifiError
 
@@ -48,6 +49,8 @@ class OnnxDescription:
         judged: loudness of the speech that the budget was kept on; "" where none was heard.
         calibration: audio that decided ranges or reach; "" where none did.
         convolutions: what each computes in, read from the graph, by name of its node.
+        verified: runtimes that computed what PyTorch does, from the manifest.
+        not_asked: why the one that it is for is not among them; None where it is.
     """
 
     file: str
@@ -67,6 +70,8 @@ class OnnxDescription:
     judged: str
     calibration: str
     convolutions: Mapping[str, str]
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,8 @@ def describe_onnx(path: Path) -> OnnxDescription:
         judged=str(manifest.judged or "") if manifest else "",
         calibration=told_calibration(manifest.precision) if manifest else "",
         convolutions=held(model) if manifest else held(model, FOREIGN),
+        verified=manifest.verified if manifest else (),
+        not_asked=manifest.not_asked if manifest else None,
     )
 
 

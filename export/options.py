@@ -149,7 +149,7 @@ Lowering = Annotated[
 For = Annotated[
     str | None,
     typer.Option(
-        "--for", help="Backend whose default lowering and int8 types are meant.", metavar="BACKEND"
+        "--for", help="Runtime to verify in too, with its lowering and int8.", metavar="BACKEND"
     ),
 ]
 Precision = Annotated[

@@ -66,8 +66,10 @@ def export_onnx(
     check_graph(model, request)
     judged = _judged(request)
     model, request = _rewritten(model, request)
-    manifest, content = artifact.seal(model, request, trained, judged)
+    content = artifact.bare(model)
     verification = verify(content, request, interface(trained.module, request))
+    runtimes, not_asked = verification.runtimes, verification.not_asked
+    manifest, content = artifact.seal(content, request, trained, runtimes, not_asked, judged)
     return Exported(artifact.save(path, manifest, content, durable), report, verification)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.choice import choose, is_told
+from bench.choice import choose, is_told, target_of
 from bench.mix.records import Trial
 from bench.suite import check_threads
 from bench.tune.trial import Bench
@@ -101,7 +101,13 @@ class Wish:
         """Of the graph by a plan, less what of it is set on the runtime."""
         split = choose(self.backend).precisions.split(plan, plan.used(variant), self.backend)
         lowering = merged(self.lowerings, plan)
-        return replace(self.request, variant=variant, precision=split.file, lowering=lowering)
+        return replace(
+            self.request,
+            variant=variant,
+            precision=split.file,
+            lowering=lowering,
+            target=target_of(choose(self.backend)),
+        )
 
     def forms_of(self, variant: Variant) -> Forms:
         """How its layers are written; those of the base are in float32 in the file."""

@@ -1,7 +1,8 @@
 """Forms side by side in the real runtime, in rounds at random, by the clock of its device.
 
 Those that are far behind after the first round, or not exact enough, are not timed again, and those
-that the machine's peak makes slower than the best so far not at all.
+that the machine's peak makes slower than the best so far not at all. What was near is also run at
+short widths, where runtimes have been wrong.
 """
 
 import random
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from bench.backend import Case, Session
 from bench.cell.turn import turn
-from bench.choice import choose
+from bench.choice import choose, target_of
 from bench.hole import Skipped
 from bench.pool import Inputs
 from bench.proof import demand
@@ -32,10 +33,12 @@ from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Trial
+from bench.tune.short import why_wrong
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
+from export.runtimes import on_cpu
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
@@ -81,6 +84,11 @@ class Bench:
     def opset(self) -> int:
         """Of its files."""
         return choose(self.backend).split(()).opset(DEFAULT_OPSET)
+
+    def why_wrong_when_short(self, geometry: Geometry, form: Form) -> str | None:
+        """Why a form is no candidate whatever it costs; None where it is, or nobody can tell."""
+        runtime = on_cpu(target_of(choose(self.backend)))
+        return why_wrong(runtime, geometry, form) if runtime else None
 
     def open(
         self,
@@ -173,7 +181,10 @@ def try_forms(
                 best = min(best, racer.rounds[0])
         race(racers, bench.shuffle)
     for racer in racers:
-        found[racer.key] = replace(found[racer.key], seconds=tuple(racer.rounds))
+        told = replace(found[racer.key], seconds=tuple(racer.rounds))
+        near = racer.key and len(racer.rounds) == ROUNDS
+        wrong = bench.why_wrong_when_short(geometry, racer.key) if near else None
+        found[racer.key] = replace(told, seconds=(), snr_db=Skipped(wrong)) if wrong else told
     return LayerTrials(names, str(geometry), tuple(found.values()))
 
 

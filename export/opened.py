@@ -1,0 +1,97 @@
+"""A finished file, open in a runtime: what goes wrong there becomes an error that says so."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.request import ExportRequest
+from export.runtimes import ONNXRUNTIME, Arrays, Run, Runtime, Shapes
+from export.sums import sums_of
+from hifigan_ref.errors import HifiError
+
+
+class WrongInRuntimeError(HifiError):
+    """A graph that the runtime that it is for computes wrongly."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file in a runtime.
+
+    Attributes:
+        runtime: which.
+        request: what the file was made of.
+        compute: runs it.
+    """
+
+    runtime: Runtime
+    request: ExportRequest
+    compute: Run
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Its outputs. Raises HifiError where the runtime fails."""
+        try:
+            return self.compute(inputs)
+        # onnxruntime's errors derive from none but Exception, as others' may
+        except Exception as error:  # noqa: BLE001
+            shapes = {name: array.shape for name, array in inputs.items()}
+            raise HifiError(
+                f"{self.runtime.name} cannot run the exported {self.request.variant} on {shapes}: "
+                f"{first_line(error)}: nothing was written; report this"
+            ) from None
+
+    def hold(self, inputs: Arrays, expected: Arrays, floor_db: float, beside: str) -> None:
+        """Run it beside what is expected.
+
+        Args:
+            inputs: by name.
+            expected: outputs by name.
+            floor_db: least SNR of each.
+            beside: who expects it.
+
+        Raises:
+            HifiError: an output is missing, of another shape, or below the floor.
+        """
+        found = self.run(inputs)
+        ratios = {name: ratio_db(array, found.get(name)) for name, array in expected.items()}
+        name = min(ratios, key=lambda each: ratios[each])
+        if ratios[name] >= floor_db:
+            return
+        (*_, samples), version = next(iter(inputs.values())).shape, self.runtime.version
+        other = self.runtime is not ONNXRUNTIME
+        hint = f"another --lowering, or none without --for {self.request.target}, may be right; "
+        raise (WrongInRuntimeError if other else HifiError)(
+            f"the exported {self.request.variant} computes something else in {self.runtime.name} "
+            f"{version} than in {beside}: {name} at {samples} samples has an SNR of "
+            f"{ratios[name]:.1f} dB, {floor_db:g} or more is expected: nothing was written; "
+            f"{hint if other else ''}report this"
+        )
+
+
+def open_in(
+    runtime: Runtime, content: bytes, request: ExportRequest, shapes: Shapes | None = None
+) -> Opened:
+    """The file in a runtime, perhaps for fixed shapes. Raises HifiError where it is refused."""
+    try:
+        return Opened(runtime, request, runtime.open(content, shapes))
+    except Exception as error:  # noqa: BLE001 - as above
+        raise refusal(runtime, request, error) from None
+
+
+def refusal(runtime: Runtime, request: ExportRequest, error: Exception) -> HifiError:
+    """Of a file that is not even opened."""
+    return HifiError(
+        f"opset {request.opset} of {request.variant} is refused: {first_line(error)}: choose "
+        f"another opset or a newer {runtime.name} (here {runtime.version})"
+    )
+
+
+def ratio_db(expected: np.ndarray, found: np.ndarray | None) -> float:  # type: ignore[type-arg]
+    """SNR of an output, dB; -inf where it is missing or of another shape."""
+    same = found is not None and found.shape == expected.shape
+    return sums_of(expected, found).snr_db if same and found is not None else -np.inf
+
+
+def first_line(error: Exception) -> str:
+    """Of what it says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
