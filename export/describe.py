@@ -67,9 +67,9 @@ class OnnxDescription:
     flops_per_sample: float | None
     precision: str
     budget_db: float | None
-    judged: str
     calibration: str
     convolutions: Mapping[str, str]
+    judged: str = ""
     verified: tuple[Verified, ...] = ()
     not_asked: NotAsked | None = None
 

@@ -174,7 +174,7 @@ IoTypesOption = Annotated[
 Calibration = Annotated[
     list[Path] | None,
     typer.Option(
-        "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE"
+        "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE|DIR"
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

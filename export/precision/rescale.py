@@ -28,8 +28,9 @@ QUIETEST = 0.01  # beside full scale: 40 dB below
 
 def loudness_of(stretches: Level) -> NDArray[np.float64]:
     """s of each stretch, (n, 1, T) -> (n,)."""
-    power = (stretches.astype(np.float64) ** 4).mean(axis=(1, 2))
-    return np.maximum(power**0.25, QUIETEST)
+    fourth = np.square(np.square(stretches, dtype=np.float64)).mean(axis=(1, 2))
+    loudness: NDArray[np.float64] = np.maximum(np.sqrt(np.sqrt(fourth)), QUIETEST)
+    return loudness
 
 
 def rescale(model: ir.Model, nodes: Collection[str]) -> ir.Model:
