@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OVERLAP = 4  # stretches that a sample is in
 QUIETER_DB = 6.0  # than the audio as a whole, and a stretch is left out
-MOST = 16  # of SEGMENT samples, at each gain
+MOST = 10  # of SEGMENT samples, at each gain
 BRIEF = 4  # in one of so many parts of a stretch there is sound
 
 
