@@ -41,7 +41,8 @@ class Found:
     @property
     def passed(self) -> bool:
         """Whether all of it is at the bar or above."""
-        return all(row.snr_db >= BAR_DB for row in (*self.rows, *self.forms))
+        ratios = [row.snr_db for row in self.rows] + [form.snr_db for form in self.forms]
+        return all(ratio >= BAR_DB for ratio in ratios)
 
 
 def markdown(found: Found) -> str:
@@ -55,7 +56,8 @@ def markdown(found: Found) -> str:
     ]
     lines += [
         f"| {row.variant} | {row.runtime} | {row.plan} | {_shapes(row.fixed)} | {row.lengths} "
-        f"| {row.snr_db:.1f} | {row.output} | {row.batch} x {row.samples} | {_verdict(row.snr_db)} |"
+        f"| {row.snr_db:.1f} | {row.output} | {row.batch} x {row.samples} "
+        f"| {_verdict(row.snr_db)} |"
         for row in found.rows
     ]
     lines += [
@@ -93,8 +95,8 @@ def _verdict(ratio: float) -> str:
 def _told(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
         typer.echo(
-            f"{row.variant} {row.runtime} {row.plan} {_shapes(row.fixed)}: {row.snr_db:.1f} dB, {row.output} "
-            f"at {row.batch} x {row.samples}"
+            f"{row.variant} {row.runtime} {row.plan} {_shapes(row.fixed)}: {row.snr_db:.1f} dB, "
+            f"{row.output} at {row.batch} x {row.samples}"
         )
         yield row
 
