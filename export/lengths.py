@@ -1,7 +1,7 @@
 """Short lengths at which a file is verified: where residues, halos and tiles are extreme."""
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hifigan_ref.variant import Variant, find_family
 
@@ -42,7 +42,8 @@ def short_lengths(variant: Variant, network: "nn.Module", below: int) -> tuple[i
 
 def hops(variant: Variant, network: "nn.Module") -> tuple[int, ...]:
     """Samples for each output of the innermost layer of each member."""
-    members = zip(variant.members(), network.discriminators, strict=True)  # type: ignore[call-overload]
+    discriminators: Any = network.discriminators
+    members = zip(variant.members(), discriminators, strict=True)
     return tuple(cycle(variant, member) * _strides(each) for member, each in members)
 
 

@@ -1,17 +1,32 @@
 """A finished file, open in a runtime: what goes wrong there becomes an error that says so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from export.request import ExportRequest
 from export.runtimes import ONNXRUNTIME, Arrays, Run, Runtime, Shapes
-from export.sums import sums_of
+from export.sums import ratio_db
 from hifigan_ref.errors import HifiError
 
 
 class WrongInRuntimeError(HifiError):
     """A graph that the runtime that it is for computes wrongly."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What outputs are asked.
+
+    Attributes:
+        floor_db: least SNR of each, dB.
+        beside: who says what is right.
+        levels: mean square that each usually has: where its own is lower, over a handful of values,
+            an error is held against this one.
+    """
+
+    floor_db: float
+    beside: str
+    levels: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -40,30 +55,27 @@ class Opened:
                 f"{first_line(error)}: nothing was written; report this"
             ) from None
 
-    def hold(self, inputs: Arrays, expected: Arrays, floor_db: float, beside: str) -> None:
+    def hold(self, inputs: Arrays, expected: Arrays, bar: Bar) -> None:
         """Run it beside what is expected.
 
-        Args:
-            inputs: by name.
-            expected: outputs by name.
-            floor_db: least SNR of each.
-            beside: who expects it.
-
         Raises:
-            HifiError: an output is missing, of another shape, or below the floor.
+            HifiError: an output is missing, of another shape, or below the bar.
         """
         found = self.run(inputs)
-        ratios = {name: ratio_db(array, found.get(name)) for name, array in expected.items()}
+        ratios = {
+            name: ratio_db(array, found.get(name), bar.levels.get(name, 0.0))
+            for name, array in expected.items()
+        }
         name = min(ratios, key=lambda each: ratios[each])
-        if ratios[name] >= floor_db:
+        if ratios[name] >= bar.floor_db:
             return
-        (*_, samples), version = next(iter(inputs.values())).shape, self.runtime.version
+        (*_, samples) = next(iter(inputs.values())).shape
         other = self.runtime is not ONNXRUNTIME
         hint = f"another --lowering, or none without --for {self.request.target}, may be right; "
         raise (WrongInRuntimeError if other else HifiError)(
             f"the exported {self.request.variant} computes something else in {self.runtime.name} "
-            f"{version} than in {beside}: {name} at {samples} samples has an SNR of "
-            f"{ratios[name]:.1f} dB, {floor_db:g} or more is expected: nothing was written; "
+            f"{self.runtime.version} than in {bar.beside}: {name} at {samples} samples has an SNR "
+            f"of {ratios[name]:.1f} dB, {bar.floor_db:g} or more is expected: nothing was written; "
             f"{hint if other else ''}report this"
         )
 
@@ -84,12 +96,6 @@ def refusal(runtime: Runtime, request: ExportRequest, error: Exception) -> HifiE
         f"opset {request.opset} of {request.variant} is refused: {first_line(error)}: choose "
         f"another opset or a newer {runtime.name} (here {runtime.version})"
     )
-
-
-def ratio_db(expected: np.ndarray, found: np.ndarray | None) -> float:  # type: ignore[type-arg]
-    """SNR of an output, dB; -inf where it is missing or of another shape."""
-    same = found is not None and found.shape == expected.shape
-    return sums_of(expected, found).snr_db if same and found is not None else -np.inf
 
 
 def first_line(error: Exception) -> str:

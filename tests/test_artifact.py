@@ -256,6 +256,14 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
+def test_a_sidecar_from_before_runtimes_were_named_still_tells(saved: Artifact) -> None:
+    beside = artifact.sidecar(saved.path)
+    record = json.loads(beside.read_text())
+    assert record.pop("verified") == [] and record.pop("not_asked") is None
+    beside.write_text(json.dumps(record))
+    assert artifact.kept(saved.path) == saved
+
+
 def test_a_newer_schema_is_refused(saved: Artifact) -> None:
     _rewrite(saved.path, lambda record: record.update(schema=SCHEMA + 1))
     message = _refusal(saved.path)

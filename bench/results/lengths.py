@@ -41,7 +41,8 @@ class Found:
     @property
     def passed(self) -> bool:
         """Whether all of it is at the bar or above."""
-        return all(row.snr_db >= BAR_DB for row in (*self.rows, *self.forms))
+        ratios = [row.snr_db for row in self.rows] + [form.snr_db for form in self.forms]
+        return all(ratio >= BAR_DB for ratio in ratios)
 
 
 def markdown(found: Found) -> str:

@@ -10,16 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from export.artifact import bare
 from export.lengths import hops
 from export.lowering.plan import DEFAULT, NONE, has_plan, plan_of
 from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from export.runtimes import Arrays, Run, Runtime, on_cpu
-from export.sums import sums_of
+from export.sums import power_of, ratio_db
 from export.verify import example_inputs, run_in_float64
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.variant import Variant
@@ -97,7 +94,7 @@ def rows_of(variant: Variant, backends: Sequence[str]) -> Iterator[Row]:
     lengths = lengths_of(variant, network)
     files = files_of(variant, backends)
     runs = [file.runtime.open(content_of(network, file.request)) for file in files]
-    usual = {name: _power(array) for name, array in _reference(function, 3, LONGEST)[1].items()}
+    usual = {name: power_of(array) for name, array in _reference(function, 3, LONGEST)[1].items()}
     worst = _dynamic(function, runs, lengths, usual)
     for file, each in zip(files, worst, strict=True):
         yield _row(variant, file, False, len(lengths), each)
@@ -181,25 +178,11 @@ def _reference(function: "Interface", batch: int, samples: int) -> tuple[Arrays,
 def _compared(run: Run, inputs: Arrays, exact: Arrays, batch: int, usual: Levels) -> Worst:
     found = run({name: array[:batch] for name, array in inputs.items()})
     ratios = {
-        name: level_db(array[:batch], found.get(name), usual[name]) for name, array in exact.items()
+        name: ratio_db(array[:batch], found.get(name), usual[name]) for name, array in exact.items()
     }
     output = min(ratios, key=lambda name: ratios[name])
     (*_, samples) = next(iter(inputs.values())).shape
     return Worst(ratios[output], output, batch, samples)
-
-
-def level_db(
-    expected: NDArray[np.floating], found: NDArray[np.floating] | None, usual: float
-) -> float:
-    """The level of what is expected, but at least the usual one, over that of the error, dB."""
-    if found is None or found.shape != expected.shape:
-        return -np.inf
-    sums = sums_of(expected, found)
-    return replace(sums, signal=max(sums.signal, usual * sums.count)).snr_db
-
-
-def _power(array: NDArray[np.floating]) -> float:
-    return float(np.square(array).mean())
 
 
 def _row(variant: Variant, file: File, fixed: bool, lengths: int, worst: Worst) -> Row:

@@ -11,9 +11,10 @@ from bench.tune.geometry import Geometry
 from bench.tune.layer_file import OUTPUT, exact, of_layer
 from export.artifact import bare
 from export.lowering.rule import Form
-from export.opened import first_line, ratio_db
+from export.opened import first_line
 from export.request import DEFAULT_OPSET
 from export.runtimes import Runtime
+from export.sums import ratio_db
 from export.verify import MIN_SNR_DB
 
 WIDTHS = (1, 2, 3, 4, 5, 8, 13)

@@ -181,10 +181,11 @@ def try_forms(
                 best = min(best, racer.rounds[0])
         race(racers, bench.shuffle)
     for racer in racers:
-        told = replace(found[racer.key], seconds=tuple(racer.rounds))
-        near = racer.key and len(racer.rounds) == ROUNDS
-        wrong = bench.why_wrong_when_short(geometry, racer.key) if near else None
-        found[racer.key] = replace(told, seconds=(), snr_db=Skipped(wrong)) if wrong else told
+        form, near = racer.key, len(racer.rounds) == ROUNDS
+        found[form] = replace(found[form], seconds=tuple(racer.rounds))
+        wrong = bench.why_wrong_when_short(geometry, form) if form and near else None
+        if wrong:
+            found[form] = replace(found[form], seconds=(), snr_db=Skipped(wrong))
     return LayerTrials(names, str(geometry), tuple(found.values()))
 
 
