@@ -160,7 +160,7 @@ def bench(
     if context.invoked_subcommand is not None:
         opts.refuse_before(context)
         return
-    from bench.backend import backends
+    from bench.backend import backends, lacking
     from bench.choice import in_precisions
     from bench.machine.survey import usable_cores
     from bench.suite import Plan
@@ -168,7 +168,7 @@ def bench(
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
-    runnable = [name for name, each in backends().items() if each.missing() is None]
+    runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
         variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import pool
-from bench.backend import find
+from bench.backend import find, lacking
 from bench.cell import rows
 from bench.cell.cells import job_of
 from bench.cell.group import Phase, Step, measure_group
@@ -169,7 +169,7 @@ def _measure_workload(
             if known is not None:
                 yield known
                 continue
-            reason = reason or find(spec)[0].missing()
+            reason = reason or lacking(find(spec)[0])
             if reason is None and job.request != request:
                 yield Phase(f"{network.variant}: export for {spec}")
                 try:

@@ -36,12 +36,28 @@ class Entry:
 
 
 def folder() -> Path:
-    """``$HIFI_EXPORT_CACHE``, else the user's cache folder."""
+    """``$HIFI_EXPORT_CACHE``, else the user's cache folder.
+
+    A relative ``XDG_CACHE_HOME`` says nothing, as its specification wants it.
+
+    Raises:
+        HifiError: nothing says which folder is the user's.
+    """
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hifi-export"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else _home() / ".cache") / "hifi-export"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise HifiError(
+            "no folder for the cache: this user has no HOME and no entry in the password file: "
+            f"set {FOLDER_VARIABLE} to a folder"
+        ) from None
 
 
 def key_of(*parts: object) -> str:
