@@ -88,8 +88,10 @@ class Plan:
         for variant in self.variants:
             for batch in self.batches:
                 # one fixed shape each, for the checks of its values
-                ExportRequest(variant, batch=batch, samples=self.samples, outputs=self.outputs)
-                memory.demand(batch, self.samples)
+                request = ExportRequest(
+                    variant, batch=batch, samples=self.samples, outputs=self.outputs, pair=self.pair
+                )
+                memory.demand(request, batch, self.samples, in_float64=True)
 
     @property
     def keys(self) -> list[tuple[str, int, str]]:
