@@ -18,7 +18,7 @@ import typer
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
 from bench.tune.command import tune
-from export import cache_commands
+from export import cache_commands, scratch
 from export import options as opt
 from export.engine.command import trt
 from hifigan_ref.errors import HifiError
@@ -316,6 +316,7 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
 def _run(app: Callable[[], object]) -> None:
     # so that a plain kill cleans up like Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    scratch.sweep()
     try:
         app()
     except HifiError as error:

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +22,7 @@ from bench.peer import name_of, outputs_in
 from bench.records import Result, Workload
 from bench.timing.profiler import graph_layers, untimed
 from bench.timing.stopping import Limits
-from export import memory
+from export import memory, scratch
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
@@ -161,8 +160,8 @@ def _measure_workload(
     request = ExportRequest(network.variant, outputs=plan.outputs, pair=plan.pair)
     yield Phase(f"{network.variant}: export")
     artifact = network.export(request)
-    with tempfile.TemporaryDirectory(prefix="hifi-bench-") as folder:
-        plain = _plain_job(plan, network, batch, request, artifact.path, Path(folder))
+    with scratch.folder() as folder:
+        plain = _plain_job(plan, network, batch, request, artifact.path, folder)
         due: dict[str, tuple[str, Job]] = {}
         for spec in plan.backends:
             job, reason = job_of(spec, plain, plan.min_snr_db)

@@ -14,6 +14,7 @@ from hifigan_ref.errors import HifiError
 FOLDER_VARIABLE = "HIFI_EXPORT_CACHE"
 KINDS = ("onnx", "engine", "runtime", "tuning")
 _LOCKS = "locks"
+_PARTS = ".parts"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def place(kind: str, key: str) -> Path:
     return folder() / kind / key
 
 
+def parts() -> list[Path]:
+    """Where the files of each kind are written before they are put in place."""
+    return [folder() / kind / _PARTS for kind in KINDS]
+
+
 @contextmanager
 def hold(name: str) -> Iterator[None]:
     """A lock of this cache, for this process alone: others wait here until it is let go.
@@ -109,7 +115,7 @@ def entries() -> list[Entry]:
     """Everything that is kept, the oldest first."""
     found = []
     for kind in KINDS:
-        for here in sorted((folder() / kind).glob("*")):
+        for here in sorted((folder() / kind).glob("[!.]*")):
             files = [path for path in here.glob("*") if path.is_file()]
             stats = [path.stat() for path in files]
             found.append(

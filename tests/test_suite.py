@@ -1,5 +1,7 @@
 """The loop, with runtimes that do as they are told."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -290,6 +292,18 @@ def test_a_backend_that_refuses_is_a_row_and_the_sweep_goes_on(bench: Bench) -> 
     assert refused.measurement == Skipped("failed: ValueError: no kernel for mpd-11")
     assert refused.parity == refused.prepare_seconds == refused.measurement
     assert isinstance(after.measurement, Measurement)
+
+
+def test_a_folder_that_is_full_says_what_to_set(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    told = "cannot write .*: No space left on device: set TMPDIR to a folder with more space"
+    with pytest.raises(HifiError, match=told):
+        bench.results("right")
 
 
 @pytest.mark.parametrize("method", FAILING)
