@@ -18,7 +18,7 @@ import typer
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, exit_code
 from bench.tune.command import tune
-from export import cache_commands
+from export import cache_commands, scratch
 from export import options as opt
 from export.engine.command import trt
 from hifigan_ref.errors import HifiError
@@ -160,7 +160,7 @@ def bench(
     if context.invoked_subcommand is not None:
         opts.refuse_before(context)
         return
-    from bench.backend import backends
+    from bench.backend import backends, lacking
     from bench.choice import in_precisions
     from bench.machine.survey import usable_cores
     from bench.suite import Plan
@@ -168,7 +168,7 @@ def bench(
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
-    runnable = [name for name, each in backends().items() if each.missing() is None]
+    runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
         variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
@@ -316,6 +316,7 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
 def _run(app: Callable[[], object]) -> None:
     # so that a plain kill cleans up like Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    scratch.sweep()
     try:
         app()
     except HifiError as error:

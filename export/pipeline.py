@@ -53,11 +53,12 @@ def export_onnx(
     from export.fold import fold
     from export.interface import interface
     from export.to_onnx import to_onnx
-    from export.verify import verify
+    from export.verify import demand_memory, verify
     from hifigan_ref.norms import norm_of
     from hifigan_ref.trained import convolutions
 
     atomic.check_writable(path.parent)
+    demand_memory(request)
     folded = copy.deepcopy(trained.module)
     normed = [norm_of(conv) != "none" for conv in convolutions(folded).values()]
     report = fold(folded, trained.variant)

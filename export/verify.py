@@ -63,6 +63,13 @@ def promised_db(request: ExportRequest) -> float | None:
     return None if float32 and request.min_snr_db is None else request.budget_db
 
 
+def demand_memory(request: ExportRequest) -> None:
+    """Raises HifiError where a graph is too large to be verified here, before any work for it."""
+    promised = promised_db(request) is not None
+    samples = request.samples or max(LONG if promised else LENGTHS)
+    memory.demand(request, request.batch or BATCH, samples, in_float64=promised)
+
+
 def verify(content: bytes, request: ExportRequest, function: "Interface") -> Verification:
     """Check the bytes of a file before they are written.
 
@@ -81,7 +88,6 @@ def verify(content: bytes, request: ExportRequest, function: "Interface") -> Ver
     usual: tuple[int, ...] = LENGTHS if promise is None else LONG
     if request.samples is not None:
         usual = (request.samples,)
-    memory.demand(batch, max(usual))
     first = _load(content, request)
     asked = also_asked(request.target)
     other = None if isinstance(asked, NotAsked) else asked

@@ -37,6 +37,9 @@ class Family(Protocol):
     def min_samples(self, member: str) -> int:
         """Shortest T such that every length from T up is legal for this member."""
 
+    def floats_per_sample(self, member: str) -> float:
+        """How many floats all feature maps hold for each sample of a long waveform."""
+
 
 @dataclass(frozen=True, order=True)
 class Variant:
@@ -93,6 +96,11 @@ class Variant:
         """Shortest T such that every length from T up is legal for every member."""
         family = find_family(self.family)
         return max(family.min_samples(member) for member in self.members())
+
+    def floats_per_sample(self) -> float:
+        """How many floats the feature maps of all members hold for each sample of a waveform."""
+        family = find_family(self.family)
+        return sum(family.floats_per_sample(member) for member in self.members())
 
 
 @cache

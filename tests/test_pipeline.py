@@ -177,6 +177,18 @@ def test_a_failure_in_any_step_writes_nothing(
         export_onnx(REQUEST, mpd_11, untouched)
 
 
+def test_what_cannot_be_verified_here_is_refused_before_any_work(
+    mpd_11: Trained, untouched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("export.memory.usable_bytes", lambda: 5 * 10**8)
+    monkeypatch.setattr("export.fold.fold", fail)
+    with pytest.raises(HifiError, match="mpd-11 on .* needs at least 0.5 GB to be checked"):
+        export_onnx(REQUEST, mpd_11, untouched)
+
+
 def test_a_broken_contract_writes_nothing(
     mpd_11: Trained, untouched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from bench.backend import lacking
 from bench.choice import choose, is_told, target_of
 from bench.mix.records import Trial
 from bench.suite import check_threads
@@ -62,7 +63,7 @@ class Wish:
             raise HifiError(f"{self.backend}: layers that keep their precision have one of {told}")
         if is_told(self.backend, "lowering"):
             raise HifiError(f"{self.backend}: leave out lowering, and give --lowering instead")
-        missing = choice.backend.missing()
+        missing = lacking(choice.backend)
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
         check_threads(self.threads)

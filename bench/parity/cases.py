@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from export import memory
 from export.artifact import Manifest
 from export.lengths import cycle
+from export.request import ExportRequest
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
@@ -53,8 +54,10 @@ def shapes(manifest: Manifest, lengths: Sequence[int] = ()) -> tuple[Shape, ...]
     for samples in lengths:
         _check(manifest, samples)
     found = dict.fromkeys(_all(manifest, lengths))
+    variant = Variant.parse(manifest.variant)
+    request = ExportRequest(variant, outputs=manifest.output_choice, pair=manifest.pair)
     for shape in found:
-        memory.demand(shape.batch, shape.samples)
+        memory.demand(request, shape.batch, shape.samples, in_float64=True)
     return tuple(found)
 
 

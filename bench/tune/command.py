@@ -42,6 +42,7 @@ def tune(
     from bench.tune.run import look, prove
     from bench.tune.search import Wish
     from export import atomic, memory
+    from export.request import ExportRequest
 
     Limits.up_to(limit)
     if "," in str(out):
@@ -58,7 +59,9 @@ def tune(
         source,
         again,
     )
-    memory.demand(batch, samples)
+    for variant in wish.variants:
+        request = ExportRequest(variant, outputs=wish.outputs, pair=pair)
+        memory.demand(request, batch, samples, in_float64=True)
     wish.weights.check(wish.variants)
     opt.tell_notes(source)
     atomic.check_writable(out)

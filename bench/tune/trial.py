@@ -6,13 +6,10 @@ short widths, where runtimes have been wrong.
 """
 
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -34,6 +31,7 @@ from bench.tune.layer_file import cost, exact, layer_graph, save
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Trial
 from bench.tune.short import why_wrong
+from export import scratch
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
 from export.precision.plan import PrecisionPlan
@@ -243,17 +241,17 @@ def _opened(
     bench: Bench, model: "ir.Model", inputs: Mapping[str, NDArray[np.float32]], keep: bool
 ) -> Iterator[Session]:
     """A session; its file is there as long as it is if it is asked what it runs."""
-    folder = Path(tempfile.mkdtemp(prefix="hifi-tune-"))
+    folder = scratch.make()
     try:
         session = bench.open(save(model, folder), inputs)
         try:
             if not keep:
-                shutil.rmtree(folder, ignore_errors=True)
+                scratch.remove(folder)
             yield session
         finally:
             session.close()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove(folder)
 
 
 def _no_network() -> Trained:
