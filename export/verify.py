@@ -11,6 +11,7 @@
    computes in another way.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import floor
 from typing import TYPE_CHECKING

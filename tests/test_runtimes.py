@@ -217,7 +217,12 @@ def test_the_manifest_says_who_was_not(
 
 def test_a_fixed_length_is_the_only_one(p11: nn.Module, wrong: Callable[[Wrong], None]) -> None:
     asked: list[int] = []
-    wrong(Wrong(lambda samples, _: bool(asked.append(samples))))
+
+    def remember(samples: int, _: object) -> bool:
+        asked.append(samples)
+        return False
+
+    wrong(Wrong(remember))
     found = verified(p11, replace(FOR_OPENVINO, samples=701))
     assert set(asked) == {701}
     assert [each.min_samples for each in found.runtimes] == [701, 701]  # type: ignore[attr-defined]

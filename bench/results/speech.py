@@ -15,6 +15,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from bench.exit_code import WRONG_ROW
 from bench.machine.survey import this_machine
@@ -31,6 +32,8 @@ from export.sums import sums_of
 from hifigan_ref.audio import CLIP_RATE
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, all_variants
+
+Floats = NDArray[np.floating]
 
 SCHEMA = 1
 NOISE_DB = 20.0
@@ -73,10 +76,10 @@ class Row:
 def heard(stretches: Level, condition: str) -> Level:
     """Stretches of files with a peak of 0.95, (n, 1, T), in a condition."""
     if condition != "noise":
-        return (stretches * PEAKS[condition]).astype(np.float32)
+        return np.asarray(stretches * PEAKS[condition], np.float32)
     noise = np.random.default_rng(0).standard_normal(stretches.shape)
     level = np.sqrt(np.square(stretches, dtype=np.float64).mean(axis=2, keepdims=True))
-    return (stretches + noise * level * 10 ** (-NOISE_DB / 20)).astype(np.float32)
+    return np.asarray(stretches + noise * level * 10 ** (-NOISE_DB / 20), np.float32)
 
 
 def rows_of(variant: Variant, precisions: Sequence[GraphPrecision], speech: Level) -> Iterator[Row]:
@@ -99,7 +102,7 @@ def rows_of(variant: Variant, precisions: Sequence[GraphPrecision], speech: Leve
             yield _row(file, condition, np.array(worst[name]), dbfs)
 
 
-def _row(file: Artifact, condition: str, ratios: np.ndarray, dbfs: np.ndarray) -> Row:  # type: ignore[type-arg]
+def _row(file: Artifact, condition: str, ratios: Floats, dbfs: Floats) -> Row:
     from bench.file_precisions import convolutions_of
 
     held = file.manifest

@@ -82,4 +82,5 @@ def _brief(stretch: Segment) -> Segment:
 
 def _powers(stretches: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean square of each, (n, T) -> (n,)."""
-    return np.einsum("ns,ns->n", stretches, stretches, dtype=np.float64) / stretches.shape[1]
+    powers: NDArray[np.float64] = np.square(stretches, dtype=np.float64).mean(axis=1)
+    return powers
