@@ -18,7 +18,7 @@ import typer
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, WRONG_USAGE, exit_code
 from bench.tune.command import tune
-from export import cache_commands
+from export import cache_commands, scratch
 from export import options as opt
 from export.engine.command import trt
 from hifigan_ref.errors import HifiError, UsageError
@@ -87,21 +87,24 @@ def export_onnx(
             variants[0], opset, batch, samples, outputs.value, pair, min_snr_db=min_snr
         )
         places = dict(zip(variants, paths, strict=True))
+        source = Source(checkpoint, seed)
         try:
-            found = export_mixed(wish, request, places, Source(checkpoint, seed))
+            found = export_mixed(wish, request, places, source)
         except KeyboardInterrupt:
             typer.echo(INTERRUPTED_SEARCH, err=True)
             raise typer.Exit(INTERRUPTED) from None
+        opt.tell_notes(source)
         typer.echo(as_mixed.save(found, paths[0].parent, as_json))
         return
     plans = choose(wish)
     requests = [
-        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
+        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr, target)
         for variant in variants
     ]
     atomic.check_writable(paths[0].parent)
     source = Source(checkpoint, seed)
     source.check(variants)
+    opt.tell_notes(source)
     manifests = []
     for request, path in zip(requests, paths, strict=True):
         exported = pipeline.export_onnx(request, source.build(request.variant), path)
@@ -157,7 +160,7 @@ def bench(
     if context.invoked_subcommand is not None:
         opts.refuse_before(context)
         return
-    from bench.backend import backends
+    from bench.backend import backends, lacking
     from bench.choice import check, in_precisions
     from bench.machine.survey import usable_cores
     from bench.suite import Plan
@@ -166,7 +169,7 @@ def bench(
 
     limits = Limits.up_to(limit)
     check(backend or (), precision or ())
-    runnable = [name for name, each in backends().items() if each.missing() is None]
+    runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
         variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
@@ -252,8 +255,10 @@ def parity(
     variants = tuple(opt.select(period, scale, model))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
-    order = parity_run.Order(Source(checkpoint, seed), recording, tuple(samples or ()), min_snr)
+    source = Source(checkpoint, seed)
+    order = parity_run.Order(source, recording, tuple(samples or ()), min_snr)
     reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
+    opt.tell_notes(source)
     typer.echo(as_parity.save(reports, out, as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)
 
@@ -303,6 +308,8 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
     atomic.check_writable(out)
     for plan, source in zip(plans, weights, strict=True):
         source.check(plan.variants)
+    for source in dict.fromkeys(weights):
+        opt.tell_notes(source)
     busy.warn(max(plan.threads for plan in plans))
     finished = run(plans, weights, out, resume)
     typer.echo(save(finished.report, out))
@@ -312,6 +319,7 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
 def _run(app: Callable[[], object]) -> None:
     # so that a plain kill cleans up like Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    scratch.sweep()
     try:
         app()
     except HifiError as error:

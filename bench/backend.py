@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.records import Claim, Precision, Workload
 from export.lowering.plan import DEFAULT, NONE
+from export.optional import cause, remedy
 from export.request import ExportRequest
 from hifigan_ref.errors import UsageError, nearest
 
@@ -146,6 +147,15 @@ class Backend(Protocol):
 
     def prepare(self, case: Case) -> Session:
         """Make it ready; may compile; timed apart."""
+
+
+def lacking(backend: Backend) -> str | None:
+    """Why a backend cannot run here, or None; a library that fails in its own way is a reason."""
+    try:
+        return backend.missing()
+    except Exception as error:  # noqa: BLE001 - a broken installation can fail in any way
+        mend = remedy(error, "mend that, or install its libraries anew")
+        return f"{backend.name} cannot say what it lacks ({cause(error)}): {mend}"
 
 
 @cache

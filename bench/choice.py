@@ -12,6 +12,7 @@ from export.precision.budget import BUDGETS_DB, GraphPrecision
 from export.precision.forms import lowering_for
 from export.precision.plan import PrecisionPlan
 from export.precision.plan import plan_of as precision_plan_of
+from export.targets import TARGETS
 from hifigan_ref.errors import HifiError, UsageError, nearest
 from hifigan_ref.variant import Variant
 
@@ -104,6 +105,11 @@ def check(specs: Sequence[str], wanted: Sequence[str] = ()) -> None:
     for each in wanted:
         if each.endswith(PLAN):
             precision_plan_of(each)
+
+
+def target_of(choice: Choice) -> str | None:
+    """The backend, where files are made for it: in its runtime they are verified too."""
+    return choice.backend.name if choice.backend.name in TARGETS else None
 
 
 def is_told(spec: str, option: str) -> bool:

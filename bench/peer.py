@@ -64,7 +64,7 @@ def outputs_in(
 
     first = {name: array[:1] for name, array in inputs.items()}
     module = copy.deepcopy(trained.module)
-    fold(module)
+    fold(module, trained.variant)
     half = None if isinstance(asked, PrecisionPlan) else _halves().get(asked)
     with torch.inference_mode():
         if half is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.parity.judge import Arrays, Reference
 from hifigan_ref.audio import Recording
+from hifigan_ref.errors import HifiError
 
 SIZE = 8
 FLOAT32 = "fp32"
@@ -69,7 +70,13 @@ def load_reference(folder: Path, name: str = FLOAT32) -> Reference:
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.floating]]) -> None:
-    np.savez(path, allow_pickle=False, **arrays)
+    try:
+        np.savez(path, allow_pickle=False, **arrays)
+    except OSError as error:
+        raise HifiError(
+            f"cannot write {path}: {error.strerror or error}: set TMPDIR to a folder "
+            "with more space"
+        ) from None
 
 
 def _load(path: Path) -> dict[str, NDArray[np.float32]]:

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import pool
-from bench.backend import find
+from bench.backend import find, lacking
 from bench.cell import rows
 from bench.cell.cells import job_of
 from bench.cell.group import Phase, Step, measure_group
@@ -23,7 +22,7 @@ from bench.peer import name_of, outputs_in
 from bench.records import Result, Workload
 from bench.timing.profiler import graph_layers, untimed
 from bench.timing.stopping import Limits, check_seconds
-from export import memory
+from export import memory, scratch
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
 from hifigan_ref.audio import Recording
@@ -87,8 +86,10 @@ class Plan:
         for variant in self.variants:
             for batch in self.batches:
                 # one fixed shape each, for the checks of its values
-                ExportRequest(variant, batch=batch, samples=self.samples, outputs=self.outputs)
-                memory.demand(batch, self.samples)
+                request = ExportRequest(
+                    variant, batch=batch, samples=self.samples, outputs=self.outputs, pair=self.pair
+                )
+                memory.demand(request, batch, self.samples, in_float64=True)
 
     @property
     def keys(self) -> list[tuple[str, int, str]]:
@@ -158,8 +159,8 @@ def _measure_workload(
     request = ExportRequest(network.variant, outputs=plan.outputs, pair=plan.pair)
     yield Phase(f"{network.variant}: export")
     artifact = network.export(request)
-    with tempfile.TemporaryDirectory(prefix="hifi-bench-") as folder:
-        plain = _plain_job(plan, network, batch, request, artifact.path, Path(folder))
+    with scratch.folder() as folder:
+        plain = _plain_job(plan, network, batch, request, artifact.path, folder)
         due: dict[str, tuple[str, Job]] = {}
         for spec in plan.backends:
             job, reason = job_of(spec, plain, plan.min_snr_db)
@@ -168,7 +169,7 @@ def _measure_workload(
             if known is not None:
                 yield known
                 continue
-            reason = reason or find(spec)[0].missing()
+            reason = reason or lacking(find(spec)[0])
             if reason is None and job.request != request:
                 yield Phase(f"{network.variant}: export for {spec}")
                 try:

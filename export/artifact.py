@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from export import atomic
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import BUDGETS_DB
+from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest, Outputs
+from export.runtimes import NotAsked, Verified
 from hifigan_ref.errors import HifiError
 from hifigan_ref.version import VERSION
 
@@ -64,7 +66,11 @@ class Manifest:
         tools: versions of what made it.
         lowering: forms of its convolutions.
         precision: of its layers.
-        budget_db: least SNR of the worst output that was asked for or promised, dB.
+        budget_db: least SNR of the worst output that was asked for, or the precision's own, dB.
+        judged: loudness of the speech on which the layers were found to keep the budget; None for
+            a file of float32 alone, and in files of earlier versions.
+        verified: runtimes that computed what PyTorch does; nothing in older files.
+        not_asked: why the one that it is for is not among them; None where it is, or none was told.
     """
 
     schema: int
@@ -85,6 +91,9 @@ class Manifest:
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
     budget_db: float = BUDGETS_DB["fp32"]
+    judged: Loudness | None = None
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -118,11 +127,35 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple[Manifest, bytes]:
-    """The manifest of a graph and the bytes of the file that carries it."""
+def bare(model: "ir.Model") -> bytes:
+    """A graph as a file without a manifest: what is verified before it is sealed."""
     import onnx_ir as ir
 
-    proto = ir.to_proto(model)
+    content: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
+    return content
+
+
+def seal(
+    content: bytes,
+    request: ExportRequest,
+    trained: "Trained",
+    verified: tuple[Verified, ...] = (),
+    not_asked: NotAsked | None = None,
+    judged: Loudness | None = None,
+) -> tuple[Manifest, bytes]:
+    """The manifest of a bare file, and the file that carries it.
+
+    Args:
+        content: the bare file.
+        request: what it is.
+        trained: its weights.
+        verified: runtimes that computed what PyTorch does.
+        not_asked: why the one that it is for is not among them.
+        judged: loudness of the speech that its budget was kept on.
+    """
+    import onnx
+
+    proto = onnx.ModelProto.FromString(content)
     manifest = Manifest(
         schema=SCHEMA,
         variant=str(request.variant),
@@ -137,11 +170,14 @@ def seal(model: "ir.Model", request: ExportRequest, trained: "Trained") -> tuple
         pair=request.pair,
         inputs=ports(proto.graph.input),
         outputs=ports(proto.graph.output),
-        graph_digest=graph_digest(proto),
+        graph_digest=hashlib.sha256(content).hexdigest(),
         tools=tools(),
         lowering=request.lowering,
         precision=request.precision.nameless,
         budget_db=request.budget_db,
+        judged=judged,
+        verified=verified,
+        not_asked=not_asked,
     )
     text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())
@@ -184,7 +220,9 @@ def load(path: Path) -> Artifact:
         raise HifiError(f"{path} is truncated or no ONNX file: export it again") from None
     manifest = embedded_manifest(proto, path)
     if manifest is None:
-        raise HifiError(f"{path} has no manifest: give a file that hifi-export wrote")
+        raise HifiError(
+            f"{path} has no manifest: give a file that hifi-export wrote, as it wrote it"
+        )
     if not is_intact(proto, manifest):
         raise HifiError(f"{path} was changed after it was exported (digest): export it again")
     return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
@@ -229,14 +267,15 @@ def read_file(path: Path, most: int = -1) -> bytes:
 
 
 def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
-    """The manifest inside a file, or None for a file of another tool.
+    """The manifest inside a file, or None where it has none: of another tool, or simplified by one.
 
     Raises:
-        HifiError: a manifest of another schema, a damaged one, or none in a file of ours.
+        HifiError: a manifest of another schema, a damaged one, or none in a file of ours that
+            was cut.
     """
     texts = [entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY]
     if not texts:
-        if proto.producer_name == PRODUCER:  # cut off between two entries, which still parses
+        if proto.producer_name == PRODUCER and _is_cut(proto):
             raise HifiError(f"{path} is truncated: export it again")
         return None
     try:
@@ -252,6 +291,17 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
             "export it again"
         )
     return manifest
+
+
+def _is_cut(proto: "onnx.ModelProto") -> bool:
+    """Whether a file ends between two entries, which still parses, and lacks more than metadata.
+
+    Entries are written in the order of their numbers: the graph, which is whole or does not parse,
+    then the opsets that it needs, then the metadata.
+    """
+    imported = {entry.domain or "ai.onnx" for entry in proto.opset_import}
+    needed = {node.domain or "ai.onnx" for node in proto.graph.node}
+    return not proto.graph.node or not needed <= imported
 
 
 def is_intact(proto: "onnx.ModelProto", manifest: Manifest) -> bool:

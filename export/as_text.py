@@ -1,6 +1,6 @@
 """What was made and what was found, as lines for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,10 @@ from export.describe import (
     OnnxDescription,
     told_calibration,
 )
+from export.runtimes import NotAsked, Verified
 
 if TYPE_CHECKING:
+    from export.artifact import Manifest
     from export.engine.file import EngineFile
     from export.pipeline import Exported
     from export.store import Entry
@@ -31,14 +33,35 @@ def export_line(exported: "Exported") -> str:
     return (
         f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
-        f"{worst.output}, {_distance(worst)}"
+        f"{worst.output}, {_distance(worst)}{_budget(manifest)}; "
+        f"verified {verified_in(manifest.verified, manifest.not_asked)}"
     )
+
+
+def _budget(manifest: "Manifest") -> str:
+    if manifest.precision.is_float32:
+        return ""
+    speech = f" for speech of {manifest.judged}" if manifest.judged else ""
+    return f"; budget {manifest.budget_db:g} dB{speech}"
+
+
+def verified_in(runtimes: Sequence[Verified], not_asked: NotAsked | None) -> str:
+    """``in onnxruntime 1.31.1 and openvino 2026.4.1 from 1 sample up``."""
+    shortest: dict[int, list[str]] = {}
+    for each in runtimes:
+        shortest.setdefault(each.min_samples, []).append(f"{each.runtime} {each.version}")
+    told = [
+        f"in {' and '.join(names)} from {samples} sample{'s' * (samples > 1)} up"
+        for samples, names in shortest.items()
+    ]
+    missed = f"; {not_asked.target} was not asked: {not_asked.reason}" if not_asked else ""
+    return f"{', '.join(told) or UNKNOWN}{missed}"
 
 
 def _distance(worst: "Verification") -> str:
     if worst.promised_db is None:
         return f"{worst.snr_db:.0f} dB from PyTorch"
-    return f"{worst.snr_db:.1f} dB from PyTorch in float64, {worst.promised_db:g} promised"
+    return f"{worst.snr_db:.1f} dB from PyTorch in float64"
 
 
 def engine_line(engine: "EngineFile") -> str:
@@ -84,7 +107,8 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"producer: {found.producer or UNKNOWN}",
         f"parameters: {found.parameters:,}",
         f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
-        f"precision: {_promised(found.precision, found.budget_db, found.calibration)}",
+        f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
+        f"verified: {verified_in(found.verified, found.not_asked)}",
         *_by_value("convolutions in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),
@@ -95,7 +119,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
 def _engine(found: "EngineFile") -> list[str]:
     manifest = found.manifest
     profile, plan = manifest.profile, manifest.plan
-    told = _promised(manifest.precision, manifest.budget_db, told_calibration(plan))
+    told = _told(manifest.precision, manifest.budget_db, told_calibration(plan))
     return [
         f"file: {found.path.name}, {DIGEST[True]}",
         f"network: {manifest.variant}",
@@ -112,8 +136,9 @@ def _engine(found: "EngineFile") -> list[str]:
     ]
 
 
-def _promised(precision: str, budget_db: float | None, calibration: str) -> str:
+def _told(precision: str, budget_db: float | None, calibration: str, judged: str = "") -> str:
     budget = "" if budget_db is None else f", budget {budget_db:g} dB"
+    budget += judged and f" for speech of {judged}"
     return (precision or UNKNOWN) + budget + (calibration and f", calibration: {calibration}")
 
 
@@ -130,9 +155,8 @@ def _by_value(words: str, found: Mapping[str, str]) -> list[str]:
 
 def _checkpoint(found: CheckpointDescription) -> list[str]:
     steps = UNKNOWN if found.steps is None else format(found.steps, ",")
-    prefix = "with" if found.prefixed else "without"
     return [
-        f"file: {found.file}, {found.container} container, keys {prefix} module.",
+        f"file: {found.file}, {found.container} container, keys{_wrappers(found.prefixes)}",
         f"layout: {found.layout} (keys cannot tell it from its look-alikes)",
         f"steps: {steps}",
         *(
@@ -140,7 +164,18 @@ def _checkpoint(found: CheckpointDescription) -> list[str]:
             f"{_pairs(member.norms)}"
             for member in found.members
         ),
+        *(f"note: {note}" for note in found.notes),
     ]
+
+
+def _wrappers(prefixes: Mapping[str, str]) -> str:
+    """What the keys have in front, of each family where they differ."""
+    told = {
+        family: f"with {each}" if each else "without module." for family, each in prefixes.items()
+    }
+    if len(set(told.values())) == 1:
+        return f" {next(iter(told.values()))}"
+    return ": " + ", ".join(f"{family} {each}" for family, each in told.items())
 
 
 def _port(port: Port) -> str:

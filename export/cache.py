@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import artifact, pipeline, store
+from export import artifact, pipeline, runtimes, store
 from export.request import ExportRequest
 from hifigan_ref.variant import Variant
 
@@ -50,7 +50,7 @@ def exported_at(
 
 
 def _key(request: ExportRequest, identity: str) -> str:
-    return store.key_of(request, identity, artifact.tools())
+    return store.key_of(request, identity, artifact.tools(), runtimes.identity(request.target))
 
 
 def _name(request: ExportRequest) -> str:

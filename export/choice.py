@@ -10,8 +10,8 @@ from export.precision.calibration import CLIP, calibration_of
 from export.precision.forms import lowering_for
 from export.precision.plan import IoTypes, PrecisionPlan
 from export.precision.plan import plan_of as precision_of
-from export.targets import ANY, TARGETS, activations_for
-from hifigan_ref.errors import HifiError, UsageError, nearest
+from export.targets import ANY, TARGETS, activations_for, check_target
+from hifigan_ref.errors import HifiError
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Wish:
         precision: a precision's name, or a plan's file.
         io_types: ``float32`` or ``same``.
         calibration: files; none for the shipped clip.
-        backend: whose defaults are meant, or None.
+        backend: that the files are for, whose defaults are meant; or None.
     """
 
     lowering: str
@@ -50,19 +50,13 @@ def choose(wish: Wish) -> Choice:
 
     Raises:
         UsageError: no such backend.
-        HifiError: an option that decides nothing, a default without a backend, or no such plan.
+        HifiError: a default without one, or no such plan.
     """
     backend = wish.backend
-    if backend is not None and backend not in TARGETS:
-        near = nearest(backend, TARGETS)
-        raise UsageError(f"--for {backend}: {near}choose from {', '.join(TARGETS)}")
+    check_target(backend)
     precision = precision_for(wish)
     if wish.lowering == DEFAULT and backend is None:
         raise HifiError(f"--lowering default of which backend: add --for {' or '.join(TARGETS)}")
-    if backend is not None and wish.lowering != DEFAULT and "int8" not in precision.held:
-        raise HifiError(
-            f"--for {backend} chooses a default: add --lowering default, or --precision int8"
-        )
     target = TARGETS.get(backend or "", ANY)
     if "int8" in precision.held and target.activations is None:
         able = [name for name, each in TARGETS.items() if each.activations]

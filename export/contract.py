@@ -32,8 +32,13 @@ OPERATIONS = frozenset(
 )
 
 
-OF_REWRITES = frozenset({"Add", "ConvTranspose", "Div", "MatMul", "Mul", "Range", "Transpose"})
-OF_PRECISIONS = frozenset({"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"})
+OF_REWRITES = frozenset(
+    {"Add", "ConvTranspose", "Div", "Expand", "MatMul", "Mul", "Range", "Transpose"}
+)
+OF_PRECISIONS = frozenset(
+    {"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"}
+    | {"Add", "GlobalAveragePool", "Max", "Reciprocal", "Sqrt"}  # of loudness
+)
 
 
 class ContractError(HifiError):

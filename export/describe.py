@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from export import artifact
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
+from export.runtimes import NotAsked, Verified
+from hifigan_ref import container
 from hifigan_ref.errors import HifiError, in_one_line
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 COUNTED_SAMPLES = 8192
 QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
-CHECKPOINT_STARTS = (b"PK", b"\x80\x02")  # a zip file, a pickle
-
 FOREIGN = ("Conv", "ConvTranspose")  # another tool's MatMul may be no convolution
 
 
@@ -45,9 +45,12 @@ class OnnxDescription:
         flops_per_sample: floating-point operations per input sample, one item of the batch of
             8192 samples; None where the graph is not one of ours.
         precision: what was asked for, from the manifest; "" without one.
-        budget_db: least SNR that it promises, dB, from the manifest; None without one.
+        budget_db: least SNR of the worst output, dB, from the manifest; None without one.
+        judged: loudness of the speech that the budget was kept on; "" where none was heard.
         calibration: audio that decided ranges or reach; "" where none did.
         convolutions: what each computes in, read from the graph, by name of its node.
+        verified: runtimes that computed what PyTorch does, from the manifest.
+        not_asked: why the one that it is for is not among them; None where it is.
     """
 
     file: str
@@ -66,6 +69,9 @@ class OnnxDescription:
     budget_db: float | None
     calibration: str
     convolutions: Mapping[str, str]
+    judged: str = ""
+    verified: tuple[Verified, ...] = ()
+    not_asked: NotAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,22 @@ class CheckpointDescription:
     Attributes:
         file: its name.
         layout: whose mathematics the keys are taken for.
-        container: ``zip`` or ``legacy``.
-        prefixed: whether keys begin with ``module.``.
+        container: ``zip``, ``legacy`` or ``safetensors``.
+        prefixed: whether keys hold wrappers (``module.``, ``_orig_mod.``).
+        prefixes: those of each family, or "".
         steps: training steps, or None.
         members: every discriminator it holds.
+        notes: what a user must know of what else is in the file.
     """
 
     file: str
     layout: str
     container: str
     prefixed: bool
+    prefixes: Mapping[str, str]
     steps: int | None
     members: tuple[MemberDescription, ...]
+    notes: tuple[str, ...]
 
 
 Description = OnnxDescription | CheckpointDescription | engine_file.EngineFile
@@ -115,7 +125,9 @@ def describe(path: Path) -> Description:
     """
     if path.suffix == engine_file.SUFFIX:
         return engine_file.load(path)
-    if path.suffix != ".onnx" and artifact.read_file(path, 2) in CHECKPOINT_STARTS:
+    if path.suffix == container.SAFETENSORS_SUFFIX:
+        return describe_checkpoint(path)
+    if path.suffix != ".onnx" and container.is_known(artifact.read_file(path, container.HEAD)):
         return describe_checkpoint(path)
     return describe_onnx(path)
 
@@ -159,8 +171,11 @@ def describe_onnx(path: Path) -> OnnxDescription:
         flops_per_sample=_flops_per_sample(model, manifest),
         precision=manifest.precision.name if manifest else "",
         budget_db=manifest.budget_db if manifest else None,
+        judged=str(manifest.judged or "") if manifest else "",
         calibration=told_calibration(manifest.precision) if manifest else "",
         convolutions=held(model) if manifest else held(model, FOREIGN),
+        verified=manifest.verified if manifest else (),
+        not_asked=manifest.not_asked if manifest else None,
     )
 
 
@@ -206,7 +221,8 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
     Raises:
         HifiError: as ``read_checkpoint``.
     """
-    from hifigan_ref.checkpoint import LAYOUT, read_checkpoint
+    from hifigan_ref.checkpoint import read_checkpoint
+    from hifigan_ref.state_dict import LAYOUT
 
     checkpoint = read_checkpoint(path)
     members = [m for family in checkpoint.families for m in _members(checkpoint, family)]
@@ -215,8 +231,10 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
         LAYOUT,
         checkpoint.container,
         checkpoint.prefixed,
+        checkpoint.prefixes,
         checkpoint.steps,
         tuple(members),
+        checkpoint.notes,
     )
 
 

@@ -10,6 +10,7 @@ from torch.nn.utils import parametrize
 from hifigan_ref.errors import HifiError
 from hifigan_ref.norms import norm_of
 from hifigan_ref.trained import Conv, convolutions
+from hifigan_ref.variant import Variant
 
 # A norm that training has iterated stays close to the largest singular value; vectors drawn at
 # random give a small fraction of it.
@@ -37,10 +38,14 @@ class FoldReport:
     max_relative_error: float
 
 
-def fold(module: nn.Module) -> FoldReport:
+def fold(module: nn.Module, variant: Variant | None = None) -> FoldReport:
     """Replace the norms of every convolution, in place.
 
     Both PyTorch APIs are read: ``nn.utils.parametrizations`` and the older hooks of ``nn.utils``.
+
+    Args:
+        module: the network.
+        variant: that it computes; errors then name layers as a checkpoint does.
 
     Raises:
         HifiError: a spectral norm was never iterated, or a norm divides by zero or overflows.
@@ -48,12 +53,17 @@ def fold(module: nn.Module) -> FoldReport:
     layers = convolutions(module)
     norms = [norm_of(conv) for conv in layers.values()]
     with torch.no_grad():
-        errors = [_fold_layer(name, conv) for name, conv in layers.items()]
+        errors = [_fold_layer(_told(name, variant), conv) for name, conv in layers.items()]
     unfolded = [name for name, conv in layers.items() if not is_plain(conv)]
     assert not unfolded, f"norms left on {unfolded}"
     return FoldReport(
         norms.count("weight_norm"), norms.count("spectral_norm"), norms.count("none"), max(errors)
     )
+
+
+def _told(name: str, variant: Variant | None) -> str:
+    """``discriminators.0.convs.2`` of period 11 is mpd's ``discriminators.4.convs.2``."""
+    return name if variant is None else f"{variant.family}'s {variant.in_family(name)}"
 
 
 def is_plain(conv: nn.Module) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from export.optional import why_missing
 from hifigan_ref.errors import HifiError
 
 
@@ -18,6 +19,9 @@ def driver() -> Iterator[Any]:
     Raises:
         DriverError: also where a question within is refused.
     """
+    missing = why_missing("pynvml", "pip install nvidia-ml-py")
+    if missing is not None:
+        raise DriverError(missing)
     import pynvml
 
     try:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
@@ -106,6 +107,12 @@ def one_source(context: typer.Context, value: Value) -> Value:
     return value
 
 
+def tell_notes(source: Source) -> None:
+    """Say on standard error what a user must know of a checkpoint that was read."""
+    for note in source.notes:
+        typer.echo(f"note: {source.origin}: {note}", err=True)
+
+
 Version = Annotated[
     bool,
     typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
@@ -142,7 +149,7 @@ Lowering = Annotated[
 For = Annotated[
     str | None,
     typer.Option(
-        "--for", help="Backend whose default lowering and int8 types are meant.", metavar="BACKEND"
+        "--for", help="Runtime to verify in too, with its lowering and int8.", metavar="BACKEND"
     ),
 ]
 Precision = Annotated[
@@ -167,7 +174,7 @@ IoTypesOption = Annotated[
 Calibration = Annotated[
     list[Path] | None,
     typer.Option(
-        "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE"
+        "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE|DIR"
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

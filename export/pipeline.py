@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from export.fold import FoldReport
+    from export.precision.loudness import Loudness
     from export.verify import Verification
     from hifigan_ref.trained import Trained
 
@@ -52,21 +53,35 @@ def export_onnx(
     from export.fold import fold
     from export.interface import interface
     from export.to_onnx import to_onnx
-    from export.verify import verify
+    from export.verify import demand_memory, verify
     from hifigan_ref.norms import norm_of
     from hifigan_ref.trained import convolutions
 
     atomic.check_writable(path.parent)
+    demand_memory(request)
     folded = copy.deepcopy(trained.module)
     normed = [norm_of(conv) != "none" for conv in convolutions(folded).values()]
-    report = fold(folded)
+    report = fold(folded, trained.variant)
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
+    judged = _judged(request)
     model, request = _rewritten(model, request)
-    manifest, content = artifact.seal(model, request, trained)
+    content = artifact.bare(model)
     verification = verify(content, request, interface(trained.module, request))
+    runtimes, not_asked = verification.runtimes, verification.not_asked
+    manifest, content = artifact.seal(content, request, trained, runtimes, not_asked, judged)
     return Exported(artifact.save(path, manifest, content, durable), report, verification)
+
+
+def _judged(request: ExportRequest) -> "Loudness | None":
+    """Loudness of the speech that decides about the layers of a request."""
+    from export.precision.judges import loudness
+
+    plan = request.precision
+    if not plan.yields or plan.used(request.variant) == ("fp32",):
+        return None
+    return loudness(plan.calibration)
 
 
 def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, ExportRequest]":

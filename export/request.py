@@ -7,6 +7,7 @@ from typing import Literal
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import MIN_WRONG_DB
 from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
+from export.targets import check_target
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -33,6 +34,7 @@ class ExportRequest:
         lowering: forms of its convolutions.
         precision: of its layers.
         min_snr_db: least SNR of the worst output, dB, or None for the precision's own budget.
+        target: backend that it is for, in whose runtime it is verified too, or None.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -47,6 +49,7 @@ class ExportRequest:
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
     min_snr_db: float | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         shortest = self.variant.min_samples()
@@ -65,6 +68,7 @@ class ExportRequest:
             raise HifiError(f"batch {self.batch} is too large: choose {MOST_BATCH} or less")
         if self.samples is not None and self.samples > MOST_SAMPLES:
             raise HifiError(f"{self.samples} samples are too many: choose {MOST_SAMPLES} or less")
+        check_target(self.target)
         if self.outputs not in OUTPUTS:
             raise HifiError(f"outputs {self.outputs!r}: choose from {', '.join(OUTPUTS)}")
         for precision in self.precision.used(self.variant):

@@ -14,6 +14,7 @@ from hifigan_ref.errors import HifiError
 FOLDER_VARIABLE = "HIFI_EXPORT_CACHE"
 KINDS = ("onnx", "engine", "runtime", "tuning")
 _LOCKS = "locks"
+_PARTS = ".parts"
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,28 @@ class Entry:
 
 
 def folder() -> Path:
-    """``$HIFI_EXPORT_CACHE``, else the user's cache folder."""
+    """``$HIFI_EXPORT_CACHE``, else the user's cache folder.
+
+    A relative ``XDG_CACHE_HOME`` says nothing, as its specification wants it.
+
+    Raises:
+        HifiError: nothing says which folder is the user's.
+    """
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hifi-export"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else _home() / ".cache") / "hifi-export"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise HifiError(
+            "no folder for the cache: this user has no HOME and no entry in the password file: "
+            f"set {FOLDER_VARIABLE} to a folder"
+        ) from None
 
 
 def key_of(*parts: object) -> str:
@@ -53,6 +70,11 @@ def key_of(*parts: object) -> str:
 def place(kind: str, key: str) -> Path:
     """Where the files of a key lie, or would."""
     return folder() / kind / key
+
+
+def parts() -> list[Path]:
+    """Where the files of each kind are written before they are put in place."""
+    return [folder() / kind / _PARTS for kind in KINDS]
 
 
 @contextmanager
@@ -93,7 +115,7 @@ def entries() -> list[Entry]:
     """Everything that is kept, the oldest first."""
     found = []
     for kind in KINDS:
-        for here in sorted((folder() / kind).glob("*")):
+        for here in sorted((folder() / kind).glob("[!.]*")):
             files = [path for path in here.glob("*") if path.is_file()]
             stats = [path.stat() for path in files]
             found.append(

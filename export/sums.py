@@ -4,7 +4,7 @@ Feature maps of a large batch fill gigabytes in float64: they are met in blocks 
 cache, and nothing of their size is made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +82,24 @@ def sums_of(exact: NDArray[np.floating], found: NDArray[np.floating]) -> Sums:
             worst = float(np.maximum(worst, np.abs(d).max()))
     signal, noise, power, product = map(float, totals)
     return Sums(signal, noise, power, product, worst, flat.size)
+
+
+def ratio_db(
+    expected: NDArray[np.floating], found: NDArray[np.floating] | None, level: float = 0.0
+) -> float:
+    """SNR of an output, dB; -inf where it is missing or of another shape.
+
+    Args:
+        expected: of it.
+        found: instead.
+        level: mean square that the signal counts for at least.
+    """
+    if found is None or found.shape != expected.shape:
+        return -np.inf
+    sums = sums_of(expected, found)
+    return replace(sums, signal=max(sums.signal, level * sums.count)).snr_db
+
+
+def power_of(array: NDArray[np.floating]) -> float:
+    """Its mean square."""
+    return float(np.square(array, dtype=np.float64).mean())

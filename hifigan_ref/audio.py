@@ -15,6 +15,7 @@ LOUDEST = 8.0  # 18 dB above full scale: more than a mix overshoots, less than i
 QUIETEST = 2.0**-10  # 60 dB below full scale: 32 steps of 16 bits, which leave no speech
 INTEGER_SCALES = {16: 2**15, 24: 2**23, 32: 2**31}
 SPIKES = 0.01  # of the samples at most; more are no spikes
+LOADED_PEAK = 0.95  # meldataset.py of jik876/hifi-gan: normalize(audio) * 0.95, file by file
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class Recording:
                 "says nothing: give another file or longer segments"
             )
         return segments
+
+    def loaded(self, gain_db: float = 0.0) -> "Recording":
+        """The same at the level that HiFi-GAN's training code gives every file, and a gain, dB."""
+        peak = float(np.abs(self.samples).max())
+        gain = LOADED_PEAK / peak * 10 ** (gain_db / 20)
+        return replace(self, samples=(self.samples * gain).astype(np.float32))
 
     def loudest_first(self) -> "Recording":
         """The same, starting at its loudest sample and going on from its end."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_CHARACTERS = 300
+SHOWN_AT_MOST = 160  # characters of a text out of a file
 ALIKE = 0.6  # of two words, from 0 to 1
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Lines that say where in a library's sources, and not what.
@@ -80,3 +81,8 @@ def _joined(lines: list[str]) -> str:
     for line in lines:
         told += line if not told else f" {line}" if told.endswith((":", ".", ";")) else f"; {line}"
     return told
+
+
+def shown(text: str) -> str:
+    """A text out of a file, fit for one line of a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN_AT_MOST])

@@ -85,6 +85,12 @@ class Source:
         """The variant's network, filled. Raises HifiError where the file does not hold it."""
         return self._weights.build(variant)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user must know of the checkpoint; nothing of one that was not read so far."""
+        read = vars(self).get("_weights")
+        return () if self.checkpoint is None or read is None else read.notes
+
     @cached_property
     def _weights(self) -> "Seeded | Checkpoint":
         if self.checkpoint is None:

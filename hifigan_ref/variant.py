@@ -37,6 +37,9 @@ class Family(Protocol):
     def min_samples(self, member: str) -> int:
         """Shortest T such that every length from T up is legal for this member."""
 
+    def floats_per_sample(self, member: str) -> float:
+        """How many floats all feature maps hold for each sample of a long waveform."""
+
 
 @dataclass(frozen=True, order=True)
 class Variant:
@@ -80,10 +83,24 @@ class Variant:
         """A variant of each of its members."""
         return tuple(Variant(self.family, member) for member in self.members())
 
+    def in_family(self, path: str) -> str:
+        """A layer's path in this network -> its path in the whole family: the key in a checkpoint.
+
+        ``discriminators.0.convs.2`` of ``mpd-11`` -> ``discriminators.4.convs.2``.
+        """
+        root, index, rest = path.split(".", 2)
+        everyone = find_family(self.family).members
+        return f"{root}.{everyone.index(self.members()[int(index)])}.{rest}"
+
     def min_samples(self) -> int:
         """Shortest T such that every length from T up is legal for every member."""
         family = find_family(self.family)
         return max(family.min_samples(member) for member in self.members())
+
+    def floats_per_sample(self) -> float:
+        """How many floats the feature maps of all members hold for each sample of a waveform."""
+        family = find_family(self.family)
+        return sum(family.floats_per_sample(member) for member in self.members())
 
 
 @cache

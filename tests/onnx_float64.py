@@ -93,6 +93,7 @@ _OPERATIONS: dict[str, Any] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Div": lambda a, b: torch.div(a, b, rounding_mode="floor"),
+    "Expand": lambda x, sizes: x * torch.ones(sizes.tolist(), dtype=x.dtype),
     "Gather": _gather,
     "LeakyRelu": lambda x, alpha: torch.where(x > 0, x, alpha * x),
     "MatMul": torch.matmul,

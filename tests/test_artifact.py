@@ -50,7 +50,7 @@ def small() -> Trained:
 
 @pytest.fixture(scope="module")
 def sealed(small: Trained) -> tuple[Manifest, bytes]:
-    return artifact.seal(to_onnx(small.module, REQUEST), REQUEST, small)
+    return artifact.seal(artifact.bare(to_onnx(small.module, REQUEST)), REQUEST, small)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_the_file_still_runs_elsewhere(saved: Artifact) -> None:
 def test_the_same_graph_is_sealed_into_the_same_bytes(
     small: Trained, sealed: tuple[Manifest, bytes]
 ) -> None:
-    assert artifact.seal(to_onnx(small.module, REQUEST), REQUEST, small) == sealed
+    assert artifact.seal(artifact.bare(to_onnx(small.module, REQUEST)), REQUEST, small) == sealed
 
 
 def test_the_sidecar_counts_for_nothing(saved: Artifact) -> None:
@@ -214,7 +214,8 @@ def test_a_real_network_truncated_or_changed(
 ) -> None:
     request = ExportRequest(Variant("mpd", "11"))
     made = artifact.save(
-        tmp_path / "mpd-11.onnx", *artifact.seal(to_onnx(p11, request), request, mpd_11)
+        tmp_path / "mpd-11.onnx",
+        *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11),
     )
     assert artifact.load(made.path) == made
     content = made.path.read_bytes()
@@ -253,6 +254,14 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     change(record)
     proto.metadata_props[0].value = json.dumps(record)
     path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def test_a_sidecar_from_before_runtimes_were_named_still_tells(saved: Artifact) -> None:
+    beside = artifact.sidecar(saved.path)
+    record = json.loads(beside.read_text())
+    assert record.pop("verified") == [] and record.pop("not_asked") is None
+    beside.write_text(json.dumps(record))
+    assert artifact.kept(saved.path) == saved
 
 
 def test_a_newer_schema_is_refused(saved: Artifact) -> None:

@@ -8,11 +8,13 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from export import atomic
+from export import atomic, owned, scratch, store
 from hifigan_ref.errors import HifiError
 
 ROOT = Path(__file__).parents[1]
@@ -162,7 +164,7 @@ def test_looking_whether_a_folder_is_writable_makes_nothing(tmp_path: Path) -> N
 WRITER = """
 import sys
 from pathlib import Path
-from export import atomic
+from export import atomic, owned, scratch, store
 path, contents = Path(sys.argv[1]), (b"a" * 3_000_000, b"b" * 5_000_000)
 print("ready", flush=True)
 for turn in range(10**9):
@@ -175,6 +177,7 @@ def test_a_kill_at_any_moment_leaves_one_of_the_two(tmp_path: Path) -> None:
     whole = {b"a" * 3_000_000, b"b" * 5_000_000}
     path.write_bytes(b"a" * 3_000_000)
     delays = random.Random(0)
+    left = 0
     for _ in range(20):
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE
@@ -185,16 +188,109 @@ def test_a_kill_at_any_moment_leaves_one_of_the_two(tmp_path: Path) -> None:
             writer.send_signal(signal.SIGKILL)
         assert writer.returncode == -signal.SIGKILL
         assert path.read_bytes() in whole
+        left += len(parts_in(tmp_path))
+        atomic.write(tmp_path / "another file", b"")
+        assert not parts_in(tmp_path), "nobody writes it any more"
+    assert left > 0, "no kill came at a moment that leaves something"
 
 
-def test_what_a_killed_process_left_long_ago_is_removed(tmp_path: Path) -> None:
+HALF = """
+import os, sys, time
+from pathlib import Path
+from export import atomic, owned, scratch, store
+def wait(_):
+    print("ready", flush=True)
+    time.sleep(600)
+os.fsync = wait
+atomic.write(Path(sys.argv[1]), b"half")
+"""
+
+
+def parts_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix == ".part"]
+
+
+@contextmanager
+def half_written(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has written a part and not put it in place; it ends by SIGKILL."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HALF, str(path)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as writer:
+        try:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            yield writer
+        finally:
+            writer.kill()
+
+
+def sweep_by_a_write(folder: Path) -> None:
+    atomic.write(folder / "other", b"whole")
+
+
+@pytest.mark.parametrize("sweep", [sweep_by_a_write, atomic.check_writable, atomic.sweep_parts])
+def test_a_part_is_swept_once_nobody_writes_it(
+    tmp_path: Path, sweep: Callable[[Path], None]
+) -> None:
     path = tmp_path / "a[1].onnx"
-    old, new, other = (tmp_path / f".{n}.part" for n in ("a[1].onnx.x", "a[1].onnx.y", "b.onnx.x"))
-    for part in (old, new, other):
-        part.write_bytes(b"half")
-    for part in (old, other):
+    with half_written(path):
+        (part,) = parts_in(tmp_path)
         os.utime(part, (0, 0))
+        sweep(tmp_path)
+        assert part.exists(), "a living process is writing it, however long it takes"
+    assert part.exists()
+    sweep(tmp_path)
+    assert not part.exists() and not path.exists()
+
+
+def test_parts_of_other_programs_stay(tmp_path: Path) -> None:
+    names = ("film.mp4.part", ".film.mp4.part", ".film.x8zt51qw.part", ".film.hifi-short.part")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    sweep_by_a_write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "other"}
+
+
+def test_what_a_sweep_took_before_it_was_owned_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making and the lock another process may sweep."""
+    taken: list[Path] = []
+    own = owned.own
+
+    def late(path: Path) -> int | None:
+        if not taken:
+            owned.sweep([path])
+            taken.append(path)
+            assert not path.exists()
+        return own(path)
+
+    monkeypatch.setattr(owned, "own", late)
+    atomic.write(tmp_path / "file", b"whole")
+    assert taken and (tmp_path / "file").read_bytes() == b"whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_parts_of_the_cache_lie_where_a_sweep_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
+    path = store.place("engine", "key") / "mpd-11.engine"
+    with half_written(path):
+        (part,) = parts_in(tmp_path / "engine" / ".parts")
+        scratch.sweep()
+        assert part.exists()
+        assert [entry.files for entry in store.entries()] == [()]
+    scratch.sweep()
+    assert not part.exists()
     atomic.write(path, b"whole")
-    assert not old.exists()
-    assert new.exists(), "another process may be writing it now"
-    assert other.exists(), "that is another file's"
+    assert path.read_bytes() == b"whole" and not parts_in(part.parent)
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "engine").write_bytes(b"")
+    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(HifiError, match="set HIFI_EXPORT_CACHE to another folder"):
+        atomic.write(store.place("engine", "key") / "file", b"")

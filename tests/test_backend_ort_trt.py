@@ -1,7 +1,9 @@
 """onnxruntime with TensorRT: an engine in float32, and one that cannot start is no result."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import onnxruntime as ort
 import pytest
@@ -86,6 +88,15 @@ def test_what_is_missing_is_said_in_order(monkeypatch: pytest.MonkeyPatch) -> No
     assert OrtTrt().missing() == "install one"
     monkeypatch.setattr(gpu, "why_no_gpu", lambda: None)
     monkeypatch.setattr(ort_trt, "LIBRARY", "libnvinfer.so.no")
+
+    load = importlib.import_module
+
+    def fail(name: str) -> ModuleType:
+        if name == "tensorrt":
+            raise RuntimeError("whatever a package raises")
+        return load(name)
+
+    monkeypatch.setattr(importlib, "import_module", fail)
     reason = OrtTrt().missing()
     assert reason is not None and reason.endswith("pip install 'tensorrt-cu13<11'")
     assert "\n" not in reason

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench.backend import Backend, Case, Session, backends, find
+from bench.backend import Backend, Case, Session, backends, find, lacking
 from bench.backends.torch_compile import TorchCompile
 from bench.parity import judge
 from bench.precisions import precisions_of
 from bench.records import Parity, Result, Skipped, Workload
+from bench.testing import run_main
+from cli import bench_main
 from export.cache import cached_export
 from export.optional import why_missing
 from export.precision.budget import BUDGETS_DB
@@ -207,6 +209,79 @@ def test_a_library_that_breaks_on_import_is_said_in_one_line(
     reason = why_missing("onnxruntime", "pip install onnxruntime")
     assert reason is not None and "pip install onnxruntime" in reason
     assert "\n" not in reason
+
+
+RAISED: list[tuple[Exception, str]] = [
+    (ModuleNotFoundError("No module named 'openvino'"), "No module named 'openvino'"),
+    (OSError("libtbb.so.12: cannot open\nshared object file"), "libtbb.so.12: cannot open"),
+    (RuntimeError("Could not determine home directory."), "RuntimeError: Could not determine"),
+    (KeyError("getpwuid(): uid not found: 54321"), "KeyError: 'getpwuid(): uid not found: 54321'"),
+    (AttributeError("numpy has no float"), "AttributeError: numpy has no float"),
+    (AssertionError(), "(AssertionError)"),
+    (SyntaxError("invalid syntax"), "SyntaxError: invalid syntax"),
+]
+
+
+@pytest.mark.parametrize(("error", "told"), RAISED, ids=lambda each: type(each).__name__)
+def test_whatever_an_import_raises_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    reason = why_missing("openvino", "pip install openvino")
+    assert reason is not None and told in reason and "\n" not in reason
+    assert reason.endswith(": pip install openvino")
+
+
+def test_whatever_a_backend_raises_when_asked_what_it_lacks_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two distributions of onnxruntime leave an empty package where one of them is removed."""
+    import onnxruntime
+
+    monkeypatch.delattr(onnxruntime, "get_available_providers")
+    reason = lacking(backends()["ort-cuda"])
+    assert reason is not None and "\n" not in reason
+    assert reason.startswith("ort-cuda cannot say what it lacks (AttributeError: ")
+    told = run_main(bench_main, "list")
+    assert told.code == 0 and "mend that, or install its libraries anew" in told.out
+
+
+def test_an_interrupted_import_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        why_missing("openvino", "pip install openvino")
+
+
+HOMELESS = """
+import os, pwd, sys
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+pwd.getpwuid = unknown
+os.environ.pop("HOME", None)
+import cli
+sys.argv = ["hifi-bench", *sys.argv[1:]]
+cli.bench_main()
+"""
+
+
+@pytest.mark.parametrize("command", ["list", "doctor"])
+def test_a_user_without_a_home_is_told_what_runs(command: str) -> None:
+    """As in a container that is given an arbitrary user: OpenVINO looks for a home folder."""
+    ran = subprocess.run(
+        [sys.executable, "-c", HOMELESS, command], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    told = " ".join(ran.stdout.split())
+    assert "ort-cpu runs here" in told
+    found = "openvino cannot be imported (RuntimeError: Could not determine home directory.): "
+    assert found + "set HOME to a folder that you may write" in told or "openvino runs here" in told
 
 
 # A session

@@ -138,7 +138,7 @@ def test_a_row_tells_what_others_took_while_it_was_timed(monkeypatch: pytest.Mon
         return Moment(len(looks) / 2, len(looks) * 1.25, len(looks) * 0.5)
 
     monkeypatch.setattr(busy, "moment", moment)
-    monkeypatch.setattr(busy, "cpus_and_cores", lambda: (4, 2.0))
+    monkeypatch.setattr(busy, "cpus_and_cores", lambda: (4, 2))
     steps = group.steps()
     (row,) = (step for step in steps if isinstance(step, Result))
     (unfinished,) = (step.result for step in steps if isinstance(step, Partial))

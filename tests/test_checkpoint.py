@@ -1,26 +1,41 @@
 """Training checkpoints: every spelling gives its writer's network back, anything else one line."""
 
+import argparse
+import datetime as dt
+import os
+import pickle
 import re
+import sys
+import zipfile
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache, partial
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from uuid import UUID
 from zlib import crc32
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm, weight_norm
+from torch.utils.serialization import config
 
-from hifigan_ref.checkpoint import read_checkpoint
+from hifigan_ref.checkpoint import UNCHECKED, Checkpoint, read_checkpoint
 from hifigan_ref.errors import HifiError
 from hifigan_ref.mpd import MultiPeriodDiscriminator
 from hifigan_ref.msd import MultiScaleDiscriminator
 from hifigan_ref.norms import norm_of, set_norm
+from hifigan_ref.stand_ins import STAND_INS, Dtype
+from hifigan_ref.stand_ins import number as scalar
 from hifigan_ref.trained import Conv, Trained, convolutions
 from hifigan_ref.variant import Variant, all_variants, find_family
 
@@ -29,6 +44,10 @@ State = dict[str, Any]
 TOLERANCE = 1e-5  # of the RMS of an output: 100 dB
 CONTAINERS = {"zip": True, "legacy": False}
 PREFIXES = ("", "module.")
+WRAPPERS = (
+    *("_orig_mod.", "module.module.", "module._orig_mod.", "_orig_mod.module."),
+    "module._orig_mod.module.",
+)
 SAMPLES = 500
 BIAS = "discriminators.0.convs.0.bias"
 
@@ -258,6 +277,71 @@ def test_every_wrapping_is_read(path: Path, spelling: str, container: str, prefi
         assert norms["discriminators.1.convs.1"] == "weight_norm"
 
 
+def numbers(checkpoint: Checkpoint, family: str) -> dict[str, object]:
+    """What each hollow tensor of a checkpoint is, by its key in the layout."""
+    return {
+        f"{at}.{name}": number(tensor)
+        for at, layer in checkpoint.families[family].items()
+        for name, tensor in layer.tensors.items()
+    }
+
+
+def wrapped(state: State, prefix: str, at: str = "") -> State:
+    """A state dict with a wrapper in front of every key, or behind one of its parts."""
+    return {
+        (f"{at}{prefix}{k.removeprefix(at)}" if k.startswith(at) else k): t
+        for k, t in state.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", WRAPPERS)
+def test_wrappers_in_any_order_are_read(
+    path: Path, families: dict[str, State], prefix: str
+) -> None:
+    torch.save({"mpd": wrapped(families["mpd"], prefix)}, path)
+    checkpoint = read_checkpoint(path)
+    assert (checkpoint.prefixed, checkpoint.prefixes) == (True, {"mpd": prefix})
+    expected = {key: number(tensor) for key, tensor in families["mpd"].items()}
+    assert numbers(checkpoint, "mpd") == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("discriminators.3.", "_orig_mod."),
+        ("discriminators.", "_orig_mod."),
+        ("discriminators.0.convs.1.", "_orig_mod."),
+    ],
+)
+@pytest.mark.parametrize("lead", ["", "module."])
+def test_a_wrapper_around_a_part_is_read(
+    path: Path, families: dict[str, State], at: str, told: str, lead: str
+) -> None:
+    state = wrapped(wrapped(families["mpd"], "_orig_mod.", at), lead)
+    torch.save({"mpd": state}, path)
+    checkpoint = read_checkpoint(path)
+    expected = {key: number(tensor) for key, tensor in families["mpd"].items()}
+    assert numbers(checkpoint, "mpd") == expected
+    assert checkpoint.prefixes["mpd"] == (f"{lead} and inside {told}" if lead else told)
+
+
+def test_each_family_has_its_own_wrappers(path: Path, families: dict[str, State]) -> None:
+    torch.save({"mpd": wrapped(families["mpd"], "module."), "msd": families["msd"]}, path)
+    assert read_checkpoint(path).prefixes == {"mpd": "module.", "msd": ""}
+
+
+def test_a_wrapper_in_front_of_some_keys_is_refused(path: Path, families: dict[str, State]) -> None:
+    """No network writes such a file: it was put together from two."""
+    state = wrapped(families["mpd"], "module.", "discriminators.4.")
+    mixed = {
+        (f"module.{k}" if k.startswith("discriminators.4.") else k): t
+        for k, t in families["mpd"].items()
+    }
+    assert "missing discriminators.4.convs.0.bias" in refusal_of(path, mixed)
+    twice = families["mpd"] | {k: t for k, t in state.items() if k not in families["mpd"]}
+    assert "extra discriminators.4.module." in refusal_of(path, twice)
+
+
 def test_each_member_gets_its_own_weights(path: Path, families: dict[str, State]) -> None:
     save(path, families)
     checkpoint = read_checkpoint(path)
@@ -289,6 +373,182 @@ def test_other_weights_have_another_digest(path: Path, families: dict[str, State
 def test_what_else_a_file_holds_is_its_own_business(path: Path, families: dict[str, State]) -> None:
     torch.save(families | {"ema": [1, 2], "epoch": None}, path)
     assert read_checkpoint(path).steps is None
+
+
+class AttrDict(dict[str, object]):
+    """jik876/hifi-gan's: a dict that is its own attributes."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.__dict__ = self
+
+
+@pytest.fixture
+def attr_dict(monkeypatch: pytest.MonkeyPatch) -> type[AttrDict]:
+    """As pickles name it."""
+    module = ModuleType("env")
+    monkeypatch.setattr(AttrDict, "__module__", "env")
+    module.AttrDict = AttrDict  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "env", module)
+    return AttrDict
+
+
+HARMLESS: dict[str, object] = {
+    "scalar": np.int64(5),
+    "half": np.float16(0.5),
+    "truth": np.bool_(True),
+    "array": np.arange(6).reshape(2, 3),
+    "random state": np.random.RandomState(0).get_state(),
+    "type": np.dtype("float32"),
+    "options": argparse.Namespace(a=1, b=argparse.Namespace(c=Path("c"))),
+    "space": SimpleNamespace(a=1),
+    "default": defaultdict(list, {"a": [1]}),
+    "counts": defaultdict(int, {"a": 1}),
+    "plain default": defaultdict(None, {"a": 1}),
+    "ordered": OrderedDict(a=1),
+    "queue": deque([1, 2], maxlen=3),
+    "path": Path("a/b"),
+    "other path": PureWindowsPath("a/b"),
+    "time": dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC),
+    "delta": dt.timedelta(1),
+    "version": torch.torch_version.TorchVersion("2.1.0"),
+    "frozen": frozenset({1, 2}),
+    "range": range(3),
+    "slice": slice(1, 2),
+    "nothing": b"",
+    "identity": UUID(int=1),
+    "money": Decimal("1.5"),
+    "share": Fraction(1, 3),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless_things_beside_the_weights_are_read_past(
+    path: Path, families: dict[str, State], container: str, name: str
+) -> None:
+    save(path, {"msd": families["msd"]}, container)
+    whole = {"msd": families["msd"], "x": HARMLESS[name], "after": [HARMLESS[name]], "steps": 7}
+    torch.save(whole, path, _use_new_zipfile_serialization=CONTAINERS[container])
+    checkpoint = read_checkpoint(path)
+    assert (checkpoint.steps, checkpoint.notes) == (7, ())
+    assert numbers(checkpoint, "msd") == {k: number(t) for k, t in families["msd"].items()}
+    allowed = [each[1] for each in torch.serialization.get_safe_globals() if type(each) is tuple]
+    assert not {*allowed} & {*STAND_INS}  # for nobody else
+
+
+def test_the_configuration_of_the_official_code_is_read_past(
+    path: Path, families: dict[str, State], attr_dict: type[AttrDict]
+) -> None:
+    torch.save({"msd": families["msd"], "h": attr_dict({"a": 1, "b": [1]})}, path)
+    assert read_checkpoint(path).families
+
+
+@pytest.mark.parametrize("kind", [defaultdict, OrderedDict, AttrDict])
+def test_a_dict_of_another_kind_is_a_dict(
+    path: Path, families: dict[str, State], attr_dict: type[AttrDict], kind: type
+) -> None:
+    assert attr_dict is AttrDict
+    made: State = defaultdict(dict) if kind is defaultdict else kind()
+    made.update({"msd": families["msd"], "steps": 7})
+    torch.save(made, path)
+    assert read_checkpoint(path).steps == 7
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        *((kind(9), 9) for kind in (np.int64, np.int32, np.uint8, int)),
+        *((np.dtype(">i8").type(9), 9), (torch.tensor(9), 9), (torch.tensor([9]), 9)),
+        *((value, None) for value in (9.0, np.float64(9), True, np.bool_(True), "9", [9])),
+        *((value, None) for value in (torch.ones(2), torch.tensor(9, device="meta"))),
+    ],
+)
+def test_steps_may_be_a_number_of_any_library(
+    path: Path, families: dict[str, State], found: object, told: int | None
+) -> None:
+    torch.save({"msd": families["msd"], "steps": found}, path)
+    assert read_checkpoint(path).steps == told
+
+
+def test_numbers_of_an_older_numpy_are_read(path: Path, families: dict[str, State]) -> None:
+    whole = {"msd": families["msd"], "steps": np.int64(7), "x": np.ones(3)}
+    torch.save(whole, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    assert b"numpy._core.multiarray\n" in content
+    path.write_bytes(content.replace(b"numpy._core.multiarray\n", b"numpy.core.multiarray\n"))
+    assert read_checkpoint(path).steps == 7
+
+
+@pytest.mark.parametrize(
+    ("code", "order", "content", "told"),
+    [
+        ("i8", "<", b"\7" + bytes(7), 7),
+        ("i8", ">", bytes(7) + b"\7", 7),  # of a machine of the other byte order
+        ("b1", "|", b"\1", True),
+        ("f2", "<", b"\0\x3c", 1.0),
+        ("i8", "<", b"\7", None),
+        ("O8", "|", b"\7" + bytes(7), None),
+        ("V8", "|", bytes(8), None),
+        ("i8", "<", "7", None),
+        ("f1", "<", b"\7", None),
+        (b"i8", "<", bytes(8), None),
+        ("i8,i8", "<", bytes(16), None),
+    ],
+)
+def test_a_number_is_read_where_it_is_one(
+    code: object, order: str, content: object, told: object
+) -> None:
+    dtype = Dtype(code, False, True)
+    dtype.__setstate__((3, order, None, None, None, -1, -1, 0))
+    assert scalar(dtype, content) == told
+    assert scalar(code, content) is None
+
+
+AVERAGED = "averaged weights (EMA), which are not read"
+OTHERS = "other discriminators, which are not read"
+NVIDIA = "keys that NVIDIA's DeepLearningExamples write"
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"mpd_ema": {BIAS: torch.ones(32)}}, (f"mpd_ema: {AVERAGED}", f"mpd_ema: {NVIDIA}")),
+        ({"mpd_ema": None, "msd_ema": None}, (f"mpd_ema, msd_ema: {NVIDIA}",)),
+        ({"scaler_d": {"scale": 1.0}, "scaler_g": {}}, (f"scaler_d, scaler_g: {NVIDIA}",)),
+        ({"train_setup": {"lr": 1e-4}}, (f"train_setup: {NVIDIA}",)),
+        ({"ema": {"mpd": {BIAS: torch.ones(32)}}}, (f"ema: {AVERAGED}",)),
+        ({"ema": {"shadow_params": [torch.ones(3)], "decay": 0.9}}, (f"ema: {AVERAGED}",)),
+        ({"ema_decay": 0.9, "ema_loss": torch.tensor(0.5)}, ()),
+        ({"mrd": {BIAS: torch.ones(32)}}, (f"mrd: {OTHERS}",)),
+        ({"cqtd": {BIAS: torch.ones(32)}}, (f"cqtd: {OTHERS}",)),
+        ({"optim_discriminator": {"state": {0: {"exp_avg": torch.ones(3)}}}}, ()),
+        ({"schema": {"a": torch.ones(3)}, "generator": {"a": torch.ones(3)}}, ()),
+    ],
+)
+def test_what_could_be_taken_for_the_weights_is_told(
+    path: Path, families: dict[str, State], beside: State, told: tuple[str, ...]
+) -> None:
+    torch.save(families | beside, path)
+    notes = read_checkpoint(path).notes
+    assert len(notes) == len(told)
+    for note, begins in zip(notes, told, strict=True):
+        assert note.startswith(begins)
+        assert note.isprintable() and len(note) < 400
+
+
+def test_what_the_official_training_writes_has_no_notes(
+    path: Path, families: dict[str, State]
+) -> None:
+    save(path, families)
+    assert read_checkpoint(path).notes == ()
+
+
+def test_a_dict_that_holds_itself_is_looked_at_once(path: Path, families: dict[str, State]) -> None:
+    loop: State = {}
+    loop.update({str(i): loop for i in range(100)})
+    torch.save({"msd": families["msd"], "loop": loop}, path)
+    assert read_checkpoint(path).notes == ()
 
 
 @pytest.mark.parametrize(("held", "asked"), [("mpd", "msd"), ("msd", "mpd")])
@@ -374,6 +634,38 @@ def test_a_generator_is_called_by_its_name(path: Path) -> None:
     assert "generator's checkpoint (g_*)" in refusal(path)
 
 
+ANY = {"module.mpd.discriminators.0.convs.0.bias": torch.ones(3)}
+MEMBER = {"discriminators.0.convs.0.bias": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "key"),
+    [
+        ({"generator": {"model": {}}, "discriminator": {"model": ANY}}, "discriminator/model", ANY),
+        ({"generator": {}, "discriminator": {"mpd": MEMBER}}, "discriminator/mpd", MEMBER),
+        ({"state_dict": ANY, "epoch": 3}, "state_dict", ANY),
+        ({"model": MEMBER, "iteration": 5, "learning_rate": 1e-4}, "model", MEMBER),
+        ({"model_disc": {"mpd.x": torch.ones(3)}}, "model_disc", {"mpd.x": 0}),
+        ({"netD": {"a": torch.ones(3)}, "generator": {"b": torch.ones(3)}}, "netD", {"a": 0}),
+        (MEMBER, "its top level", MEMBER),
+        ({"mpd_ema": MEMBER}, "mpd_ema", MEMBER),
+    ],
+)
+def test_a_discriminator_in_another_place_is_told(
+    path: Path, content: State, place: str, key: State
+) -> None:
+    torch.save(content, path)
+    message = refusal(path)
+    assert f"holds a discriminator in {place} (keys like {next(iter(key))})" in message
+    assert "under the keys mpd and msd" in message and "generator's" not in message
+
+
+def test_the_optimiser_of_a_discriminator_is_none(path: Path) -> None:
+    state = {"state": {0: {"exp_avg": torch.ones(3)}}}
+    torch.save({"generator": {}, "optimizer_discriminator": state}, path)
+    assert "holds a discriminator" not in refusal(path)
+
+
 @pytest.mark.parametrize(
     "content", [{"state_dict": {}, "epoch": 3}, {"model": torch.ones(2)}, {}, {1: 2}]
 )
@@ -424,6 +716,51 @@ def test_code_in_a_file_is_never_run(
     assert not trap.marker.exists()
     torch.load(path, weights_only=False)
     assert trap.marker.read_text() == "code ran"  # the trap was armed
+
+
+class Own:
+    """A class of the training script."""
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (Own(), f"{Own.__module__}.Own"),
+        (os.mkdir, f"{os.mkdir.__module__}.mkdir"),
+        (getattr, "builtins.getattr"),
+        (eval, "builtins.eval"),
+        (nn.Linear(1, 1), "torch.nn.modules.linear.Linear"),
+        (np.random.default_rng(0), "numpy.random._pickle.__generator_ctor"),
+        (partial(print, 1), "functools.partial"),
+    ],
+)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_is_not_read_past_is_named_in_full(
+    path: Path, value: object, name: str, container: str
+) -> None:
+    torch.save({"mpd": {}, "x": value}, path, _use_new_zipfile_serialization=CONTAINERS[container])
+    message = refusal(path)
+    assert f"holds more than tensors ({name})" in message
+    assert "GLOBAL" not in message
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_newer_pickle_protocol_is_told(path: Path, protocol: int, container: str) -> None:
+    new = CONTAINERS[container]
+    content = {"mpd": {BIAS: torch.ones(3)}}
+    torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+    assert "newer pickle protocol" in refusal(path)
+
+
+def test_protocol_3_is_read_in_silence(path: Path, families: dict[str, State]) -> None:
+    torch.save({"msd": families["msd"]}, path, pickle_protocol=3)
+    assert read_checkpoint(path).families
+
+
+def test_a_pickle_that_torch_did_not_write_is_told(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"mpd": {BIAS: [1.0] * 32}}, protocol=2))
+    assert "a pickle that torch.save did not write" in refusal(path)
 
 
 def test_a_missing_layer_is_named(path: Path, families: dict[str, State]) -> None:
@@ -618,3 +955,70 @@ def test_a_flipped_bit_in_the_weights_is_found(path: Path, families: dict[str, S
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert "is damaged" in refusal(path)
+
+
+@pytest.fixture
+def no_checksums() -> Iterator[None]:
+    """PyTorch's own setting; 0 stands where a checksum would."""
+    with config.patch({"save.compute_crc32": False}):  # type: ignore[attr-defined]
+        yield
+
+
+@pytest.mark.usefixtures("no_checksums")
+def test_a_file_without_checksums_is_read(path: Path, families: dict[str, State]) -> None:
+    save(path, families)
+    with zipfile.ZipFile(path) as archive:
+        assert not any(entry.CRC for entry in archive.infolist())
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.notes == (UNCHECKED,)
+    for family, state in families.items():
+        assert numbers(checkpoint, family) == {key: number(each) for key, each in state.items()}
+
+
+@pytest.mark.usefixtures("no_checksums")
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.999])
+def test_a_file_without_checksums_that_was_cut_is_refused(
+    path: Path, families: dict[str, State], share: float
+) -> None:
+    save(path, families)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refusal(path)
+    path.write_bytes(content[:1000] + content[1000 + int(share * 1000) + 1 :])  # in the middle
+    refusal(path)
+
+
+def test_a_checksum_counts_where_others_are_missing(
+    path: Path, families: dict[str, State], tmp_path: Path
+) -> None:
+    """Each entry is held to its own."""
+    torch.save({"msd": families["msd"]}, tmp_path / "whole")
+    entry = "whole/data/3"
+    for damaged in (False, True):
+        content = bytearray((tmp_path / "whole").read_bytes())
+        with zipfile.ZipFile(tmp_path / "whole") as archive:
+            others = [each for each in archive.infolist() if each.filename != entry]
+            place = content.index(archive.read(entry), archive.getinfo(entry).header_offset)
+        for each in others:  # in the directory, beside the size
+            sizes = each.compress_size.to_bytes(4, "little") + each.file_size.to_bytes(4, "little")
+            at = content.rindex(each.CRC.to_bytes(4, "little") + sizes)
+            content[at : at + 4] = bytes(4)
+        content[place] ^= damaged
+        path.write_bytes(content)
+        if damaged:
+            assert f"is damaged ({entry})" in refusal(path)
+        else:
+            assert read_checkpoint(path).notes == (UNCHECKED,)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_file_that_was_packed_again_is_read(
+    path: Path, families: dict[str, State], tmp_path: Path, packing: int
+) -> None:
+    """Unpacked, looked at and zipped by hand: PyTorch cannot map what is compressed."""
+    torch.save({"msd": families["msd"]}, tmp_path / "whole")
+    with zipfile.ZipFile(tmp_path / "whole") as old, zipfile.ZipFile(path, "w", packing) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    expected = {key: number(tensor) for key, tensor in families["msd"].items()}
+    assert numbers(read_checkpoint(path), "msd") == expected

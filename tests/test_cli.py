@@ -486,6 +486,22 @@ def test_a_checkpoint_without_one_of_the_families_is_refused_before_any_work(
     assert files(folder) == {"do_00000001"}
 
 
+def test_what_a_user_must_know_of_a_checkpoint_is_said_once(folder: Path, mpd: Trained) -> None:
+    """On standard error: what a program reads stays as it was."""
+    path = folder / "do_00000001"
+    torch.save({"mpd": mpd.module.state_dict(), "mrd": {"mrd.x": torch.ones(3)}}, path)
+    told = "note: do_00000001: mrd: other discriminators, which are not read\n"
+    given = ("--period", 2, "--checkpoint", path)
+    ran = export("onnx", *given, "--json")
+    assert (ran.code, ran.err) == (0, told)
+    assert json.loads(ran.out)["weights"] == "do_00000001"
+    assert export("onnx", *given, "--period", 3).err == told
+    assert bench("--backend", "ort-cpu", *SMALL, "--checkpoint", path).err.count(told) == 1
+    ran = bench("parity", *given, "--samples", 50)
+    assert (ran.code, ran.err) == (0, told)
+    assert export("onnx", "--period", 2).err == ""
+
+
 def test_what_is_named_twice_is_measured_once(folder: Path) -> None:
     twice = ("--backend", "ort-cpu") * 2 + ("--batch", 1) * 2 + SMALL
     assert bench(*twice, "--limit", 0.001).code == 0

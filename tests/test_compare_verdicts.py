@@ -227,10 +227,11 @@ def test_whether_drift_is_in_the_intervals_is_told() -> None:
 
 # Machines
 
-HOST = replace(fake_report().machine, features=("avx2",), gpu=GPU)
+HOST = replace(fake_report().machine, features=("avx2",), quota=0.0, gpu=GPU)
 OTHER: dict[str, dict[str, object]] = {
     "cpu: A CPU in A, B CPU in B": {"cpu": "B CPU"},
     "cores: 2 in A, 4 in B": {"cores": 4},
+    "quota: none in A, 0.5 cores in B": {"quota": 0.5},
     "system: Linux 6 x86_64 in A, Linux 7 x86_64 in B": {"system": "Linux 7 x86_64"},
     "features: avx2 in A, avx2 amx_tile in B": {"features": ("avx2", "amx_tile")},
     "gpu: H100 in A, H200 in B": {"gpu": replace(GPU, name="H200")},
@@ -254,8 +255,16 @@ def test_every_difference_is_listed() -> None:
 
 
 def test_what_an_older_report_does_not_tell_is_no_difference() -> None:
-    old = replace(HOST, features=(), gpu=NOT_TAKEN)
-    assert compare(on(old), on(HOST)).cells
+    old = replace(HOST, features=(), quota=None, gpu=NOT_TAKEN)
+    for other in (HOST, replace(HOST, quota=0.5)):
+        assert compare(on(old), on(other)).cells
+
+
+def test_parts_of_a_core_are_told_apart() -> None:
+    """Both have one thread."""
+    before, after = (on(replace(HOST, cores=1, quota=quota)) for quota in (1.25, 1.75))
+    with pytest.raises(HifiError, match=r"\(quota: 1.25 cores in A, 1.75 cores in B\)"):
+        compare(before, after)
 
 
 def test_versions_may_differ_and_are_told() -> None:
@@ -264,15 +273,13 @@ def test_versions_may_differ_and_are_told() -> None:
         versions={"python": "3.12", "torch": "2.13"},
         load=9.0,
         commit="abc",
-        quota=1.5,
         gpu=replace(GPU, driver="590", celsius=70),
     )
     told = compare(on(HOST), on(after)).notes
-    assert told[:5] == (
+    assert told[:4] == (
         "commit: none in A, abc in B",
         "driver: 580 in A, 590 in B",
         "python: 3.11 in A, 3.12 in B",
-        "quota: none in A, 1.5 cores in B",
         "torch: none in A, 2.13 in B",
     )
 

@@ -12,7 +12,13 @@ from torch import Tensor, nn
 
 import golden
 from export import artifact, as_text
-from export.describe import CheckpointDescription, OnnxDescription, describe, told_calibration
+from export.describe import (
+    CheckpointDescription,
+    OnnxDescription,
+    as_record,
+    describe,
+    told_calibration,
+)
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
@@ -36,7 +42,7 @@ SCALE_PARAMETERS = _count(golden.SCALE_LAYERS)
 def ours(mpd_11: Trained, p11: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = ExportRequest(Variant("mpd", "11"), opset=17)
     path = tmp_path_factory.mktemp("ours") / "mpd-11.onnx"
-    artifact.save(path, *artifact.seal(to_onnx(p11, request), request, mpd_11))
+    artifact.save(path, *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11))
     return path
 
 
@@ -100,7 +106,7 @@ def test_a_pair_counts_its_flops_per_sample_of_each_wave(
 ) -> None:
     request = ExportRequest(Variant("mpd", "11"), batch=3, samples=8192, pair=True)
     path = tmp_path / "pair.onnx"
-    artifact.save(path, *artifact.seal(to_onnx(p11, request), request, mpd_11))
+    artifact.save(path, *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11))
     found = _onnx(path)
     assert [port.name for port in found.inputs] == ["y", "y_hat"]
     assert found.flops_per_sample == _onnx(ours).flops_per_sample
@@ -200,6 +206,74 @@ def test_a_truncated_file_is_refused(ours: Path, tmp_path: Path) -> None:
         _refusal(path)
 
 
+def test_a_file_without_its_metadata_is_described(ours: Path, tmp_path: Path) -> None:
+    """As simplifiers leave it: the graph is whole, and nothing vouches for it."""
+    proto = onnx.load(ours)
+    del proto.metadata_props[:]
+    path = tmp_path / "simple.onnx"
+    onnx.save(proto, path)
+    found, whole = _onnx(path), _onnx(ours)
+    assert (found.intact, found.variant, found.precision) == (None, "", "")
+    same = {each: getattr(whole, each) for each in ("inputs", "outputs", "operators", "parameters")}
+    assert {each: getattr(found, each) for each in same} == same
+    assert as_text.lines(found)[0] == "file: simple.onnx, has no manifest"
+    with pytest.raises(HifiError, match="has no manifest: give a file that hifi-export wrote"):
+        artifact.load(path)
+
+
+def _ends(content: bytes) -> list[int]:
+    """Where the entries of a file end, by the format of protobuf; cut there, it still parses."""
+    ends, at = [], 0
+    while at < len(content):
+        tag, at = _varint(content, at)
+        length, at = _varint(content, at)  # or the value itself
+        at += length if tag & 7 == 2 else 0
+        ends.append(at)
+    return ends
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte, at = content[at], at + 1
+        value, shift = value | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def test_a_file_cut_between_two_entries_is_refused(ours: Path, tmp_path: Path) -> None:
+    content = ours.read_bytes()
+    ends = _ends(content)
+    assert ends[-1] == len(content) and len(ends) >= 7
+    *inside, metadata, manifest, _ = ends
+    path = tmp_path / "cut.onnx"
+    for length in inside:
+        path.write_bytes(content[:length])
+        assert "truncated" in _refusal(path) or "no ONNX graph" in _refusal(path)
+    path.write_bytes(content[:metadata])  # the graph is whole, and all that is missing is metadata
+    assert _onnx(path).intact is None
+    path.write_bytes(content[:manifest])
+    assert _onnx(path).intact is False
+    for length in ends[:-1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(HifiError):
+            artifact.load(path)
+
+
+def test_a_file_that_lacks_one_of_its_opsets_is_cut(ours: Path, tmp_path: Path) -> None:
+    proto = onnx.load(ours)
+    del proto.metadata_props[:]
+    node = proto.graph.node.add(op_type="Gelu", domain="com.microsoft")
+    node.input.append("score")
+    node.output.append("more")
+    path = tmp_path / "cut.onnx"
+    onnx.save(proto, path)
+    assert "is truncated: export it again" in _refusal(path)
+    proto.opset_import.add(domain="com.microsoft", version=1)
+    onnx.save(proto, path)
+    assert _onnx(path).intact is None
+
+
 @pytest.mark.parametrize("name", ["none.onnx", "do_00000001"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     _refusal(tmp_path / name)
@@ -256,6 +330,36 @@ def test_a_checkpoint(msd: Trained, tmp_path: Path, prefix: str, container: str)
         normed = "weight_norm" in member.norms
         gains = sum(layer.outputs for layer in golden.SCALE_LAYERS) if normed else 0
         assert member.parameters == SCALE_PARAMETERS + gains
+
+
+@pytest.mark.parametrize(
+    ("mpd", "msd", "told"),
+    [
+        ("", "", "keys without module."),
+        ("module.", "module.", "keys with module."),
+        ("module.", "", "keys: mpd with module., msd without module."),
+        ("", "_orig_mod.", "keys: mpd without module., msd with _orig_mod."),
+        ("module._orig_mod.", "module._orig_mod.", "keys with module._orig_mod."),
+    ],
+)
+def test_the_wrappers_of_each_family_are_told(mpd: str, msd: str, told: str) -> None:
+    prefixes = {"mpd": mpd, "msd": msd}
+    found = CheckpointDescription("do_1", "jik876", "zip", bool(mpd), prefixes, 7, (), ("a", "b"))
+    lines = as_text.lines(found)
+    assert lines[0] == f"file: do_1, zip container, {told}"
+    assert lines[-2:] == ["note: a", "note: b"]
+    record = as_record(found)
+    assert record["prefixes"] == prefixes and record["notes"] == ("a", "b")
+
+
+def test_what_is_beside_the_weights_of_a_checkpoint_is_told(msd: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "do_1"
+    state = msd.module.state_dict()
+    torch.save({"msd": state, "msd_ema": {"x": torch.ones(3)}}, path)
+    found = describe(path)
+    assert isinstance(found, CheckpointDescription)
+    assert found.prefixes == {"msd": ""}
+    assert found.notes and found.notes[0].startswith("msd_ema: averaged weights")
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:

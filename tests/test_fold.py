@@ -15,6 +15,7 @@ from export.fold import fold, is_plain
 from hifigan_ref.errors import HifiError
 from hifigan_ref.norms import norm_of
 from hifigan_ref.trained import Conv, Trained, convolutions, state_digest
+from hifigan_ref.variant import Variant, find_family
 
 Attach = Callable[[Conv], nn.Module]
 
@@ -215,6 +216,25 @@ def test_a_direction_of_zeros_is_refused() -> None:
 def _direction() -> str:
     network, _ = _trained(parametrizations.weight_norm)
     return next(key for key in network.state_dict() if key.endswith(("weight_v", "original1")))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("mpd-2", "mpd's discriminators.0.convs.2"),
+        ("mpd-11", "mpd's discriminators.4.convs.2"),
+        ("mpd", "mpd's discriminators.3.convs.2"),
+        ("msd-2", "msd's discriminators.2.convs.2"),
+    ],
+)
+def test_a_layer_of_a_partial_network_is_named_as_in_its_checkpoint(name: str, layer: str) -> None:
+    variant = Variant.parse(name)
+    module = find_family(variant.family).build(variant.members())
+    index = 0 if variant.member else 3
+    v = module.state_dict()[f"discriminators.{index}.convs.2.parametrizations.weight.original1"]
+    v[3] = 0
+    with pytest.raises(HifiError, match=f"the weight norm of {layer} divides by"):
+        fold(module, variant)
 
 
 def test_numbers_that_underflow_in_float32_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The GPU as its driver tells it."""
 
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,12 @@ def test_no_driver_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(HifiError, match="no CUDA device: no NVIDIA driver answers") as told:
         find_gpu()
     assert "\n" not in str(told.value)
+
+
+def test_no_library_of_the_driver_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(HifiError, match="pynvml cannot be imported .*pip install nvidia-ml-py$"):
+        find_gpu()
 
 
 def test_no_device_is_an_error_and_the_driver_is_let_go(

@@ -1,6 +1,8 @@
 """The contract of every rewrite: the same function in float64 and in float32, at every shape."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -220,6 +222,47 @@ def test_real_layers_are_rewritten_for_every_length(name: str) -> None:
             relative, ratio = errors(parse_form(form), Layer(conv, shape, length % 3 > 0, 18))
             assert relative <= FLOAT64, (form, length)
             assert ratio >= 110, (form, length)
+
+
+@pytest.fixture
+def convolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What oneDNN computes wrongly with AVX-512 (docs/runtimes.md), of all that float64 ran."""
+    wrong: list[str] = []
+    convolve = onnx_float64._OPERATIONS["Conv"]
+
+    def noted(x: Any, w: Any, b: Any = None, **a: Any) -> Any:
+        y = convolve(x, w, b, **a)
+        *_, stride = a.get("strides", [1])
+        if stride > 1 and y.shape[-1] == 1 and y.ndim > 3 and y.shape[-2] > 1:
+            wrong.append(f"{tuple(x.shape)} by {tuple(w.shape)}, {a}")
+        return y
+
+    monkeypatch.setitem(onnx_float64._OPERATIONS, "Conv", noted)
+    return wrong
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_inputs_shorter_than_the_taps(name: str, convolved: list[str]) -> None:
+    folded = name.startswith("period")
+    conv = convolution(*REAL[name], folded=folded)
+    for form in TAKES[name]:
+        for length in (1, 2, 4, 5, 9, 20):
+            shape = (2, conv.channels[0], length, *((3,) if folded else ()))
+            for dynamic in (True, False):
+                layer = Layer(conv, shape, dynamic, 18)
+                relative, ratio = errors(parse_form(form), layer)
+                assert relative <= FLOAT64, (form, length)
+                assert ratio >= 110, (form, length)
+    assert not convolved
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_a_long_input_is_left_as_it_is(dynamic: bool) -> None:
+    """Zeros behind a short one cost a copy where a length is dynamic, and nothing where it fits."""
+    conv = convolution(*REAL["scale-6"], folded=False)
+    graph = lower(Layer(conv, (1, 8, 8), dynamic, 18).graph(), {"conv": ("fir-4-5",)}).graph
+    kinds = Counter(node.op_type for node in graph)
+    assert (kinds["Expand"], kinds["Concat"] > 0) == ((1, True) if dynamic else (0, False))
 
 
 @pytest.mark.parametrize("name", REAL)

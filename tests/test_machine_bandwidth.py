@@ -10,6 +10,7 @@ import torch
 
 from bench.machine import bandwidth
 from bench.machine.bandwidth import buffer_bytes, copy_bandwidth, fastest, last_level_cache
+from export import memory
 
 MIB = 2**20
 
@@ -70,14 +71,17 @@ def test_bytes_read_and_written_are_counted(monkeypatch: pytest.MonkeyPatch) -> 
             now[0] += next(lengths)
         return now[0]
 
-    free = SimpleNamespace(available=8 * MIB)
+    free = SimpleNamespace(available=8 * MIB, total=8 * MIB)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     monkeypatch.setattr(bandwidth, "perf_counter", clock)
     assert copy_bandwidth(1) == pytest.approx(2 * MIB / 0.25 / 1e9)
     assert torch.get_num_threads() == 1
 
 
-def test_a_full_machine_is_left_most_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("free", "granted"), [(80, 900), (900, 80)])
+def test_a_full_machine_and_a_small_group_are_left_most_of_their_memory(
+    monkeypatch: pytest.MonkeyPatch, free: int, granted: int
+) -> None:
     made: list[int] = []
     create = torch.zeros
 
@@ -85,7 +89,9 @@ def test_a_full_machine_is_left_most_of_its_memory(monkeypatch: pytest.MonkeyPat
         made.append(size)
         return create(size, **more)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=80 * MIB))
+    there = SimpleNamespace(available=free * MIB, total=2**40)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: there)
+    monkeypatch.setattr(memory, "memory_limits", lambda: [granted * MIB])
     monkeypatch.setattr(torch, "zeros", zeros)
     monkeypatch.setattr(bandwidth, "SECONDS", 0.0)
     assert copy_bandwidth(1) > 0

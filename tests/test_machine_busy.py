@@ -39,7 +39,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         moments = iter(found)
         monkeypatch.setattr(busy, "moment", lambda: Moment(*next(moments)))
 
-    monkeypatch.setattr(busy, "cpus_and_cores", lambda: (4, 2.0))
+    monkeypatch.setattr(busy, "cpus_and_cores", lambda: (4, 2))
     return give
 
 
@@ -160,10 +160,13 @@ def test_a_system_that_tells_nothing_is_not_busy(monkeypatch: pytest.MonkeyPatch
     assert (MOMENT().everybody, MOMENT().ours) == (0.0, 0.0)
 
 
-def test_cores_are_those_of_the_cpus_that_we_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_those_of_the_cpus_that_we_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.machine.topology.CPUS", tmp_path)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16 if logical else 8)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    assert cpus_and_cores() == (4, 2.0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 8, 1, 9}, raising=False)
+    assert cpus_and_cores() == (4, 2)
 
 
 BURN = """

@@ -142,6 +142,14 @@ def test_weights_without_norms_are_exported_too(mpd_11: Trained, tmp_path: Path)
 # ------------------------------------------------------------------------------- nothing at all
 
 
+def test_a_layer_that_cannot_be_folded_is_named_as_in_the_checkpoint(tmp_path: Path) -> None:
+    module = find_family("mpd").build(P11.members())
+    module.state_dict()["discriminators.0.convs.2.parametrizations.weight.original1"][3] = 0
+    with pytest.raises(HifiError, match=r"mpd's discriminators\.4\.convs\.2 divides"):
+        export_onnx(REQUEST, finish(P11, module, "do_1"), tmp_path / "mpd-11.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -166,6 +174,18 @@ def test_a_failure_in_any_step_writes_nothing(
 
     monkeypatch.setattr(place, fail)
     with pytest.raises(error, match="stop"):
+        export_onnx(REQUEST, mpd_11, untouched)
+
+
+def test_what_cannot_be_verified_here_is_refused_before_any_work(
+    mpd_11: Trained, untouched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("export.memory.usable_bytes", lambda: 5 * 10**8)
+    monkeypatch.setattr("export.fold.fold", fail)
+    with pytest.raises(HifiError, match="mpd-11 on .* needs at least 0.5 GB to be checked"):
         export_onnx(REQUEST, mpd_11, untouched)
 
 

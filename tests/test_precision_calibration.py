@@ -9,6 +9,8 @@ import soundfile
 from export.precision import calibration
 from export.precision.calibration import (
     CLIP,
+    GAINS_DB,
+    MOST_FILES,
     MOST_SEGMENTS,
     SEGMENT,
     Calibration,
@@ -44,32 +46,64 @@ def refusal(*files: Path) -> str:
 
 
 def test_the_shipped_clip_calibrates_with_the_half_that_judges_nothing() -> None:
-    found = segments(CLIP)
+    (found,) = (level for level, gain in zip(segments(CLIP), GAINS_DB, strict=True) if gain == 0)
     assert calibration_of(()) == CLIP and str(CLIP) == "the shipped clip's second half"
     assert 4 <= len(found) <= MOST_SEGMENTS
-    judged = audio.speech().samples
+    judged = audio.speech().loaded().samples
     windows = {judged[start : start + 64].tobytes() for start in range(judged.size - 64)}
+    heard = audio.calibration_speech().loaded().samples
+    cut = {heard[start : start + 64].tobytes() for start in range(heard.size - 64)}
     for each in found:
-        assert each.shape == (1, 1, SEGMENT) and each.dtype == np.float32 and each.any()
-        assert each[0, 0, :64].tobytes() not in windows
+        assert each.shape == (1, SEGMENT) and each.dtype == np.float32 and each.any()
+        assert each[0, :64].tobytes() not in windows
+        assert each[0, :64].tobytes() in cut
+
+
+def test_every_file_is_heard_as_training_code_loads_it_and_at_gains_around() -> None:
+    """meldataset.py scales each file to a peak of 0.95, however loud it was recorded."""
+    loud = speech(4 * SEGMENT)
+    paths = wav("loud.wav", loud), wav("quiet.wav", 1e-3 * loud)
+    found = segments(calibration_of(paths))
+    for level, gain in zip(found, GAINS_DB, strict=True):
+        peak = 0.95 * 10 ** (gain / 20)
+        assert np.abs(level[:4]).max() == pytest.approx(peak, rel=1e-6)
+        np.testing.assert_allclose(level[4:], level[:4], rtol=1e-5, atol=1e-9)
+    assert min(GAINS_DB) <= -6 and max(GAINS_DB) >= 6
+
+
+def test_a_folder_gives_its_audio_files_evenly_spread() -> None:
+    Path("corpus/a").mkdir(parents=True)
+    for index in range(MOST_FILES + 2):
+        wav(f"corpus/a/{index:03}.wav", speech(SEGMENT, index))
+    Path("corpus/readme.txt").write_text("no audio")
+    found = calibration_of((Path("corpus"),))
+    assert len(found.files) == MOST_FILES
+    assert str(found) == f"000.wav, 001.wav, 002.wav and {MOST_FILES - 3} more"
+
+
+def test_a_folder_without_audio_is_refused() -> None:
+    Path("empty").mkdir()
+    assert "calibration folder empty holds no audio (.wav, .flac, .ogg)" in refusal(Path("empty"))
 
 
 def test_files_are_cut_one_after_the_other_and_silence_is_left_out() -> None:
     first = np.concatenate([speech(2 * SEGMENT), np.zeros(SEGMENT, np.float32), speech(100, 1)])
     paths = wav("a.wav", first), wav("b.wav", speech(3 * SEGMENT, 2))
-    found = segments(calibration_of(paths))
-    cut = np.concatenate([first[: 2 * SEGMENT], speech(3 * SEGMENT, 2)]).reshape(-1, 1, 1, SEGMENT)
-    assert np.array_equal(np.stack(found), cut)
+    found = segments(calibration_of(paths))[GAINS_DB.index(0)]
+    both = (first[: 2 * SEGMENT], first), (speech(3 * SEGMENT, 2),) * 2
+    cut = [part * np.float32(0.95 / np.abs(whole).max()) for part, whole in both]
+    np.testing.assert_allclose(found, np.concatenate(cut).reshape(-1, 1, SEGMENT), rtol=1e-6)
 
 
 def test_of_long_audio_segments_are_evenly_spread() -> None:
     samples = speech(40 * SEGMENT)
-    found = segments(calibration_of((wav("long.wav", samples),)))
+    found = segments(calibration_of((wav("long.wav", samples),)))[GAINS_DB.index(0)]
     assert len(found) == MOST_SEGMENTS
+    loaded = samples * (0.95 / np.abs(samples).max())
     starts = [
         index
-        for index, each in enumerate(samples.reshape(-1, SEGMENT))
-        if any(np.array_equal(each, kept[0, 0]) for kept in found)
+        for index, each in enumerate(loaded.reshape(-1, SEGMENT))
+        if any(np.allclose(each, kept[0]) for kept in found)
     ]
     assert starts[0] == 0 and set(np.diff(starts)) <= {2, 3}
 
@@ -130,7 +164,6 @@ def test_audio_of_another_rate_is_refused(rate: int) -> None:
 
 def test_audio_that_is_not_there_or_none_is_refused() -> None:
     assert "cannot read calibration audio none.wav: No such file" in refusal(Path("none.wav"))
-    assert "cannot read calibration audio ." in refusal(Path())
     Path("text.wav").write_text("no audio")
     assert "text.wav cannot be read as audio" in refusal(Path("text.wav"))
     stereo = wav("stereo.wav", speech(8 * SEGMENT).reshape(-1, 2))

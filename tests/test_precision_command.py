@@ -216,10 +216,10 @@ def test_a_plan_with_one_int8_layer_has_activations_to_choose() -> None:
     assert found.precision.activations == "uint8"
 
 
-def test_a_backend_that_decides_nothing_is_refused() -> None:
+def test_a_backend_that_decides_nothing_is_one_to_verify_in() -> None:
     for precision in ("fp32", "fp16", "bf16"):
-        with pytest.raises(HifiError, match="--for openvino chooses a default: add --lowering de"):
-            choose(wish(precision=precision, backend="openvino"))
+        found = choose(wish(precision=precision, backend="openvino"))
+        assert found == choose(wish(precision=precision))
     with pytest.raises(HifiError, match="--for cuda: choose from ort-cpu, openvino, ort-cuda, trt"):
         choose(wish(backend="cuda"))
     with pytest.raises(HifiError, match="--lowering default of which backend"):

@@ -25,7 +25,8 @@ from export.pipeline import export_onnx
 from export.precision.budget import BUDGETS_DB, GraphPrecision
 from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
-from export.verify import open_on_cpu, run_torch, snr_db
+from export.runtimes import open_on_cpu
+from export.verify import run_torch, snr_db
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.seeded import Seeded

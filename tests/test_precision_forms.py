@@ -23,8 +23,9 @@ from export.precision.material import Material, prepare, suiting, write
 from export.precision.plan import PrecisionPlan
 from export.precision.samples import fitting
 from export.request import ExportRequest
+from export.runtimes import open_on_cpu
 from export.to_onnx import to_onnx
-from export.verify import open_on_cpu, snr_db
+from export.verify import snr_db
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 

@@ -1,6 +1,7 @@
 """Which layers stay in float32 for a budget, and what speech decides it."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,16 @@ import soundfile
 
 from export.fold import fold
 from export.precision import keep as keeping
-from export.precision.calibration import CLIP, SEGMENT, Calibration, calibration_of
-from export.precision.judges import MOST, OVERLAP, QUIETER_DB, stretches
+from export.precision.calibration import (
+    CLIP,
+    GAINS_DB,
+    SEGMENT,
+    Calibration,
+    at_gains,
+    calibration_of,
+    recordings,
+)
+from export.precision.judges import MOST, OVERLAP, QUIETER_DB, loudness, stretches
 from export.precision.keep import keep
 from export.precision.layers import Layers, resolve
 from export.precision.material import Material, prepare, suiting, write
@@ -51,12 +60,13 @@ def test_speech_that_decided_nothing_stays_within_the_budget(name: str) -> None:
     material, asked = material_of(name)
     kept = keep(material, asked, 20.0)
     assert "int8" in kept.values() and kept.keys() == asked.keys()
-    speech = audio.speech().loudest_first().samples
-    waves = tuple(
-        speech[start : start + SEGMENT].reshape(1, 1, -1)
+    speech = audio.speech().loudest_first().loaded().samples
+    cut = [
+        speech[start : start + SEGMENT].reshape(1, -1)
         for start in range(0, speech.size - SEGMENT, SEGMENT // 2)
-    )
-    assert worst_db(Meter(material.graph, waves).noise(write(material, kept))) >= 20.0
+    ]
+    noise = Meter(material.graph, at_gains(cut)).noise(write(material, kept))
+    assert worst_db(noise) >= 20.0
 
 
 def test_layers_that_do_most_work_stay_less() -> None:
@@ -73,7 +83,7 @@ def test_a_prediction_that_does_not_hold_is_not_taken(monkeypatch: pytest.Monkey
 
     def alone(_: Meter, __: Material, layers: Layers) -> dict[str, Noise]:
         less = [name for name, held in layers.items() if held != "fp32"]
-        return {name: {("score", 0): 1e-9} for name in less}
+        return {name: {("score", 0, 0): 1e-9} for name in less}
 
     monkeypatch.setattr(keeping, "contributions", alone)
     kept = keep(material, asked, 20.0)
@@ -111,46 +121,78 @@ def test_a_layer_that_is_named_stays_what_it_is_named() -> None:
 
 def test_every_stretch_of_a_batch_counts_for_itself() -> None:
     material, asked = material_of("mpd-2")
-    waves = stretches(material.graph, CLIP)[:4]
-    less = write(material, asked)
-    apart = Meter(material.graph, waves).noise(less)
-    together = Meter(material.graph, (np.concatenate(waves),)).noise(less)
+    levels = [level[:5] for level in stretches(material.graph, CLIP)]
+    apart = Meter(material.graph, levels).noise(write(material, asked))
+    fixed = replace(material, graph=graph("mpd-2", batch=3))
+    together = Meter(fixed.graph, levels).noise(write(fixed, asked))
     assert together == pytest.approx(apart, rel=1e-3)
     assert len(set(apart.values())) > len(apart) / 2, "they differ"
 
 
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_same_layers_are_int8_whatever_the_batch(batch: int) -> None:
+    """msd-1 had six layers in int8 at batch 1, and one at batch 16."""
+    made = []
+    for model in (graph("msd-1"), graph("msd-1", batch, SEGMENT)):
+        asked = resolve(model, INT8, Variant.parse("msd-1"))
+        made.append(prepare(model, asked, INT8, suiting({})))
+    assert made[0].ranges.keys() == made[1].ranges.keys()
+    for name, one in made[0].ranges.items():
+        other = made[1].ranges[name]
+        assert (one.low, one.high) == pytest.approx((other.low, other.high), rel=1e-4)
+        assert made[0].held[name].shape == made[1].held[name].shape
+
+
 def test_of_the_clip_the_half_that_judges_nothing_else() -> None:
-    found = stretches(graph("mpd-2"), CLIP)
-    calibrating = audio.calibration_speech().samples
+    found = stretches(graph("mpd-2"), CLIP)[GAINS_DB.index(0)]
+    calibrating = audio.calibration_speech().loaded().samples
     starts = range(0, calibrating.size - SEGMENT + 1, SEGMENT // OVERLAP)
     cut = {calibrating[start : start + SEGMENT].tobytes() for start in starts}
-    assert 16 < len(found) <= MOST
-    assert all(each.shape == (1, 1, SEGMENT) and each.tobytes() in cut for each in found)
+    assert len(found) == MOST
+    assert all(each.shape == (1, SEGMENT) and each.tobytes() in cut for each in found)
+
+
+def test_the_levels_that_judged_are_told() -> None:
+    levels = np.concatenate(stretches(graph("mpd-2"), CLIP)).astype(np.float64)
+    dbfs = 10 * np.log10(np.square(levels).mean(axis=(1, 2)))
+    found = loudness(CLIP)
+    assert 0 <= found.low - dbfs.min() < 1 and 0 <= dbfs.max() - found.high < 1
+    assert found.high - found.low > GAINS_DB[0] - GAINS_DB[-1]
+    assert str(found) == f"{found.low} to {found.high} dBFS"
 
 
 def test_quiet_stretches_judge_nothing(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal(8 * SEGMENT).astype(np.float32)
     noise[4 * SEGMENT :] *= 10 ** (-3 * QUIETER_DB / 20)
-    found = stretches(graph("mpd-2"), recorded(tmp_path, noise))
+    calibration = recorded(tmp_path, noise)
+    (heard,) = recordings(calibration)
+    found = stretches(graph("mpd-2"), calibration)[GAINS_DB.index(0)]
     assert len(found) > 3 * OVERLAP
-    assert all(np.square(each).mean() > np.square(noise).mean() / 4 for each in found)
+    assert all(np.square(each).mean() > np.square(heard.samples).mean() / 4 for each in found)
 
 
 @pytest.mark.parametrize(("batch", "samples"), [(1, None), (3, 4000), (2, 250_000)])
 def test_stretches_have_the_shape_of_the_graph(batch: int, samples: int | None) -> None:
-    found = stretches(graph("mpd-2", batch, samples), CLIP)
-    assert found and all(each.shape == (batch, 1, samples or SEGMENT) for each in found)
-    assert all(each.dtype == np.float32 and each.any() for each in found)
+    levels = stretches(graph("mpd-2", batch, samples), CLIP)
+    for found in levels:
+        assert len(found) and found.shape[1:] == (1, samples or SEGMENT)
+        assert found.dtype == np.float32 and found.any(axis=(1, 2)).all()
 
 
 def test_what_waves_say_of_others() -> None:
     """Of the output that is worst so: the mean less some deviations, or what was seen if lower."""
-    even: Noise = {("a", 0): 1e-3, ("a", 1): 1e-3, ("b", 0): 1e-4, ("b", 1): 1e-4}
+    even: Noise = {("a", 0, 0): 1e-3, ("a", 0, 1): 1e-3, ("b", 0, 0): 1e-4, ("b", 0, 1): 1e-4}
     assert likely_db(even) == pytest.approx(30.0)
-    spread = {("a", 0): 1e-3, ("a", 1): 1e-3, ("b", 0): 1e-3, ("b", 1): 1e-5}
+    spread = {("a", 0, 0): 1e-3, ("a", 0, 1): 1e-3, ("b", 0, 0): 1e-3, ("b", 0, 1): 1e-5}
     assert likely_db(spread) == pytest.approx(40.0 - DEVIATIONS * 10.0)
-    outlier = {("a", wave): 1e-5 for wave in range(99)} | {("a", 99): 1.0}
+    outlier = {("a", 0, wave): 1e-5 for wave in range(99)} | {("a", 0, 99): 1.0}
     assert likely_db(outlier) == pytest.approx(0.0)
+
+
+def test_levels_are_judged_each_for_itself() -> None:
+    """That a quiet stretch is less exact than a loud one is no chance."""
+    levels: Noise = {("a", 0, 0): 1e-4, ("a", 0, 1): 1e-4, ("a", 1, 0): 1e-2, ("a", 1, 1): 1e-2}
+    assert likely_db(levels) == pytest.approx(20.0)
 
 
 def test_layers_are_told_apart_by_member() -> None:

@@ -103,15 +103,14 @@ def test_values_of_inputs_outputs_and_between(folded: dict[str, nn.Module]) -> N
     content = ir.to_proto(model).SerializeToString()
     between = next(node for node in model.graph if node.op_type == "LeakyRelu").outputs[0].name
     assert between is not None
-    random = np.random.default_rng(0)
-    waves = [random.standard_normal((1, 1, 1024)).astype(np.float32) for _ in range(2)]
-    found = list(values(model, ["y", between, "msd_0_score"], waves))
+    stretches = np.random.default_rng(0).standard_normal((2, 1, 1024)).astype(np.float32)
+    found = list(values(model, ["y", between, "msd_0_score"], stretches))
     assert ir.to_proto(model).SerializeToString() == content, "the graph is changed"
     session = ort.InferenceSession(content)
-    for wave, told in zip(waves, found, strict=True):
+    for wave, told in zip(stretches, found, strict=True):
         assert list(told) == ["y", between, "msd_0_score"]
-        assert told["y"] is wave
-        (expected,) = session.run(["msd_0_score"], {"y": wave})
+        assert np.array_equal(told["y"], wave[np.newaxis])
+        (expected,) = session.run(["msd_0_score"], {"y": wave[np.newaxis]})
         assert np.array_equal(told["msd_0_score"], expected)
         assert told[between].ndim == 3 and told[between].any()
 
@@ -120,10 +119,27 @@ def test_of_many_values_some_of_each_channel_are_kept_evenly(folded: dict[str, n
     model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), outputs="scores"))
     first = next(node for node in model.graph if node.op_type == "LeakyRelu").outputs[0].name
     assert first is not None
-    waves = [np.random.default_rng(0).standard_normal((1, 1, 8192)).astype(np.float32)] * 2
-    whole = next(values(model, [first], waves))[first]
-    kept = samples(model, [first], waves)[first]
+    wave = np.random.default_rng(0).standard_normal((1, 1, 8192)).astype(np.float32)
+    whole = next(values(model, [first], wave))[first]
+    kept = samples(model, [first], np.concatenate([wave, wave]))[first]
     channels, length = whole.shape[1:]
     step = -(-channels * length // MOST)
     assert step > 1
-    assert np.array_equal(kept, np.tile(whole[0, :, ::step], 2))
+    assert np.array_equal(kept, np.stack([whole[0, :, ::step]] * 2))
+
+
+@pytest.mark.parametrize("batch", [3, 16])
+def test_a_fixed_batch_hears_what_a_dynamic_one_hears(
+    folded: dict[str, nn.Module], batch: int
+) -> None:
+    """Values are counted for each stretch of audio, not for each pass."""
+    stretches = np.random.default_rng(0).standard_normal((7, 1, 4096)).astype(np.float32)
+    found = []
+    for fixed in (None, batch):
+        model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), batch=fixed, samples=4096))
+        deepest = [n for n in model.graph if n.op_type == "LeakyRelu"][-1].outputs[0].name
+        assert deepest is not None
+        found.append(samples(model, [deepest], stretches)[deepest])
+    assert found[0].shape[0] == len(stretches)
+    assert found[0].shape == found[1].shape
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-4)

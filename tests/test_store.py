@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import pwd
 import time
 from pathlib import Path
 
 import pytest
 
-from export import store
+from bench.testing import run_main
+from cli import export_main
+from export import atomic, store
 from hifigan_ref.errors import HifiError
 
 
@@ -29,6 +32,47 @@ def test_the_folder_is_the_users_choice(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert store.folder() == tmp_path / "home" / ".cache" / "hifi-export"
     monkeypatch.setenv(store.FOLDER_VARIABLE, "")
     assert store.folder() == tmp_path / "home" / ".cache" / "hifi-export"
+
+
+def test_a_relative_folder_of_caches_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(store.FOLDER_VARIABLE)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for relative in ("", "cache", "./cache", "~/.cache"):
+        monkeypatch.setenv("XDG_CACHE_HOME", relative)
+        assert store.folder() == tmp_path / ".cache" / "hifi-export"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arbitrary user of a container: no HOME, no entry in the password file."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in (store.FOLDER_VARIABLE, "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for command in (("cache", "list"), ("cache", "clear")):
+        ran = run_main(export_main, *command)
+        assert ran.code == 1 and not ran.out
+        assert ran.err.startswith("error: no folder for the cache: ")
+        assert ran.err.endswith("set HIFI_EXPORT_CACHE to a folder\n") and ran.err.count("\n") == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert store.folder() == tmp_path / "hifi-export"
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_writes_files_without_a_cache(tmp_path: Path) -> None:
+    atomic.write(tmp_path / "file", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_key_depends_on_every_part_and_on_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ from export.cache import cached_export
 from export.lowering.rule import Form, parse_form, rules
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
-from export.verify import open_on_cpu, snr_db
+from export.runtimes import open_on_cpu
+from export.verify import snr_db
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant

@@ -159,7 +159,7 @@ def test_a_tuned_file_outside_the_budget_has_exit_code_3(monkeypatch: pytest.Mon
 
     finished = Finished(fake_report(*fake_tuning().results), interrupted=False)
     monkeypatch.setattr(runs, "run", lambda *_, **__: finished)
-    monkeypatch.setattr(runs, "_proved", lambda *_: Failed())
+    monkeypatch.setattr(runs, "_proved", lambda *_: (Failed(),))
     monkeypatch.setattr("bench.render.as_parity.verdict", lambda _: "it fails")
     ran = tune(*SMALL, "--out", "out")
     assert ran.code == WRONG_ROW == 3 and "it fails" in ran.out

@@ -111,3 +111,16 @@ def test_a_family_joins_by_adding_a_file(newcomer: str) -> None:
     # Past the cache, which keeps the real families for everybody else.
     assert list(families.__wrapped__()) == [newcomer, "mpd", "msd"]
     assert list(families()) == ["mpd", "msd"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "path", "told"),
+    [
+        ("mpd-11", "discriminators.0.convs.2", "discriminators.4.convs.2"),
+        ("mpd-2", "discriminators.0.conv_post", "discriminators.0.conv_post"),
+        ("mpd", "discriminators.3.convs.0", "discriminators.3.convs.0"),
+        ("msd-1", "discriminators.0.convs.6", "discriminators.1.convs.6"),
+    ],
+)
+def test_a_layer_has_a_place_in_its_family(variant: str, path: str, told: str) -> None:
+    assert Variant.parse(variant).in_family(path) == told

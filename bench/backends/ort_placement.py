@@ -1,8 +1,6 @@
 """Which provider of onnxruntime runs each node of a session, and in which type."""
 
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.records import Claim
+from export import scratch
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -50,7 +49,7 @@ def remember(options: "onnxruntime.SessionOptions", session: type, types: bool =
         options.add_session_config_entry(RECORD, "1")
     if types or not assigned:
         options.enable_profiling = True
-        options.profile_file_prefix = str(Path(tempfile.mkdtemp()) / "profile")
+        options.profile_file_prefix = str(scratch.make() / "profile")
 
 
 def seen(session: "onnxruntime.InferenceSession", types: bool = False) -> Seen:
@@ -92,7 +91,7 @@ def _traced(session: "onnxruntime.InferenceSession") -> list[Event]:
     try:
         found = json.loads(profile.read_text())
     finally:
-        shutil.rmtree(profile.parent)
+        scratch.remove(profile.parent)
     events = [event for event in found if event.get("cat") == "Node"]
     kernels = [event for event in events if event["name"].endswith("_kernel_time")]
     # a node has an event for each pass

@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bench.backend import Case
 from bench.timing.profiler import PASSES, WARM_PASSES, LayerTime, medians
+from export import scratch
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def node_times(case: Case, asked: "Asked") -> tuple[LayerTime, ...]:
     """
     from bench.backends.ort_session import open_session
 
-    with TemporaryDirectory() as folder:
-        session = open_session(case, asked, Path(folder) / "profile")
+    with scratch.folder() as folder:
+        session = open_session(case, asked, folder / "profile")
         binding = session.io_binding()
         for name, array in case.inputs.items():
             binding.bind_cpu_input(name, array)

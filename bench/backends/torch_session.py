@@ -54,7 +54,7 @@ def network(case: Case, folded: bool, device: str = "cpu") -> Network:
     with torch.no_grad():
         module = copy.deepcopy(case.trained.module)
         if folded:
-            fold(module)
+            fold(module, case.trained.variant)
         return Network(interface(module.to(device, dtype), case.request), dtype)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cell.job import Job
-from bench.choice import Choice, choose, told_precision
+from bench.choice import Choice, choose, target_of, told_precision
 from bench.records import Layer
+from export.lowering.plan import PLAIN
 from export.precision.budget import GraphPrecision
 from export.precision.plan import FP32, PrecisionPlan
 from hifigan_ref.errors import HifiError
@@ -40,12 +41,14 @@ def _chosen(choice: Choice, job: Job, min_snr_db: float | None) -> Job:
     if isinstance(choice.asked, PrecisionPlan):
         layers = _layers(job.artifact, choice.asked, variant)
     split = choice.split(layers)
+    own = choice.lowering != PLAIN or split.file != FP32  # else all backends share a file
     request = replace(
         job.request,
         lowering=choice.lowering,
         opset=split.opset(job.request.opset),
         precision=split.file,
         min_snr_db=None if split.file == FP32 else min_snr_db,
+        target=target_of(choice) if own else None,
     )
     precision = choice.precision(variant)
     least = {precision, *layers} - {"mixed"}

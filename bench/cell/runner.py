@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bench import pool
-from bench.backend import Case, Session, find
+from bench.backend import Case, Session, find, lacking
 from bench.cell.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.machine.gpu_state import gpu_at_work
 from bench.machine.usage import (
@@ -56,7 +56,7 @@ class Runner:
         """
         start = self._clock()
         self._backend, options = find(self._job.backend)
-        missing = self._backend.missing()
+        missing = lacking(self._backend)
         if missing is not None:
             raise HifiError(missing)
         self._case = Case(

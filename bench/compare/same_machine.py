@@ -10,6 +10,7 @@ def differences(before: Machine, after: Machine) -> tuple[str, ...]:
     pairs = {
         "cpu": (before.cpu, after.cpu),
         "cores": (str(before.cores), str(after.cores)),
+        "quota": (_quota(before), _quota(after)),
         "system": (before.system, after.system),
         "features": (" ".join(before.features), " ".join(after.features)),
         "gpu": (_gpu(before), _gpu(after)),
@@ -41,6 +42,12 @@ def warnings(before: Report, after: Report) -> tuple[str, ...]:
     )
 
 
+def _quota(machine: Machine) -> str:
+    if machine.quota is None:
+        return ""
+    return f"{machine.quota:g} cores" if machine.quota else "none"
+
+
 def _gpu(machine: Machine) -> str:
     if isinstance(machine.gpu, GpuState):
         return f"{machine.gpu.name}{', partitioned' if machine.gpu.mig else ''}"
@@ -49,8 +56,6 @@ def _gpu(machine: Machine) -> str:
 
 def _told(machine: Machine) -> dict[str, str]:
     told = {**machine.versions, "commit": machine.commit, "governor": machine.governor}
-    if machine.quota:
-        told["quota"] = f"{machine.quota:g} cores"
     if isinstance(machine.gpu, GpuState):
         told["driver"] = machine.gpu.driver
     return told

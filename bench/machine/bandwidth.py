@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from export import memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -28,7 +30,7 @@ def copy_bandwidth(threads: int) -> float:
     import torch
 
     torch.set_num_threads(threads)
-    free = psutil.virtual_memory().available
+    free = min(psutil.virtual_memory().available, memory.usable_bytes())
     size = min(buffer_bytes(last_level_cache()), free // SHARE)
     source, target = torch.ones(size, dtype=torch.uint8), torch.zeros(size, dtype=torch.uint8)
 

@@ -10,6 +10,7 @@ import typer
 
 from bench.hole import NOT_TAKEN, Skipped
 from bench.machine.hardware import Others, crowd
+from bench.machine.topology import cores_of
 
 SECONDS = 0.5  # of looking, before anything runs
 AT_WORK = ("user", "nice", "system", "irq", "softirq", "steal")  # of those that a system counts
@@ -93,14 +94,14 @@ def moment() -> Moment:
     return Moment(perf_counter(), everybody, _ours())
 
 
-def cpus_and_cores() -> tuple[int, float]:
+def cpus_and_cores() -> tuple[int, int]:
     """CPUs that this process may run on, and how many physical cores that is; no quota counts."""
     import psutil
 
     logical = psutil.cpu_count() or 1
     physical = psutil.cpu_count(logical=False) or logical
-    allowed = len(_allowed(logical))
-    return allowed, allowed * physical / logical
+    allowed = _allowed(logical)
+    return len(allowed), cores_of(allowed, logical, physical)
 
 
 def _allowed(count: int) -> list[int]:

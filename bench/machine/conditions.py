@@ -9,4 +9,5 @@ def conditions(machine: Machine) -> tuple[object, ...]:
     gpu = machine.gpu
     card = (gpu.name, gpu.driver) if isinstance(gpu, GpuState) else ()
     code = store.source_digest("bench", "export", "hifigan_ref")
-    return (machine.cpu, machine.features, card, sorted(machine.versions.items()), code)
+    cpu = (machine.cpu, machine.features, machine.cores, machine.quota)
+    return (cpu, card, sorted(machine.versions.items()), code)

@@ -5,10 +5,11 @@ import importlib.metadata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.backend import backends
+from bench.backend import backends, lacking
 from bench.machine.survey import features, this_machine
 from export.gpu import find_gpu
-from hifigan_ref.errors import HifiError, in_one_line
+from export.optional import cause, remedy
+from hifigan_ref.errors import HifiError
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ def _libraries() -> Iterator[Finding]:
             yield Finding("library", name, describe())
         # A broken installation can fail in any way; that is what is looked for here.
         except Exception as error:  # noqa: BLE001
-            yield Finding("library", name, f"{in_one_line(error)}: {command}", ready=False)
+            told = f"{cause(error)}: {remedy(error, command)}"
+            yield Finding("library", name, told, ready=False)
 
 
 def _backends() -> Iterator[Finding]:
     for name, backend in backends().items():
-        missing = backend.missing()
+        missing = lacking(backend)
         yield Finding("backend", name, missing or "runs here", ready=missing is None)
 
 

@@ -17,12 +17,13 @@ class Machine:
     Attributes:
         cpu: model name.
         cores: physical cores that the process may use, its quota included.
-        memory_bytes: of the machine.
+        memory_bytes: that the process may use: the machine's, or what its control group grants.
         load: average over the last minute at the start.
         system: operating system and release.
         versions: of Python and of every library that takes part.
         features: instructions of the CPU that change how fast a network runs.
-        quota: cores' worth of CPU time that the control group grants, 0 without a limit.
+        quota: cores' worth of CPU time that the control group grants, 0 without a limit, None in
+            a report that does not tell.
         governor: of the CPU's frequency, or "" where the system does not tell.
         commit: of this tool's repository, or "" outside of one.
         gpu: state of the first GPU at the start, or why there is none.
@@ -35,7 +36,7 @@ class Machine:
     system: str
     versions: Mapping[str, str]
     features: tuple[str, ...] = ()
-    quota: float = 0.0
+    quota: float | None = None
     governor: str = ""
     commit: str = ""
     gpu: "GpuState | Skipped" = NOT_TAKEN

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from bench.machine.commit import commit_of
 from bench.machine.gpu_state import gpu_state
+from bench.machine.topology import cores_of
 from bench.records import Machine
+from export import memory
+from export.cgroup import cpu_quota
 from export.cpu import CPU_INFO, LIMIT, cpu_features, limit
 
 LIBRARIES = (
@@ -22,18 +25,18 @@ LIBRARIES = (
     "numpy",
     "hifi-export",
 )
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def usable_cores() -> int:
-    """Physical cores that the process may use: its affinity and its quota, at least one."""
+    """Physical cores that the process may use: its affinity and its whole quota, at least one."""
     import psutil
 
     logical = psutil.cpu_count() or 1
     physical = psutil.cpu_count(logical=False) or logical
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
-    cores = min(physical, max(1, allowed * physical // logical))
+    told = hasattr(os, "sched_getaffinity")
+    cpus = os.sched_getaffinity(0) if told else range(logical)
+    cores = cores_of(cpus, logical, physical)
     quota = cpu_quota()
     return max(1, min(cores, int(quota))) if quota else cores
 
@@ -45,7 +48,7 @@ def this_machine() -> Machine:
     return Machine(
         cpu=_cpu_name(),
         cores=usable_cores(),
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=memory.usable_bytes(),
         load=psutil.getloadavg()[0],
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions={"python": platform.python_version(), **_versions()},
@@ -61,15 +64,6 @@ def features() -> tuple[str, ...]:
     """Instructions of the CPU, and what oneDNN is held below if anything."""
     held = limit()
     return (*cpu_features(), f"{LIMIT}={held}") if held else cpu_features()
-
-
-def cpu_quota() -> float:
-    """Cores' worth of CPU time that the control group grants, 0 where it is not limited."""
-    try:
-        quota, period = CGROUP_QUOTA.read_text().split()[:2]
-        return 0.0 if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return 0.0
 
 
 def _governor() -> str:

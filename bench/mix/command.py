@@ -57,7 +57,8 @@ def export_mixed(
         usable_cores(),
         weights,
     )
-    memory.demand(wish.batch, wish.samples)
+    for variant in wish.variants:
+        memory.demand(wish.request_of(variant), wish.batch, wish.samples, in_float64=True)
     weights.check(wish.variants)
     busy.warn(wish.threads)
     return mix(wish, paths, folder, lambda steps: shown(steps, _told))

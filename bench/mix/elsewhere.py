@@ -14,7 +14,7 @@ from export.precision.budget import GraphPrecision
 from export.precision.judges import stretches
 from export.precision.layers import Layers
 from export.precision.material import Material, write
-from export.precision.noise import Meter, Noise, likely_db, likely_db_of
+from export.precision.noise import Meter, Noise, grid, likely_db, likely_db_of
 from hifigan_ref.errors import HifiError
 
 
@@ -33,11 +33,11 @@ class Elsewhere:
         self._material = material
         self._plain = plain
         self._meter = Meter(material.graph, stretches(material.graph, material.plan.calibration))
-        self._base = _grid(self._noise({}))
+        self._base = grid(self._noise({}))
         self._more: dict[tuple[str, GraphPrecision], NDArray[np.float64]] = {}
         for name, precision in options:
             try:
-                self._more[name, precision] = _grid(self._noise({name: precision})) - self._base
+                self._more[name, precision] = grid(self._noise({name: precision})) - self._base
             except HifiError:
                 continue  # its weights are beyond the precision
 
@@ -54,10 +54,3 @@ class Elsewhere:
 
     def _noise(self, layers: Assigned) -> Noise:
         return self._meter.noise(write(self._material, {**self._plain, **layers}))
-
-
-def _grid(noise: Noise) -> NDArray[np.float64]:
-    """Powers, (outputs, stretches)."""
-    outputs = dict.fromkeys(output for output, _ in noise)
-    count = len(noise) // len(outputs)
-    return np.array([[noise[output, item] for item in range(count)] for output in outputs])

@@ -1,6 +1,5 @@
 """A member's graph in a runtime, with its layers in precisions of choice: error and time."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from bench.proof import demand
 from bench.timing.measure import no_collection
 from bench.timing.stopping import LEAST_SAMPLES, median_interval
 from bench.tune.trial import ROUNDS, Bench, Racer, race
-from export import artifact
+from export import artifact, scratch
 from export.artifact import Artifact
 from export.lowering.plan import layer_name
 from export.precision.layers import Layers
@@ -63,7 +62,7 @@ class Member:
         """
         with (
             turn(),
-            tempfile.TemporaryDirectory() as folder,
+            scratch.folder() as folder,
             ExitStack() as stack,
             no_collection(),
         ):
@@ -72,7 +71,7 @@ class Member:
             failed: list[str] = []
             for number, plan in enumerate(plans):
                 try:
-                    file = self.written(plan, Path(folder) / str(number))
+                    file = self.written(plan, folder / str(number))
                     request = replace(self.request, precision=file.manifest.precision)
                     session = self.bench.open(file, self.pool[0], request)
                     stack.callback(session.close)

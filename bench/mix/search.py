@@ -26,6 +26,7 @@ from bench.tune.kept import MIXED, Kept
 from bench.tune.trial import Bench
 from bench.tune.whole import SURE_ROUNDS
 from export.cache import cached_export
+from export.opened import WrongInRuntimeError
 from export.precision.budget import GraphPrecision
 from export.precision.layers import resolve
 from export.precision.material import prepare
@@ -158,6 +159,6 @@ def _within(found: _Alone, wish: Wish, trials: list[Trial]) -> Iterator[int]:
             continue
         try:
             exported(wish, found.variant, plan_of(wish, {found.variant: trial}))
-        except NotExactError:
+        except (NotExactError, WrongInRuntimeError):
             continue
         yield number

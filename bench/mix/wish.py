@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.choice import choose, is_told
+from bench.backend import lacking
+from bench.choice import choose, is_told, target_of
 from bench.mix.records import Trial
 from bench.suite import check_threads
 from bench.tune.trial import Bench
@@ -62,7 +63,7 @@ class Wish:
             raise HifiError(f"{self.backend}: layers that keep their precision have one of {told}")
         if is_told(self.backend, "lowering"):
             raise HifiError(f"{self.backend}: leave out lowering, and give --lowering instead")
-        missing = choice.backend.missing()
+        missing = lacking(choice.backend)
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
         check_threads(self.threads)
@@ -101,7 +102,13 @@ class Wish:
         """Of the graph by a plan, less what of it is set on the runtime."""
         split = choose(self.backend).precisions.split(plan, plan.used(variant), self.backend)
         lowering = merged(self.lowerings, plan)
-        return replace(self.request, variant=variant, precision=split.file, lowering=lowering)
+        return replace(
+            self.request,
+            variant=variant,
+            precision=split.file,
+            lowering=lowering,
+            target=target_of(choose(self.backend)),
+        )
 
     def forms_of(self, variant: Variant) -> Forms:
         """How its layers are written; those of the base are in float32 in the file."""

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from export import memory
 from export.artifact import Manifest
+from export.lengths import cycle
+from export.request import ExportRequest
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
-from hifigan_ref.variant import Variant, find_family
+from hifigan_ref.variant import Variant
 
 BASE = 1024
 ORDINARY = 8192
@@ -52,17 +54,11 @@ def shapes(manifest: Manifest, lengths: Sequence[int] = ()) -> tuple[Shape, ...]
     for samples in lengths:
         _check(manifest, samples)
     found = dict.fromkeys(_all(manifest, lengths))
+    variant = Variant.parse(manifest.variant)
+    request = ExportRequest(variant, outputs=manifest.output_choice, pair=manifest.pair)
     for shape in found:
-        memory.demand(shape.batch, shape.samples)
+        memory.demand(request, shape.batch, shape.samples, in_float64=True)
     return tuple(found)
-
-
-def cycle(variant: Variant, member: str) -> int:
-    """After how many samples the padding is the same again: the period, or the pools' stride."""
-    noun = find_family(variant.family).noun
-    if noun == "period":
-        return int(member)
-    return 1 << int(member) if noun == "scale" else 1
 
 
 def residues(variant: Variant, base: int = BASE) -> tuple[int, ...]:

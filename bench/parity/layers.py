@@ -19,7 +19,7 @@ from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
-    from export.precision.noise import Noise
+    from export.precision.noise import Noise, Place
 
 BATCH = 2
 SAME = Skipped("every layer is in float32")
@@ -55,16 +55,14 @@ def layer_noise(
     layers = resolve(model, plan, variant)
     material = prepare(model, layers, plan, suiting(held.lowering.forms(variant)))
     y, _ = waveforms(recording, Shape(BATCH, ORDINARY))
-    meter = Meter(material.graph, (y,))
+    meter = Meter(material.graph, (y,))  # y has the shape of stretches, (n, 1, T)
     parts = contributions(meter, material, layers)
     sum_ = together(parts)
     place = max(sum_, key=lambda place: sum_[place])
     return tuple(_row(name, layers[name], part, place, sum_[place]) for name, part in parts.items())
 
 
-def _row(
-    name: str, precision: str, part: "Noise", place: tuple[str, int], total: float
-) -> LayerNoise:
+def _row(name: str, precision: str, part: "Noise", place: "Place", total: float) -> LayerNoise:
     worst = max(part, key=lambda place: part[place])
     share = part[place] / total if total > 0 else 0.0
     return LayerNoise(name, precision, part[worst], worst[0], place[0], share)

@@ -10,6 +10,7 @@ from bench.hole import Skipped, require
 from bench.records import OutputParity
 
 SCHEMA = 1
+ONNXRUNTIME = "onnxruntime"
 SCORE, DISCRIMINATOR, GENERATOR, FEATURES = (
     "score",
     "discriminator loss",
@@ -191,6 +192,11 @@ class ParityReport:
 
     def __post_init__(self) -> None:
         require(bool(self.cases), "a parity report has cases")
+
+    @property
+    def runtime(self) -> str:
+        """What ran the file."""
+        return next((name for name in self.versions if name != "torch"), ONNXRUNTIME)
 
     @cached_property
     def outputs(self) -> tuple[Worst, ...]:

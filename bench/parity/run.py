@@ -1,7 +1,10 @@
-"""An exported file in onnxruntime against PyTorch in float64, over many shapes; not timed."""
+"""An exported file against PyTorch in float64, over many shapes; not timed.
+
+In onnxruntime, and in the runtime that it was made for where that is another one.
+"""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -18,11 +21,13 @@ from bench.parity.layers import layer_noise
 from bench.parity.meaning import Judged
 from bench.parity.report import SCHEMA, Element, OutputCase, ParityCase, ParityReport
 from bench.peer import outputs_in
-from export import artifact
-from export.artifact import Artifact
+from export import artifact, runtimes
+from export.artifact import Artifact, Port
 from export.cache import cached_export
 from export.request import ExportRequest, Outputs
-from export.verify import open_on_cpu, run_torch
+from export.runtimes import ONNXRUNTIME, NotAsked, Runtime, also_asked
+from export.targets import TARGETS
+from export.verify import run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.source import Source
@@ -30,14 +35,13 @@ from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 if TYPE_CHECKING:
-    import onnxruntime as ort
-
     from export.interface import Interface
     from hifigan_ref.trained import Trained
 
 Arrays = Mapping[str, NDArray[np.floating]]
 Inputs = Mapping[str, NDArray[np.float32]]
 Run = Callable[[Inputs], Arrays]
+ELSEWHERE = Skipped("measured in onnxruntime alone")
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,32 @@ def run(file: Path | None, chosen: Selection, order: Order) -> tuple[ParityRepor
         return tuple(_of_variant(variant, chosen, order) for variant in variants)
     if chosen != Selection():
         raise HifiError(f"{file} and a selection (--period, --outputs, --pair...): give one")
-    return (of_file(file, order),)
+    return in_each_runtime(file, order)
 
 
-def of_file(path: Path, order: Order) -> ParityReport:
+def in_each_runtime(path: Path, order: Order) -> tuple[ParityReport, ...]:
+    """A report in onnxruntime, and one in the runtime that the file is for, if it is here.
+
+    Raises:
+        HifiError: as ``of_file``.
+    """
+    first = of_file(path, order)
+    manifest = artifact.load(path).manifest
+    told = {each.runtime for each in manifest.verified} - {ONNXRUNTIME.name}
+    targets = [name for name, target in TARGETS.items() if target.runtime in told]
+    targets += [manifest.not_asked.target] if manifest.not_asked else []
+    found = [also_asked(target) for target in targets]
+    others = [each for each in found if each is not None and not isinstance(each, NotAsked)]
+    return (first, *(of_file(path, order, each) for each in others))
+
+
+def of_file(path: Path, order: Order, runtime: Runtime = ONNXRUNTIME) -> ParityReport:
     """A file of ours against the weights it was made from.
+
+    Args:
+        path: of the file.
+        order: speech and lengths.
+        runtime: what runs it.
 
     Raises:
         HifiError: it is not ours or was changed, or was made from other weights.
@@ -115,7 +140,7 @@ def of_file(path: Path, order: Order) -> ParityReport:
             f"{path} was made from {loaded.manifest.weights} and not from these weights "
             f"({trained.origin}): give its --checkpoint or --seed"
         )
-    return report(loaded, path.read_bytes(), trained, order)
+    return report(loaded, path.read_bytes(), trained, order, runtime)
 
 
 def _of_variant(variant: Variant, chosen: Selection, order: Order) -> ParityReport:
@@ -126,7 +151,13 @@ def _of_variant(variant: Variant, chosen: Selection, order: Order) -> ParityRepo
     return report(exported, exported.path.read_bytes(), trained, order)
 
 
-def report(file: Artifact, content: bytes, trained: "Trained", order: Order) -> ParityReport:
+def report(
+    file: Artifact,
+    content: bytes,
+    trained: "Trained",
+    order: Order,
+    runtime: Runtime = ONNXRUNTIME,
+) -> ParityReport:
     """Run every case of a file.
 
     Args:
@@ -134,8 +165,10 @@ def report(file: Artifact, content: bytes, trained: "Trained", order: Order) -> 
         content: its bytes.
         trained: the weights that it was made from.
         order: speech and lengths.
+        runtime: what runs it.
     """
-    computers = _computers(file, content, trained)
+    computers = _computers(file, content, trained, runtime)
+    once = runtime is ONNXRUNTIME
     return ParityReport(
         schema=SCHEMA,
         tool=f"hifi-export {VERSION}",
@@ -145,13 +178,13 @@ def report(file: Artifact, content: bytes, trained: "Trained", order: Order) -> 
         weights=trained.origin,
         weights_digest=trained.digest,
         source=order.recording.source,
-        versions=_versions(),
+        versions=_versions(runtime),
         budget_db=_budget(file, order),
         cases=tuple(
             _case(computers, shape, file, order) for shape in shapes(file.manifest, order.lengths)
         ),
         precision=file.manifest.precision.name,
-        layers=layer_noise(file, order.weights, order.recording),
+        layers=layer_noise(file, order.weights, order.recording) if once else ELSEWHERE,
     )
 
 
@@ -159,22 +192,21 @@ def _budget(file: Artifact, order: Order) -> float:
     return file.manifest.budget_db if order.min_snr_db is None else order.min_snr_db
 
 
-def _versions() -> dict[str, str]:
-    import onnxruntime as ort
+def _versions(runtime: Runtime) -> dict[str, str]:
     import torch
 
-    return {"onnxruntime": ort.__version__, "torch": str(torch.__version__)}
+    return {runtime.name: runtime.version, "torch": str(torch.__version__)}
 
 
-def _computers(file: Artifact, content: bytes, trained: "Trained") -> _Computers:
+def _computers(file: Artifact, content: bytes, trained: "Trained", runtime: Runtime) -> _Computers:
     from export.interface import interface
 
     request = _request(file)
     double = interface(copy.deepcopy(trained.module).double(), request)
 
     @cache
-    def session() -> "ort.InferenceSession":
-        return open_on_cpu(content)
+    def opened() -> runtimes.Run:
+        return runtime.open(content)
 
     plan = file.manifest.precision
     single = _torch(interface(trained.module, request))
@@ -182,7 +214,7 @@ def _computers(file: Artifact, content: bytes, trained: "Trained") -> _Computers
         lambda inputs: run_torch(double, {n: a.astype(np.float64) for n, a in inputs.items()}),
         single,
         single if plan.is_float32 else partial(outputs_in, plan, trained, request),
-        lambda inputs: _run(session, inputs),
+        lambda inputs: _run(runtime, opened, list(file.manifest.outputs), inputs),
     )
 
 
@@ -195,15 +227,15 @@ def _torch(function: "Interface") -> Run:
     return lambda inputs: run_torch(function, inputs)
 
 
-def _run(session: "Callable[[], ort.InferenceSession]", inputs: Inputs) -> Arrays:
+def _run(
+    runtime: Runtime, opened: Callable[[], runtimes.Run], outputs: Sequence[Port], inputs: Inputs
+) -> Arrays:
     try:
-        opened = session()
-        arrays = opened.run(None, dict(inputs))
+        found = opened()(inputs)
     # onnxruntime's exceptions derive from none but Exception
     except Exception as error:  # noqa: BLE001
-        raise HifiError(f"onnxruntime cannot run the file: {in_one_line(error)}") from None
-    names = [output.name for output in opened.get_outputs()]
-    return dict(zip(names, arrays, strict=True))
+        raise HifiError(f"{runtime.name} cannot run the file: {in_one_line(error)}") from None
+    return {port.name: found[port.name] for port in outputs if port.name in found}
 
 
 def _case(computers: _Computers, shape: Shape, file: Artifact, order: Order) -> ParityCase:

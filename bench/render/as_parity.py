@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.parity.cases import NOISE_DB
-from bench.parity.report import Change, ParityCase, ParityReport, Worst
+from bench.parity.report import ONNXRUNTIME, Change, ParityCase, ParityReport, Worst
 from bench.records import Parity, Result, Skipped, Workload
 from bench.render.as_html import PARITY, Section, page
 from bench.render.as_markdown import section
@@ -90,8 +90,9 @@ def load(content: bytes) -> tuple[ParityReport, ...]:
 def verdict(report: ParityReport) -> str:
     """Whether all is within the budget, and else where the first layer leaves it."""
     count, budget = len(report.cases), f"{report.budget_db:g} dB"
+    where = f"{report.variant} {'PASSED' if report.passed else 'FAILED'}{_where(report)}"
     if report.passed:
-        return f"{report.variant} PASSED: no output leaves the budget of {budget} in {count} shapes"
+        return f"{where}: no output leaves the budget of {budget} in {count} shapes"
     told = []
     if report.holes:
         first, _ = report.holes[0]
@@ -100,21 +101,25 @@ def verdict(report: ParityReport) -> str:
         outputs = f"{len(report.failures)} of {len(report.outputs)} outputs"
         layer = report.failures[0]
         told.append(f"{outputs} leave the budget of {budget}, the first layer is {layer}")
-    return f"{report.variant} FAILED: {'; '.join(told)}"
+    return f"{where}: {'; '.join(told)}"
 
 
 def _part(report: ParityReport) -> _Part:
-    versions = report.versions
-    runtime, torch = versions.get("onnxruntime", ""), versions.get("torch", "")
+    torch = f"PyTorch {report.versions.get('torch', '')} in float64, as trained"
+    runtime = f"{report.runtime} {report.versions.get(report.runtime, '')} on the CPU"
     facts = (
         f"{report.file}, sha256 {report.sha256[:16]}: {report.variant}, weights: {report.weights}",
-        f"onnxruntime {runtime} on the CPU against PyTorch {torch} in float64, as trained",
+        f"{runtime} against {torch}",
         *_precision(report),
         f"speech: {report.source}",
         verdict(report),
     )
     tables = (_outputs(report), *_layers(report), _shapes(report), _meaning(report))
-    return _Part(f"{report.variant}: {report.file}", facts, tables)
+    return _Part(f"{report.variant}: {report.file}{_where(report)}", facts, tables)
+
+
+def _where(report: ParityReport) -> str:
+    return "" if report.runtime == ONNXRUNTIME else f" in {report.runtime}"
 
 
 def _precision(report: ParityReport) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from bench.machine.survey import this_machine, usable_cores
 from bench.parity import judge
 from bench.records import Workload
 from bench.timing.stopping import Limits
-from export import atomic
+from export import atomic, scratch
 from export.cache import cached_export
 from export.request import ExportRequest
 from hifigan_ref import audio
@@ -166,8 +165,7 @@ def measure(variant: Variant, rounds: int, seconds: float) -> list[Pair]:
     source, threads = Source(), usable_cores()
     request = ExportRequest(variant)
     path = cached_export(request, source.identity, source.build).path
-    with tempfile.TemporaryDirectory(prefix="hifi-agreement-") as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         inputs = pool.draw(audio.speech(), request.inputs, BATCH, SAMPLES)
         pool.save(folder, inputs, judge.reference(source.build(variant), request, inputs[0]))
         load = Workload(

@@ -9,14 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 from bench.machine.survey import this_machine
-from export import atomic
+from export import atomic, scratch
 from export.store import FOLDER_VARIABLE
 
 
@@ -78,7 +77,7 @@ class Timing:
 def time_command(goal: Goal) -> Timing:
     """Run a command as often as its goal says; an exit code other than 0 is an error."""
     if goal.again:
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch.folder() as folder:
             _run(goal.command, folder)
             runs = [_run(goal.command, folder) for _ in range(goal.runs)]
     else:
@@ -87,11 +86,11 @@ def time_command(goal: Goal) -> Timing:
 
 
 def _run_afresh(command: str) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch.folder() as folder:
         return _run(command, folder)
 
 
-def _run(command: str, folder: str) -> tuple[float, float]:
+def _run(command: str, folder: Path) -> tuple[float, float]:
     out = f"{folder}/out"
     program, *rest = [out if word == "OUT" else word for word in command.split()]
     found = shutil.which(program, path=str(Path(sys.executable).parent)) or program

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bench.backend import backends, find
+from bench.backend import backends, find, lacking
 from bench.choice import check, in_precisions
 from bench.machine.survey import usable_cores
 from bench.precisions import PLAN
@@ -55,7 +55,7 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
     """One for each length, with and without a pair."""
     values = {"threads": usable_cores(), **values}
     if "backends" not in values:
-        runnable = (name for name, each in backends().items() if each.missing() is None)
+        runnable = (name for name, each in backends().items() if lacking(each) is None)
         values["backends"] = tuple(runnable)
     precisions = values.pop("precision", ())
     check(values["backends"], precisions)

@@ -76,8 +76,10 @@ class SweepPart:
 
     def __post_init__(self) -> None:
         for variant, batch in product(self.variants, self.batches):
-            ExportRequest(variant, batch=batch, samples=self.samples, outputs=self.outputs)
-            memory.demand(batch, self.samples)
+            request = ExportRequest(
+                variant, batch=batch, samples=self.samples, outputs=self.outputs, pair=self.pair
+            )
+            memory.demand(request, batch, self.samples, in_float64=True)
         # long names
         if self.checkpoint and not os.path.isfile(self.checkpoint):  # noqa: PTH113
             raise HifiError(

@@ -43,10 +43,12 @@ def tune(
     from bench.tune.run import look, prove
     from bench.tune.search import Wish
     from export import atomic, memory
+    from export.request import ExportRequest
 
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
+    source = Source(checkpoint, seed)
     wish = Wish(
         backend,
         tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
@@ -55,11 +57,14 @@ def tune(
         outputs.value,
         pair,
         usable_cores() if threads is None else threads,
-        Source(checkpoint, seed),
+        source,
         again,
     )
-    memory.demand(batch, samples)
+    for variant in wish.variants:
+        request = ExportRequest(variant, outputs=wish.outputs, pair=pair)
+        memory.demand(request, batch, samples, in_float64=True)
     wish.weights.check(wish.variants)
+    opt.tell_notes(source)
     atomic.check_writable(out)
     busy.warn(wish.threads)
     try:

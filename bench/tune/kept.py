@@ -61,5 +61,4 @@ def read(path: Path, kind: TypeAdapter[Found]) -> Found | None:
 
 def write(path: Path, found: object) -> None:
     """Keep it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_all({path: to_json(found, inf_nan_mode="strings")}, durable=False)

@@ -34,13 +34,23 @@ def layer_graph(geometry: Geometry, form: Form, opset: int = DEFAULT_OPSET) -> i
     graph = Graph()
     batch, *item = geometry.shape
     y = ir.val("y", graph.real, (batch, 1, prod(item)))
-    x = graph.reshape("x", y, geometry.shape)
+    return of_layer(graph, y, graph.reshape("x", y, geometry.shape), geometry, form, opset)
+
+
+def of_layer(
+    graph: Graph, given: ir.Value, x: ir.Value, geometry: Geometry, form: Form, opset: int
+) -> ir.Model:
+    """The layer in a form on x, which a graph made of what it is given.
+
+    Raises:
+        HifiError: a rewrite refuses the layer.
+    """
     value = write_form(graph, form, geometry.convolution(), x)
     if geometry.slope is not None:
         value = graph.activate("activation", value, geometry.slope)
     value.name = OUTPUT
     made = ir.Graph(
-        [y],
+        [given],
         [value],
         nodes=graph.nodes,
         initializers=graph.initializers,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.backend import LOWERING, with_option
 from bench.bar import Doing
-from bench.choice import choose
+from bench.choice import choose, target_of
 from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
 from bench.parity import run as parity_run
@@ -108,14 +108,19 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
     workload = f"{wish.batch} x {wish.samples}, outputs {wish.outputs}"
     origin = f"tuned for {wish.backend}, {workload}, {wish.threads} threads, {tuning.machine.cpu}"
     plan = LoweringPlan(origin, tuning.plan)
-    inside = choose(wish.backend).split(()).file
+    choice = choose(wish.backend)
     place = out / PLAN
     atomic.write_all({place: write_plan(plan).encode()})
     files = tuple(
         exported_at(
             out / f"{variant}.onnx",
             replace(
-                wish.request(variant), batch=None, samples=None, lowering=plan, precision=inside
+                wish.request(variant),
+                batch=None,
+                samples=None,
+                lowering=plan,
+                precision=choice.split(()).file,
+                target=target_of(choice),
             ),
             wish.weights.identity,
             wish.weights.build,
@@ -124,7 +129,11 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
     )
     finished = _compare(wish, plan, out, limit)
     order = parity_run.Order(wish.weights, audio.speech())
-    parities = () if finished.interrupted else tuple(_proved(out, file, order) for file in files)
+    parities = (
+        ()
+        if finished.interrupted
+        else tuple(report for file in files for report in _proved(out, file, order))
+    )
     return Tuned(
         replace(tuning, results=finished.report.results),
         plan,
@@ -156,17 +165,18 @@ def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finish
     return run([plan], [wish.weights], out, resume=not wish.again, beside=found)
 
 
-def _proved(out: Path, file: Artifact, order: parity_run.Order) -> ParityReport:
-    """The report of this very file, made once."""
+def _proved(out: Path, file: Artifact, order: parity_run.Order) -> tuple[ParityReport, ...]:
+    """The reports of this very file, made once: one for each runtime."""
     from bench.render import as_parity
 
     place = out / f"{Variant.parse(file.manifest.variant)}.parity.json"
+    known: tuple[ParityReport, ...]
     try:
-        (known,) = as_parity.load(place.read_bytes())
+        known = as_parity.load(place.read_bytes())
     except (OSError, ValueError):
-        known = None
-    if known is not None and known.sha256 == file.sha256:
+        known = ()
+    if known and all(report.sha256 == file.sha256 for report in known):
         return known
-    made = parity_run.of_file(file.path, order)
-    atomic.write_all({place: as_parity.dump((made,))})
+    made = parity_run.in_each_runtime(file.path, order)
+    atomic.write_all({place: as_parity.dump(made)})
     return made

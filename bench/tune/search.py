@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bench.backend import LOWERING, find
+from bench.backend import LOWERING, find, lacking
 from bench.bar import Doing
 from bench.choice import choose, is_told
 from bench.machine.hardware import Machine
@@ -74,7 +74,7 @@ class Wish:
                 f"{self.backend}: forms are tried in one precision for all layers: choose from "
                 f"{', '.join(inside.allowed)}"
             )
-        missing = backend.missing()
+        missing = lacking(backend)
         if missing is not None:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
         check_threads(self.threads)

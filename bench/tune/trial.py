@@ -1,17 +1,15 @@
 """Forms side by side in the real runtime, in rounds at random, by the clock of its device.
 
 Those that are far behind after the first round, or not exact enough, are not timed again, and those
-that the machine's peak makes slower than the best so far not at all.
+that the machine's peak makes slower than the best so far not at all. What was near is also run at
+short widths, where runtimes have been wrong.
 """
 
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 
 from bench.backend import Case, Session
 from bench.cell.turn import turn
-from bench.choice import choose
+from bench.choice import choose, target_of
 from bench.hole import Skipped
 from bench.pool import Inputs
 from bench.proof import demand
@@ -32,10 +30,13 @@ from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import cost, exact, layer_graph, save
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Trial
+from bench.tune.short import why_wrong
+from export import scratch
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
+from export.runtimes import on_cpu
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.trained import Trained
@@ -81,6 +82,11 @@ class Bench:
     def opset(self) -> int:
         """Of its files."""
         return choose(self.backend).split(()).opset(DEFAULT_OPSET)
+
+    def why_wrong_when_short(self, geometry: Geometry, form: Form) -> str | None:
+        """Why a form is no candidate whatever it costs; None where it is, or nobody can tell."""
+        runtime = on_cpu(target_of(choose(self.backend)))
+        return why_wrong(runtime, geometry, form) if runtime else None
 
     def open(
         self,
@@ -172,7 +178,11 @@ def try_forms(
                 best = min(best, racer.rounds[0])
         race(racers, bench.shuffle)
     for racer in racers:
-        found[racer.key] = replace(found[racer.key], seconds=tuple(racer.rounds))
+        form, near = racer.key, len(racer.rounds) == ROUNDS
+        found[form] = replace(found[form], seconds=tuple(racer.rounds))
+        wrong = bench.why_wrong_when_short(geometry, form) if form and near else None
+        if wrong:
+            found[form] = replace(found[form], seconds=(), snr_db=Skipped(wrong))
     return LayerTrials(names, str(geometry), tuple(found.values()))
 
 
@@ -230,17 +240,17 @@ def _opened(
     bench: Bench, model: "ir.Model", inputs: Mapping[str, NDArray[np.float32]], keep: bool
 ) -> Iterator[Session]:
     """A session; its file is there as long as it is if it is asked what it runs."""
-    folder = Path(tempfile.mkdtemp(prefix="hifi-tune-"))
+    folder = scratch.make()
     try:
         session = bench.open(save(model, folder), inputs)
         try:
             if not keep:
-                shutil.rmtree(folder, ignore_errors=True)
+                scratch.remove(folder)
             yield session
         finally:
             session.close()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove(folder)
 
 
 def _no_network() -> Trained:

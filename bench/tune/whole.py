@@ -7,7 +7,6 @@
    it stays if the whole 95 % interval of the ratio is below 1.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ from bench.timing.stopping import median_interval
 from bench.tune.lessened import lessened
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import ROUNDS, Bench, Racer, race
-from export import artifact
+from export import artifact, scratch
 from export.artifact import Artifact
 from export.lowering.lower import lower
 from export.lowering.plan import LoweringPlan
@@ -70,14 +69,14 @@ class Whole:
         found: dict[str, tuple[float, ...]] = {}
         with (
             turn(),
-            tempfile.TemporaryDirectory() as folder,
+            scratch.folder() as folder,
             ExitStack() as stack,
             no_collection(),
         ):
             racers: list[Racer[str]] = []
             for number, (name, plan) in enumerate(plans.items()):
                 try:
-                    file = self._lowered(plan, Path(folder) / str(number))
+                    file = self._lowered(plan, folder / str(number))
                     session = self._bench.open(file, self._pool[0], self._request)
                     stack.callback(session.close)
                     racer = Racer(name, session, self._pool, self._bench.clock)

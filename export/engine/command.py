@@ -83,6 +83,7 @@ def trt(
         (min_samples, opt_samples, max_samples),
         BuildProgress,
     )
+    source = Source(checkpoint, seed)
     if file is not None:
         engines = iter([trt_pipeline.engine_of_file(file, order)])
     else:
@@ -92,11 +93,12 @@ def trt(
             ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
             for variant in variants or all_variants()
         ]
-        engines = trt_pipeline.engines_of(requests, Source(checkpoint, seed), out, order)
+        engines = trt_pipeline.engines_of(requests, source, out, order)
     built = []
     for engine in engines:
         built.append(engine.describe())
         if not as_json:
             typer.echo(engine_line(engine))
+    opt.tell_notes(source)
     if as_json:
         typer.echo(json.dumps(built[0] if len(built) == 1 else built, indent=2))

@@ -1,8 +1,9 @@
 """One spatial axis cut into tiles of M, and the tiles' elements moved in front of the channels."""
 
+import numpy as np
 import onnx_ir as ir
 
-from export.builder import Dim, shape_of
+from export.builder import Dim, Extent, shape_of
 from export.lowering.layouts import Graph
 
 
@@ -42,6 +43,29 @@ def pad(graph: Graph, name: str, x: ir.Value, axis: int, before: int, after: int
     fixed = isinstance(old, int) and isinstance(after, int)
     shape[axis] = before + old + after if fixed else None  # type: ignore[operator]
     return graph.op(name, "Pad", [x, pads], shape, {"mode": "constant"})
+
+
+def at_least(graph: Graph, name: str, x: ir.Value, axis: int, size: int) -> ir.Value:
+    """x, followed by zeros where an axis is shorter than a size.
+
+    Joined and not padded: runtimes fuse a ``Pad`` into the convolution behind it.
+    """
+    shape = list(shape_of(x))
+    length, line = shape[axis], [1] * len(shape)
+    if isinstance(length, int) and length >= size:
+        return x
+    line[axis] = size - length if isinstance(length, int) else size
+    zeros = graph.weight(f"{name}.zeros", np.zeros(line))
+    if not isinstance(length, int):  # what the first T of so many zeros leave: none of a long input
+        bounds = [graph.vector(f"{name}.start", [graph.extent(x, axis)]), graph.ints(size)]
+        left: list[Extent] = [*line[:axis], None, *line[axis + 1 :]]
+        zeros = graph.op(f"{name}.left", "Slice", [zeros, *bounds, graph.ints(axis)], left)
+    extents = [1 if i == axis else graph.extent(x, i) for i in range(len(shape))]
+    block = [*shape[:axis], shape_of(zeros)[axis], *shape[axis + 1 :]]
+    sizes = graph.vector(f"{name}.sizes", extents)
+    filled = graph.op(f"{name}.block", "Expand", [zeros, sizes], block)
+    shape[axis] = size if isinstance(length, int) else None
+    return graph.op(name, "Concat", [x, filled], shape, {"axis": axis})
 
 
 def cut(graph: Graph, name: str, x: ir.Value, axis: int, size: int) -> ir.Value:

@@ -41,7 +41,7 @@ def _drift(node: ir.Node, x: NDArray[np.float64], kept: Range) -> NDArray[np.flo
     groups, _, each, _ = weight.shape
     step = np.abs(weight).max(axis=(2, 3), keepdims=True) / WEIGHT_STEPS
     rounded = np.round(weight / np.where(step > 0, step, 1)) * step
-    means = (y.mean(axis=1).reshape(groups, each) for y in (x, kept.rounded(x)))
+    means = (y.mean(axis=(0, 2)).reshape(groups, each) for y in (x, kept.rounded(x)))
     before, after = (
         np.einsum("goc,gc->go", w.sum(axis=3), mean)
         for w, mean in zip((weight, rounded), means, strict=True)

@@ -50,7 +50,7 @@ def factors(
 
     Args:
         model: plain, in float32.
-        held: what layers read on calibration audio, (C, n), by name of the layer.
+        held: what layers read on calibration audio, (S, C, n), by name of the layer.
         activations: type that is quantized to.
     """
     links = [link for link in map(_link, model.graph) if link and link.layer.name in held]
@@ -89,7 +89,7 @@ def _link(node: ir.Node) -> _Link | None:
 def _scales(link: _Link, held: Mapping[str, Array], activations: Activations) -> Array:
     """k, (C,)."""
     x = held[link.layer.name or ""]
-    power = np.square(x).mean(axis=1)
+    power = np.square(x).mean(axis=(0, 2))
     power = np.maximum(power, max(power.max(), np.finfo(float).tiny) * QUIETEST**2)
     weight = grouped(link.layer)
     tried = [(np.mean(power) / power) ** (exponent / 2) for exponent in EXPONENTS]
@@ -101,7 +101,7 @@ def _error(k: Array, x: Array, power: Array, weight: Array, activations: Activat
 
     Args:
         k: (C,).
-        x: (C, n).
+        x: (S, C, n).
         power: mean square of each channel, (C,).
         weight: (G, C_out / G, C / G, taps).
         activations: type that x is quantized to.

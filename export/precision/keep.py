@@ -34,12 +34,12 @@ def keep(
     Raises:
         NotExactError: not one layer may be less.
     """
-    waves = stretches(material.graph, material.plan.calibration)
-    meter = Meter(material.graph, waves)
+    levels = stretches(material.graph, material.plan.calibration)
+    meter = Meter(material.graph, levels)
     if likely_db(meter.noise(write(material, layers))) >= budget_db:
         return layers
     parts = contributions(meter, material, layers)
-    flops = flops_of(material, layers, waves[0].shape)
+    flops = flops_of(material, layers, levels[0][:1].shape)
     left = {
         member: _choices({name: parts[name] for name in names}, flops, budget_db, named)
         for member, names in by_member(parts).items()

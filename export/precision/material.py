@@ -23,6 +23,7 @@ from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
 from export.precision.quantize import quantize
 from export.precision.ranges import Range, best_range
+from export.precision.rescale import loudness_of, rescale
 from export.precision.samples import Samples, fitting, samples, values
 from hifigan_ref.errors import HifiError
 
@@ -41,7 +42,7 @@ class Material:
         plan: types of inputs, outputs and integers; calibration audio.
         forms: rewrites of convolutions.
         scales: factors of the channels that layers read if they are int8, by name of the layer.
-        held: what they read then.
+        held: what they read then, at one loudness.
         ranges: of the same.
     """
 
@@ -81,9 +82,11 @@ def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) 
         check_reach(model, halves, plan.calibration)
         return Material(model, plan, forms)
     read = reads(model, eighths)
-    heard = samples(model, read.values(), fitting(model, plan.calibration))
+    audio = fitting(model, plan.calibration)
+    heard = samples(model, read.values(), audio)
     _check_sound(read, heard, plan.calibration)
-    held = {layer: heard[tensor] for layer, tensor in read.items()}
+    loudness = loudness_of(audio)[:, None, None]
+    held = {layer: heard[tensor] / loudness for layer, tensor in read.items()}
     scales = factors(model, held, plan.activations)
     check_reach(equalize(model, scales), halves, plan.calibration)
     held |= {layer: held[layer] * k[:, None] for layer, k in scales.items()}
@@ -102,7 +105,7 @@ def write(material: Material, layers: Layers) -> ir.Model:
     if eighths:
         model = equalize(model, {n: k for n, k in material.scales.items() if n in eighths})
         held = {name: x for name, x in material.held.items() if name in eighths}
-        model = correct(model, held, material.ranges)
+        model = correct(rescale(model, eighths), held, material.ranges)
     forms = {
         name: material.forms[precision][name]
         for name, precision in layers.items()

@@ -3,23 +3,28 @@
 Errors of different layers are nearly independent, so that their powers add.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.precision.calibration import Segment
+from export.precision.calibration import GAINS_DB, Level
 from export.precision.layers import Layers
 from export.precision.material import Material, write
+from export.precision.samples import batch_of, waves_of
 from hifigan_ref.variant import scopes
 
-Noise = Mapping[tuple[str, int], float]
-"""Power of an output's error over that of the output, by its name and the stretch's number."""
+Place = tuple[str, int, int]
+"""Name of an output, number of a level, number of a stretch at that level."""
+
+Noise = Mapping[Place, float]
+"""Power of an output's error over that of the output, by where it was seen."""
 
 TINY = 1e-300
 DEVIATIONS = 3.5
+BRIEF_MARGIN_DB = 1.0  # other voices came out up to 0.9 dB below the worst brief sound
 
 
 class Meter:
@@ -27,34 +32,31 @@ class Meter:
 
     Args:
         exact: the graph in float32.
-        waves: (N, 1, T) each, N stretches, for every input.
+        levels: stretches of each level, (n, 1, T), for every input.
     """
 
-    def __init__(self, exact: ir.Model, waves: tuple[Segment, ...]) -> None:
-        self._waves = waves
-        self._expected = self._run(exact)
+    def __init__(self, exact: ir.Model, levels: Sequence[Level]) -> None:
+        self._levels = levels
+        self._expected = dict(self._run(exact))
 
     def noise(self, model: ir.Model) -> Noise:
         """Of a graph with the same outputs."""
-        noise = {}
-        first = 0
-        for expected, found in zip(self._expected, self._run(model), strict=True):
-            for name, exact in expected.items():
-                for item, (one, other) in enumerate(zip(exact, found[name], strict=True)):
-                    noise[name, first + item] = power(one, other)
-            first += len(exact)
-        return noise
+        return {place: power(self._expected[place], found) for place, found in self._run(model)}
 
-    def _run(self, model: ir.Model) -> list[dict[str, NDArray[np.float32]]]:
-        from export.verify import open_on_cpu
+    def _run(self, model: ir.Model) -> Iterator[tuple[Place, NDArray[np.float32]]]:
+        from export.runtimes import open_on_cpu
 
         session = open_on_cpu(ir.to_proto(model).SerializeToString())
         names = [output.name for output in session.get_outputs()]
         inputs = [each.name for each in session.get_inputs()]
-        return [
-            dict(zip(names, session.run(None, dict.fromkeys(inputs, wave)), strict=True))
-            for wave in self._waves
-        ]
+        for level, stretches in enumerate(self._levels):
+            number = 0
+            for wave, new in waves_of(stretches, batch_of(model)):
+                outputs = session.run(None, dict.fromkeys(inputs, wave))
+                for name, array in zip(names, outputs, strict=True):
+                    for item in range(new):
+                        yield (name, level, number + item), array[item]
+                number += new
 
 
 def power(exact: NDArray[np.floating], found: NDArray[np.floating]) -> float:
@@ -76,8 +78,7 @@ def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str,
         for name in less:
             mine = _member(name)
             parts[name] = {
-                (output, wave): power if output.startswith(mine) else 0.0
-                for (output, wave), power in noise.items()
+                place: power if place[0].startswith(mine) else 0.0 for place, power in noise.items()
             }
     return {name: parts[name] for name in layers if name in parts}
 
@@ -104,19 +105,27 @@ def worst_db(noise: Noise) -> float:
 def likely_db(noise: Noise) -> float:
     """SNR that other stretches like these will hardly leave, of the worst output, dB.
 
-    Some standard deviations below the mean over the stretches, and no more than the worst of them.
+    Some standard deviations below the mean over the stretches of the level that is worst so, and
+    no more than the worst of them.
     """
-    powers: dict[str, list[float]] = {}
-    for (output, _), power in noise.items():
-        powers.setdefault(output, []).append(power)
-    return likely_db_of(np.array(list(powers.values())))
+    return likely_db_of(grid(noise))
 
 
 def likely_db_of(powers: NDArray[np.float64]) -> float:
-    """The same of an array, (outputs, stretches)."""
+    """The same of an array, (outputs, levels, stretches)."""
     ratios = -10 * np.log10(np.maximum(powers, TINY))
-    low = ratios.mean(axis=1) - DEVIATIONS * ratios.std(axis=1)
-    return float(min(low.min(), ratios.min()))
+    usual, brief = np.split(ratios, [len(GAINS_DB)], axis=1)
+    low = usual.mean(axis=2) - DEVIATIONS * usual.std(axis=2)
+    # brief sounds are too different from each other for a mean
+    return float(min(low.min(), usual.min(), brief.min(initial=np.inf) - BRIEF_MARGIN_DB))
+
+
+def grid(noise: Noise) -> NDArray[np.float64]:
+    """Powers, (outputs, levels, stretches)."""
+    outputs, levels, stretches = (dict.fromkeys(each) for each in zip(*noise, strict=True))
+    return np.array(
+        [[[noise[o, level, s] for s in stretches] for level in levels] for o in outputs]
+    )
 
 
 def together(parts: Mapping[str, Noise]) -> Noise:

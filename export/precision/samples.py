@@ -1,30 +1,50 @@
 """What a graph's tensors hold on calibration audio."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from math import ceil
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.builder import shape_of
-from export.precision.calibration import SEGMENT, Calibration, Segment, segments
+from export.precision.calibration import SEGMENT, Calibration, Level, Segment, segments
 
-MOST = 2**14  # values of a tensor and segment
+MOST = 2**14  # values of a tensor for each SEGMENT of audio
 
 Floats = NDArray[np.floating]
 Samples = Mapping[str, NDArray[np.float64]]
-"""By name of the tensor, or of the layer that reads it: some values of each channel, (C, n)."""
+"""By name of the tensor, or of the layer that reads it: some values of each channel on each
+stretch, (S, C, n)."""
+
+
+def waves_of(stretches: Level, batch: int) -> Iterator[tuple[Segment, int]]:
+    """Stretches in batches, and how many of each are new: the last one is filled up.
+
+    Args:
+        stretches: (n, 1, T).
+        batch: N.
+    """
+    for start in range(0, len(stretches), batch):
+        new = stretches[start : start + batch]
+        yield np.resize(new, (batch, *new.shape[1:])), len(new)
+
+
+def batch_of(model: ir.Model) -> int:
+    """N of a graph's inputs; 1 where it is dynamic."""
+    batch = shape_of(model.graph.inputs[0])[0]
+    return batch if isinstance(batch, int) else 1
 
 
 def values(
-    model: ir.Model, names: Iterable[str], waves: Sequence[Segment]
+    model: ir.Model, names: Iterable[str], stretches: Level
 ) -> Iterator[Mapping[str, Floats]]:
-    """What tensors of a graph hold, by name, a wave at a time.
+    """What tensors of a graph hold, by name, a stretch at a time, (1, C, ...) each.
 
     Args:
         model: that onnxruntime runs.
         names: of tensors, inputs included.
-        waves: (N, 1, T) each, for every input.
+        stretches: (n, 1, T), for every input.
     """
     import onnxruntime as ort
 
@@ -37,36 +57,35 @@ def values(
     told.graph.outputs.extend(known[name] for name in inner if name not in outputs)
     content = ir.to_proto(told).SerializeToString()
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
-    for wave in waves:
+    for wave, new in waves_of(stretches, batch_of(model)):
         feed = dict.fromkeys(inputs, wave)
-        arrays = dict(zip(inner, session.run(inner, feed) if inner else (), strict=True))
-        yield {name: feed[name] if name in feed else arrays[name] for name in names}
+        held = feed | dict(zip(inner, session.run(inner, feed) if inner else (), strict=True))
+        for item in range(new):
+            yield {name: held[name][item : item + 1] for name in names}
 
 
-def fitting(model: ir.Model, calibration: Calibration) -> tuple[Segment, ...]:
-    """Calibration audio in the shape of a graph's inputs: (1, 1, SEGMENT) where axes are dynamic.
+def fitting(model: ir.Model, calibration: Calibration) -> Level:
+    """Calibration audio at every level, (n, 1, T): in the length of a graph's inputs.
 
     Raises:
         HifiError: the audio is refused.
     """
-    batch, _, length = shape_of(model.graph.inputs[0])
-    shape = (
-        batch if isinstance(batch, int) else 1,
-        1,
-        length if isinstance(length, int) else SEGMENT,
-    )
-    heard = np.concatenate(segments(calibration), axis=None)
-    each = shape[0] * shape[2]
-    count = max(1, heard.size // each)
-    return tuple(np.resize(heard, count * each).reshape(count, *shape))
+    length = shape_of(model.graph.inputs[0])[2]
+    size = length if isinstance(length, int) else SEGMENT
+    found = []
+    for level in segments(calibration):
+        count = -(-level.size // size)
+        found.append(np.resize(level, (count, 1, size)))
+    return np.concatenate(found)
 
 
-def samples(model: ir.Model, names: Iterable[str], waves: Sequence[Segment]) -> Samples:
-    """Evenly spread values of each channel."""
+def samples(model: ir.Model, names: Iterable[str], stretches: Level) -> Samples:
+    """Evenly spread values of each channel, as many of each second of audio."""
+    most = MOST * stretches.shape[2] / SEGMENT
     found: dict[str, list[NDArray[np.float64]]] = {}
-    for held in values(model, names, waves):
-        for name, array in held.items():
-            channels = np.moveaxis(array, 1, 0).reshape(array.shape[1], -1)
-            thin = channels[:, :: -(-channels.size // MOST)]
+    for held in values(model, names, stretches):
+        for name, (item,) in held.items():
+            channels = item.reshape(item.shape[0], -1)
+            thin = channels[:, :: ceil(channels.size / most)]
             found.setdefault(name, []).append(thin.astype(np.float64))
-    return {name: np.concatenate(arrays, axis=1) for name, arrays in found.items()}
+    return {name: np.stack(arrays) for name, arrays in found.items()}

@@ -22,5 +22,9 @@ class _Msd:
     def min_samples(self, member: str) -> int:  # noqa: ARG002
         return 1
 
+    def floats_per_sample(self, member: str) -> float:
+        # channels over strides: 128 + 128/2 + 256/4 + 512/16 + 3 * 1024/64 + 1/64, of the pooled
+        return 336 * 0.5 ** int(member)
+
 
 FAMILY = _Msd()

@@ -12,6 +12,8 @@ filter (M = 2: three half-length convolutions instead of four), R = k Winograd's
 
 Written as three convolutions and nothing else: B with one channel in and a stride of s M, the
 products with M + R - 1 times the groups, and A as a transposed convolution with a stride of M.
+B never sees fewer samples than it has taps: oneDNN computes a strided convolution with a single
+output wrongly (docs/runtimes.md).
 """
 
 from collections.abc import Sequence
@@ -85,7 +87,9 @@ class Fir:
         """B, the products, A."""
         axis = conv.axis
         assert axis is not None
-        signals = self._signals(graph, conv, axis, x)
+        width = conv.strides[axis] * (self.outputs + self.taps - 1)
+        wide = tiles.at_least(graph, f"{conv.name}.{self.name}.filled", x, 2 + axis, width)
+        signals = self._signals(graph, conv, axis, wide)
         left = self._products(conv, axis)
         return self._outputs(graph, conv, axis, x, inner(graph, left, signals))
 
@@ -155,13 +159,17 @@ class Fir:
         outputs = conv.length(axis, length)
         each = conv.weight.shape[0] // group
         z, rest = _in_rows(graph, f"{name}.results", results, axis, (group * len(matrix), each))
-        over = 0 if outputs is None else m * self._tiles(conv, axis, _fixed(length)) - outputs
+        over, tiled = 0, None  # cut off below where a length is dynamic, or short and was filled up
+        if outputs is not None:
+            count = _fixed(shape_of(results)[2 + axis])
+            over = m * count - outputs if m * count - outputs < m else 0
+            tiled = m * count - over
         weight = np.tile(matrix, (group, 1))
         y = graph.op(
             f"{name}.outputs",
             "ConvTranspose",
             [z, graph.weight(f"{name}.A", _columns(weight, m, rest))],
-            (n, group, each, outputs, *rest),
+            (n, group, each, tiled, *rest),
             {
                 "kernel_shape": (1, m, *_ones(rest)),
                 "strides": (1, m, *_ones(rest)),
@@ -172,13 +180,13 @@ class Fir:
 
         def join(name: str, value: ir.Value) -> ir.Value:
             spatial = list(shape_of(results)[2:])
-            spatial[axis] = outputs
+            spatial[axis] = tiled
             joined = graph.reshape(f"{name}.joined", value, (n, group * each, *spatial))
             if outputs is not None:
-                return joined
+                return tiles.crop(graph, f"{name}.crop", joined, 2 + axis, outputs)
             extent = graph.extent(x, 2 + axis)
-            tiled = tiles.per(graph, f"{name}.length", extent, conv.strides[axis])
-            left = tiles.minus(graph, f"{name}.left", tiled, _less(conv, axis))
+            started = tiles.per(graph, f"{name}.length", extent, conv.strides[axis])
+            left = tiles.minus(graph, f"{name}.left", started, _less(conv, axis))
             return tiles.crop(graph, f"{name}.crop", joined, 2 + axis, left)
 
         return graph.leave(f"{conv.name}.{self.name}", name, y, join)
