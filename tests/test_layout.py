@@ -124,6 +124,13 @@ def test_a_backend_is_found_without_its_runtime(path: Path) -> None:
 
 
 @every_product
+def test_temporary_folders_are_made_where_they_are_swept(path: Path) -> None:
+    if path != Path("export/scratch.py"):
+        content = (ROOT / path).read_text()
+        assert "TemporaryDirectory" not in content and "mkdtemp" not in content
+
+
+@every_product
 def test_fakes_stay_out_of_the_product(path: Path) -> None:
     if path != Path("bench/testing.py"):
         assert "bench.testing" not in (ROOT / path).read_text()

@@ -2,12 +2,11 @@
 
 import subprocess
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export import scratch
 from export.precision.calibration import SEGMENT, Level
 from hifigan_ref.audio import CLIP_RATE, Recording
 from hifigan_ref.errors import HifiError
@@ -28,8 +27,8 @@ def _spoken(voice: str, seed: int) -> NDArray[np.float32]:
     numbers = np.random.default_rng(seed).integers(0, 10000, NUMBERS)
     speed, pitch = 130 + 10 * (seed % 6), 30 + 7 * (seed % 7)
     command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch)]
-    with TemporaryDirectory() as folder:
-        file = str(Path(folder) / "speech.wav")
+    with scratch.folder() as folder:
+        file = str(folder / "speech.wav")
         spoken = [*command, "-w", file, " ".join(map(str, numbers))]
         try:
             subprocess.run(spoken, capture_output=True, check=True)  # noqa: S603 - no shell
