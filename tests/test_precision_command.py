@@ -43,7 +43,10 @@ def test_the_line_tells_precision_error_and_budget() -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "; fp16; 6 norms folded" in ran.out
     assert " dB from PyTorch in float64, 50 promised" in ran.out
-    assert export("onnx", "--period", 2).out.rstrip().endswith(" dB from PyTorch")
+    assert "; verified in onnxruntime " in ran.out and " from 9240 samples up" in ran.out
+    plain = export("onnx", "--period", 2, "--for", "trt").out
+    assert " dB from PyTorch; verified in onnxruntime " in plain
+    assert plain.endswith(" from 2 samples up; trt was not asked: it needs a GPU\n")
 
 
 def test_inputs_and_outputs_may_have_the_same_type(folder: Path) -> None:
