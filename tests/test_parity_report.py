@@ -331,7 +331,9 @@ def test_a_file_that_is_not_exact_enough_has_exit_code_3(file: Artifact) -> None
 def test_a_file_that_cannot_be_run_has_exit_code_3(
     file: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(loaded: Artifact, content: bytes, trained: Trained, order: Order) -> ParityReport:
+    def spoilt(
+        loaded: Artifact, content: bytes, trained: Trained, order: Order, _: object
+    ) -> ParityReport:
         model = onnx.ModelProto.FromString(content)
         only_33_samples(model)
         return report(loaded, model.SerializeToString(), trained, order)

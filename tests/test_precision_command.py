@@ -42,8 +42,11 @@ def test_the_line_tells_precision_error_and_budget() -> None:
     ran = export("onnx", "--period", 2, "--precision", "fp16")
     assert (ran.code, ran.err) == (0, "")
     assert "; fp16; 6 norms folded" in ran.out
-    assert " dB from PyTorch in float64, 50 promised" in ran.out
-    assert export("onnx", "--period", 2).out.rstrip().endswith(" dB from PyTorch")
+    assert " dB from PyTorch in float64; budget 50 dB for speech of -36 to -11 dBFS;" in ran.out
+    assert "; verified in onnxruntime " in ran.out and " from 9240 samples up" in ran.out
+    plain = export("onnx", "--period", 2, "--for", "trt").out
+    assert " dB from PyTorch; verified in onnxruntime " in plain
+    assert plain.endswith(" from 2 samples up; trt was not asked: it needs a GPU\n")
 
 
 def test_inputs_and_outputs_may_have_the_same_type(folder: Path) -> None:
@@ -63,7 +66,8 @@ def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
     assert manifest["precision"]["calibration"]["files"] == ["mine.wav"]
     assert (manifest["precision"]["activations"], manifest["budget_db"]) == ("int8", 5)
     told = export("inspect", folder / "artifacts/mpd-11.onnx").out
-    assert "precision: int8, budget 5 dB, calibration: mine.wav" in told
+    assert "precision: int8, budget 5 dB for speech of " in told
+    assert "dBFS, calibration: mine.wav" in told
     assert "convolutions in int8: convs.1" in told and "convolutions in fp32: convs.0" in told
     assert "FLOPs per sample: 240,594" in told
     found = json.loads(export("inspect", folder / "artifacts/mpd-11.onnx", "--json").out)

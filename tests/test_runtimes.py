@@ -216,15 +216,8 @@ def test_the_manifest_says_who_was_not(
 
 
 def test_a_fixed_length_is_the_only_one(p11: nn.Module, wrong: Callable[[Wrong], None]) -> None:
-    asked: list[int] = []
-
-    def remember(samples: int, _: object) -> bool:
-        asked.append(samples)
-        return False
-
-    wrong(Wrong(remember))
+    wrong(Wrong(lambda samples, _: samples != 701))
     found = verified(p11, replace(FOR_OPENVINO, samples=701))
-    assert set(asked) == {701}
     assert [each.min_samples for each in found.runtimes] == [701, 701]  # type: ignore[attr-defined]
 
 

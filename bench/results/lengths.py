@@ -2,7 +2,8 @@
 
 Run as ``python -m bench.results.lengths docs/results/lengths``: all ten graphs, as exported and by
 the default plan of each runtime, beside PyTorch in float64; then every form of every layer alone.
-Writes ``lengths.json`` and ``lengths.md``; exit code 3 where anything is below 100 dB.
+Writes ``lengths.json`` and ``lengths.md``, after every graph what there is; exit code 3 where
+anything is below 100 dB.
 """
 
 import json
@@ -101,6 +102,13 @@ def _told(rows: Iterator[Row]) -> Iterator[Row]:
         yield row
 
 
+def _write(path: Path, found: Found) -> str:
+    page = markdown(found)
+    files = {".json": dump(found), ".md": page.encode()}
+    atomic.write_all({path.with_suffix(end): content for end, content in files.items()})
+    return page
+
+
 def _backends(named: Sequence[str]) -> tuple[str, ...]:
     """Raises HifiError for one that has no runtime here."""
     here = tuple(name for name in TARGETS if on_cpu(name))
@@ -119,12 +127,12 @@ def main(
     """Run everything and write the record."""
     names = _backends(backend or ())
     variants = [Variant.parse(name) for name in variant or ()] or list(all_variants())
-    rows = tuple(row for each in variants for row in _told(rows_of(each, names)))
-    found = Found(rows, tuple(form_rows(names)) if forms else ())
-    page = markdown(found)
-    atomic.write_all(
-        {path.with_suffix(".json"): dump(found), path.with_suffix(".md"): page.encode()}
-    )
+    rows: list[Row] = []
+    for each in variants:
+        rows += _told(rows_of(each, names))
+        _write(path, Found(tuple(rows), ()))
+    found = Found(tuple(rows), tuple(form_rows(names)) if forms else ())
+    page = _write(path, found)
     typer.echo(page)
     raise typer.Exit(0 if found.passed else WRONG_ROW)
 
