@@ -65,6 +65,12 @@ QUOTAS: dict[str, tuple[str, dict[str, str], Files, float]] = {
         {"fs/a/c/cpu.max": "50000 100000", "fs/a/b/c/cpu.max": "50000 100000"},
         0,
     ),
+    "what lies above what is mounted is no group": (
+        "0::/a",
+        UNIFIED,
+        {"cpu.max": "10000 100000", "fs/a/cpu.max": "50000 100000"},
+        0.5,
+    ),
     "a container's namespace": ("0::/", UNIFIED, {"fs/cpu.max": "350000 100000"}, 3.5),
     "a container that sees the names of its host": (
         "0::/docker/abc",

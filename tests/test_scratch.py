@@ -143,6 +143,26 @@ def test_what_a_sweep_took_before_it_was_owned_is_made_anew(
         assert names(place) == {folder.name}
 
 
+def test_what_a_sweep_took_before_it_was_locked_is_made_anew(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is open already, but its name is gone."""
+    really = owned._open
+    taken: list[Path] = []
+
+    def late(path: Path) -> int:
+        descriptor = really(path)
+        if not taken:
+            taken.append(path)
+            path.rmdir()
+        return descriptor
+
+    monkeypatch.setattr(owned, "_open", late)
+    with scratch.folder() as folder:
+        assert taken and folder != taken[0]
+        assert names(place) == {folder.name}
+
+
 def test_two_that_sweep_and_many_that_make_do_not_meet() -> None:
     """No folder is lost to its owner, whatever sweeps at the same time."""
     script = """
