@@ -62,7 +62,7 @@ def test_the_shipped_clip_calibrates_with_the_half_that_judges_nothing() -> None
 def test_every_file_is_heard_as_training_code_loads_it_and_at_gains_around() -> None:
     """meldataset.py scales each file to a peak of 0.95, however loud it was recorded."""
     loud = speech(4 * SEGMENT)
-    paths = wav("loud.wav", loud), wav("quiet.wav", 1e-3 * loud)
+    paths = wav("loud.wav", loud), wav("quiet.wav", 0.02 * loud)
     found = segments(calibration_of(paths))
     for level, gain in zip(found, GAINS_DB, strict=True):
         peak = 0.95 * 10 ** (gain / 20)
