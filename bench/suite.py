@@ -5,7 +5,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,8 +76,7 @@ class Plan:
     min_snr_db: float | None = None
 
     def __post_init__(self) -> None:
-        if self.min_snr_db is not None and not isfinite(self.min_snr_db):
-            raise HifiError(f"a least SNR of {self.min_snr_db} dB: choose a number")
+        judge.check_least(self.min_snr_db)
         check_threads(self.threads)
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise HifiError(f"{self.rounds} rounds: choose 1 to {MOST_ROUNDS}")

@@ -86,7 +86,7 @@ def test_an_opset_out_of_range(folder: Path, opset: int) -> None:
             for name in ("--limit", "--timeout")
             for value in ("nan", "inf", "-inf", "1e308")
         ),
-        (("--min-snr", "nan"), ("nan dB",)),
+        *((("--min-snr", value), (f"{value} dB",)) for value in ("nan", "inf", "-inf")),
         (("--rounds", 10**30), ("rounds", "1 to 100")),
         (("--batch", 10**30), ("batch", "65536 or less")),
         (("--samples", 10**30), ("samples", "268435456 or less")),
@@ -96,6 +96,14 @@ def test_a_bench_option_out_of_range(
     folder: Path, option: tuple[str, object], words: tuple[str, ...]
 ) -> None:
     assert_refused(bench(*option), *words)
+    assert files(folder) == set()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_least_snr_that_everything_or_nothing_reaches(folder: Path, value: str) -> None:
+    for command in (bench, export):
+        first = "parity" if command is bench else "onnx"
+        assert_refused(command(first, "--period", 11, "--min-snr", value), f"{value} dB")
     assert files(folder) == set()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from export.sums import sums_of
 from export.verify import run_in_float64, run_torch
+from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
@@ -42,6 +44,12 @@ class Reference:
             name: sums_of(self.exact[name][: len(own)], own).snr_db
             for name, own in self.torch.items()
         }
+
+
+def check_least(min_snr_db: float | None) -> None:
+    """Raises HifiError for a least SNR that is no number: all or nothing would reach it."""
+    if min_snr_db is not None and not isfinite(min_snr_db):
+        raise HifiError(f"a least SNR of {min_snr_db} dB: choose a number")
 
 
 def reference(

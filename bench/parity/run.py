@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.hole import Skipped
 from bench.parity import meaning
 from bench.parity.cases import Shape, shapes, waveforms
-from bench.parity.judge import Reference, compare
+from bench.parity.judge import Reference, check_least, compare
 from bench.parity.layers import layer_noise
 from bench.parity.meaning import Judged
 from bench.parity.report import SCHEMA, Element, OutputCase, ParityCase, ParityReport
@@ -53,12 +53,18 @@ class Order:
         recording: speech.
         lengths: T of the cases instead of the usual ones.
         min_snr_db: least SNR of the worst output, dB, instead of what the file promises.
+
+    Raises:
+        HifiError: on construction, for a least SNR that is no number.
     """
 
     weights: Source
     recording: Recording
     lengths: tuple[int, ...] = ()
     min_snr_db: float | None = None
+
+    def __post_init__(self) -> None:
+        check_least(self.min_snr_db)
 
 
 @dataclass(frozen=True)
