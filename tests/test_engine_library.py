@@ -70,8 +70,8 @@ def test_a_library_whose_files_are_missing_tells_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(sys.modules, "tensorrt_rtx", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     assert why_missing("rtx") == (
-        "tensorrt_rtx cannot be imported (libnvonnxparser.so.1: cannot open): "
-        "pip install tensorrt-rtx-cu13"
+        "tensorrt_rtx cannot be imported (libnvonnxparser.so.1: cannot open; shared "
+        "object file): pip install tensorrt-rtx-cu13"
     )
 
 

@@ -46,7 +46,7 @@ def test_the_rounding_of_the_base_counts() -> None:
     assert elsewhere("fp32").db({}) > 100
     assert 30 < elsewhere("bf16").db({}) < 45
     assert elsewhere("bf16").predicted_db({}) == pytest.approx(elsewhere("bf16").db({}))
-    assert elsewhere("bf16").db(LAST) < elsewhere("fp32").db(LAST)
+    assert elsewhere("bf16").db(LAST) == pytest.approx(elsewhere("fp32").db(LAST), abs=1.5)
 
 
 def test_what_was_not_among_the_options_is_never_exact_enough() -> None:

@@ -14,9 +14,9 @@ from bench import pool
 from bench.exit_code import INTERRUPTED
 from bench.machine.survey import this_machine
 from bench.mix.member import Member, noise
-from bench.mix.records import MemberTrials
+from bench.mix.records import Measured, MemberTrials
 from bench.mix.run import PLAN, mix
-from bench.mix.search import FINALISTS, search
+from bench.mix.search import search
 from bench.mix.wish import Wish, exported
 from bench.parity import judge
 from bench.parity.judge import Arrays
@@ -47,16 +47,29 @@ def found_by(wish: Wish) -> MemberTrials:
     return found
 
 
+def as_if_int8_were_faster(member: Member, *args: Any) -> Measured:
+    """What was measured, on a machine on which each layer in int8 saves a tenth of the time."""
+    made = measure(member, *args)
+    ratios = [1 - len(each.layers) / 10 for each in made.trials]
+    told = zip(made.trials, ratios, strict=True)
+    return replace(made, trials=tuple(replace(each, ratio=r, high=r) for each, r in told))
+
+
+measure = Member.measure
+
+
 @cache
 def found() -> MemberTrials:
-    return found_by(OPENVINO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Member, "measure", as_if_int8_were_faster)
+        return found_by(OPENVINO)
 
 
 def test_the_choice_is_the_fastest_within_the_budget() -> None:
     choice = found().choice
     assert choice.sure_db >= 30.0 and choice.high < 1
-    sure = [each for each in found().trials if each.high < 1]
-    assert choice.ratio == min(each.ratio for each in sure) and len(sure) <= FINALISTS
+    within = [each for each in found().trials if each.sure_db >= 30.0]
+    assert choice.ratio == min(each.ratio for each in within)
     assert found().trials[0].layers == {} and found().trials[0].snr_db > 100
 
 
@@ -119,6 +132,7 @@ def test_a_choice_that_does_not_export_gives_way_to_the_next(
         return exported(wish, variant, plan)
 
     monkeypatch.setattr("bench.mix.search.exported", refuse)
+    monkeypatch.setattr(Member, "measure", as_if_int8_were_faster)
     other = found_by(OPENVINO).choice
     assert len(other.layers) != len(best.layers) and other.snr_db >= 30.0
 
