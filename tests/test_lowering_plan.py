@@ -244,8 +244,8 @@ def test_a_default_of_a_precision_is_of_forms_that_suit_it() -> None:
 # exported files
 
 
-def refused(ran: Ran, *told: str) -> None:
-    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran
+def refused(ran: Ran, *told: str, code: int = 1) -> None:
+    assert (ran.code, ran.out, ran.err.count("\n")) == (code, "", 1), ran
     assert ran.err.startswith("error: ") and all(each in ran.err for each in told), ran.err
 
 
@@ -255,7 +255,8 @@ def test_default_needs_a_backend_that_there_is(folder: Path) -> None:
         "--lowering default of which backend: add --for ort-cpu or ",
     )
     for given in ((), ("--lowering", "none"), ("--lowering", "default")):
-        refused(export("onnx", *given, "--for", "cuda"), "choose from ", "ort-cpu, openvino, ")
+        ran = export("onnx", *given, "--for", "cuda")
+        refused(ran, "choose from ", "ort-cpu, openvino, ", code=2)
     assert list(folder.iterdir()) == []
 
 
