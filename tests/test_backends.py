@@ -383,6 +383,8 @@ def test_every_precision_is_what_ran_or_is_invalid(
     for precision in precisions_of(backend).allowed[1:]:
         row = row_of(f"{backend.name}:precision={precision}")
         assert row.workload.precision == precision
+        if isinstance(row.measurement, Skipped) and "this CPU has no" in row.measurement.reason:
+            continue
         if row.broken:
             assert isinstance(row.measurement, Skipped), "no speed"
             assert row.measurement.reason.startswith("INVALID: ")
