@@ -52,7 +52,7 @@ def test_every_backend_comes_in_every_precision(out: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("--precision", "f16"), 2, "no precision 'f16': choose from fp32, tf32, fp16, bf16, int8"),
+        (("--precision", "f16"), 2, "no precision 'f16': did you mean 'fp16'? choose from fp32, "),
         (
             ("--backend", "openvino:precision=bf16", "--precision", "int8"),
             1,
