@@ -24,7 +24,7 @@ from export.precision.judges import MOST, OVERLAP, QUIETER_DB, loudness, stretch
 from export.precision.keep import keep
 from export.precision.layers import Layers, resolve
 from export.precision.material import Material, prepare, suiting, write
-from export.precision.noise import DEVIATIONS, Meter, Noise, by_member, likely_db, worst_db
+from export.precision.noise import DEVIATIONS, Meter, Noise, likely_db, worst_db
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
@@ -193,11 +193,3 @@ def test_levels_are_judged_each_for_itself() -> None:
     """That a quiet stretch is less exact than a loud one is no chance."""
     levels: Noise = {("a", 0, 0): 1e-4, ("a", 0, 1): 1e-4, ("a", 1, 0): 1e-2, ("a", 1, 1): 1e-2}
     assert likely_db(levels) == pytest.approx(20.0)
-
-
-def test_layers_are_told_apart_by_member() -> None:
-    assert by_member(["mpd_2.convs.0", "mpd_11.convs.0", "mpd_2.convs.1"]) == {
-        "mpd_2_": ["mpd_2.convs.0", "mpd_2.convs.1"],
-        "mpd_11_": ["mpd_11.convs.0"],
-    }
-    assert by_member(["convs.0"]) == {"": ["convs.0"]}

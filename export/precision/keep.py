@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 from export.layers import count_layers
+from export.precision.branches import Branch, branches
 from export.precision.judges import stretches
 from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
-from export.precision.noise import Meter, Noise, by_member, contributions, likely_db, together
+from export.precision.noise import Meter, Noise, contributions, likely_db, together
 from export.sums import short_of
 from export.verify import NotExactError
 
@@ -21,7 +22,7 @@ def keep(
 ) -> Layers:
     """The same layers, of which some went back to float32.
 
-    Of each member those layers stay less that do most of its work together, where stretches of the
+    Of each branch those layers stay less that do most of its work together, where stretches of the
     calibration audio say that others will not leave the budget: predicted from each layer alone,
     then measured.
 
@@ -41,10 +42,10 @@ def keep(
     parts = contributions(meter, material, layers)
     flops = flops_of(material, layers, levels[0][:1].shape)
     left = {
-        member: _choices({name: parts[name] for name in names}, flops, budget_db, named)
-        for member, names in by_member(parts).items()
+        branch: _choices({name: parts[name] for name in branch.layers}, flops, budget_db, named)
+        for branch in branches(material.graph.graph, parts)
     }
-    taken = {member: next(choices) for member, choices in left.items()}
+    taken = {branch: next(choices) for branch, choices in left.items()}
     while True:
         noise = meter.noise(write(material, _only(layers, taken)))
         missed = [
@@ -52,7 +53,7 @@ def keep(
         ]
         if not missed:
             break
-        taken |= {member: next(left[member]) for member in missed}
+        taken |= {branch: next(left[branch]) for branch in missed}
     if not any(taken.values()):
         best = max(map(likely_db, parts.values()))
         raise NotExactError(
@@ -79,7 +80,7 @@ def _choices(
     budget_db: float,
     named: Collection[str],
 ) -> Iterator[Choice]:
-    """Layers of a member that may be less together, most work first; those named alone last."""
+    """Layers of a branch that may be less together, most work first; those named alone last."""
     always = tuple(name for name in parts if name in named)
     free = [name for name in parts if name not in named]
     more = [each for size in range(len(free) + 1) for each in combinations(free, size)]
@@ -91,17 +92,17 @@ def _choices(
             yield choice
 
 
-def _missed(noise: Noise, taken: Mapping[str, Choice], budget_db: float) -> list[str]:
-    """Members with layers in less, of which an output leaves the budget."""
+def _missed(noise: Noise, taken: Mapping[Branch, Choice], budget_db: float) -> list[Branch]:
+    """Branches with layers in less, of which an output leaves the budget."""
     return [
-        member
-        for member, choice in taken.items()
+        branch
+        for branch, choice in taken.items()
         if choice
-        and likely_db({p: power for p, power in noise.items() if p[0].startswith(member)})
+        and likely_db({p: power for p, power in noise.items() if p[0] in branch.outputs})
         < budget_db
     ]
 
 
-def _only(layers: Layers, taken: Mapping[str, Choice]) -> Layers:
-    less = {name for choice in taken.values() for name in choice}
-    return {name: precision if name in less else "fp32" for name, precision in layers.items()}
+def _only(layers: Layers, taken: Mapping[Branch, Choice]) -> Layers:
+    back = {name for branch, choice in taken.items() for name in set(branch.layers) - set(choice)}
+    return {name: "fp32" if name in back else precision for name, precision in layers.items()}

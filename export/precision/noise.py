@@ -3,18 +3,18 @@
 Errors of different layers are nearly independent, so that their powers add.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from export.precision.branches import branches
 from export.precision.calibration import GAINS_DB, Level
 from export.precision.layers import Layers
 from export.precision.material import Material, write
 from export.precision.samples import batch_of, waves_of
-from hifigan_ref.variant import scopes
 
 Place = tuple[str, int, int]
 """Name of an output, number of a level, number of a stretch at that level."""
@@ -66,34 +66,23 @@ def power(exact: NDArray[np.floating], found: NDArray[np.floating]) -> float:
 
 
 def contributions(meter: Meter, material: Material, layers: Layers) -> dict[str, Noise]:
-    """Noise of each layer that is not in float32, all the others of its member in float32.
+    """Noise of each layer that is not in float32, all the others of its branch in float32.
 
-    Members of an ensemble do not hear each other: a layer of each is measured in the same pass.
+    Branches do not hear each other: a layer of each is measured in the same pass.
     """
-    members = by_member(name for name, precision in layers.items() if precision != "fp32")
+    less = [name for name, precision in layers.items() if precision != "fp32"]
+    apart = branches(material.graph.graph, less)
     parts: dict[str, Noise] = {}
-    for side_by_side in zip_longest(*members.values()):
-        less = {name: layers[name] for name in side_by_side if name is not None}
-        noise = meter.noise(write(material, {**dict.fromkeys(layers, "fp32"), **less}))
-        for name in less:
-            mine = _member(name)
-            parts[name] = {
-                place: power if place[0].startswith(mine) else 0.0 for place, power in noise.items()
-            }
+    for side_by_side in zip_longest(*(branch.layers for branch in apart)):
+        alone = {name: layers[name] for name in side_by_side if name is not None}
+        noise = meter.noise(write(material, {**dict.fromkeys(layers, "fp32"), **alone}))
+        for name, branch in zip(side_by_side, apart, strict=True):
+            if name is not None:
+                parts[name] = {
+                    place: power if place[0] in branch.outputs else 0.0
+                    for place, power in noise.items()
+                }
     return {name: parts[name] for name in layers if name in parts}
-
-
-def by_member(layers: Iterable[str]) -> Mapping[str, list[str]]:
-    """Layers by what outputs of their member begin with: ``mpd_11_``, or "" in a graph of one."""
-    found: dict[str, list[str]] = {}
-    for name in layers:
-        found.setdefault(_member(name), []).append(name)
-    return found
-
-
-def _member(layer: str) -> str:
-    scope = layer.partition(".")[0]
-    return f"{scope}_" if f"{scope}." in scopes() else ""
 
 
 def worst_db(noise: Noise) -> float:
@@ -108,16 +97,19 @@ def likely_db(noise: Noise) -> float:
     Some standard deviations below the mean over the stretches of the level that is worst so, and
     no more than the worst of them.
     """
-    return likely_db_of(grid(noise))
+    return float(likely_db_of(grid(noise)))
 
 
-def likely_db_of(powers: NDArray[np.float64]) -> float:
-    """The same of an array, (outputs, levels, stretches)."""
+def likely_db_of(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of arrays, (..., outputs, levels, stretches) -> (...)."""
     ratios = -10 * np.log10(np.maximum(powers, TINY))
-    usual, brief = np.split(ratios, [len(GAINS_DB)], axis=1)
-    low = usual.mean(axis=2) - DEVIATIONS * usual.std(axis=2)
+    usual, brief = np.split(ratios, [len(GAINS_DB)], axis=-2)
+    low = usual.mean(axis=-1) - DEVIATIONS * usual.std(axis=-1)
     # brief sounds are too different from each other for a mean
-    return float(min(low.min(), usual.min(), brief.min(initial=np.inf) - BRIEF_MARGIN_DB))
+    shortest = brief.min(axis=(-3, -2, -1), initial=np.inf) - BRIEF_MARGIN_DB
+    lowest = np.minimum(low.min(axis=(-2, -1)), usual.min(axis=(-3, -2, -1)))
+    found: NDArray[np.float64] = np.minimum(lowest, shortest)
+    return found
 
 
 def grid(noise: Noise) -> NDArray[np.float64]:
