@@ -1,14 +1,16 @@
 """Layers that must stay in float32 for the rest to be less within a budget."""
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import combinations
+
+import numpy as np
 
 from export.layers import count_layers
 from export.precision.branches import Branch, branches
+from export.precision.front import Array, Option, front, search
 from export.precision.judges import stretches
 from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
-from export.precision.noise import Meter, Noise, contributions, likely_db, together
+from export.precision.noise import Meter, Noise, contributions, grid, likely_db, likely_db_of
 from export.sums import short_of
 from export.verify import NotExactError
 
@@ -42,7 +44,7 @@ def keep(
     parts = contributions(meter, material, layers)
     flops = flops_of(material, layers, levels[0][:1].shape)
     left = {
-        branch: _choices({name: parts[name] for name in branch.layers}, flops, budget_db, named)
+        branch: choices(branch, parts, flops, budget_db, named)
         for branch in branches(material.graph.graph, parts)
     }
     taken = {branch: next(choices) for branch, choices in left.items()}
@@ -74,22 +76,37 @@ def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict
     return found
 
 
-def _choices(
+def choices(
+    branch: Branch,
     parts: Mapping[str, Noise],
     flops: Mapping[str, int],
     budget_db: float,
     named: Collection[str],
 ) -> Iterator[Choice]:
-    """Layers of a branch that may be less together, most work first; those named alone last."""
-    always = tuple(name for name in parts if name in named)
-    free = [name for name in parts if name not in named]
-    more = [each for size in range(len(free) + 1) for each in combinations(free, size)]
-    every = [always + each for each in more]
-    every.sort(key=lambda choice: sum(flops[name] for name in choice), reverse=True)
-    for choice in every:
-        alone = together({name: parts[name] for name in choice})
-        if choice == always or likely_db(alone) >= budget_db - TRUST_DB:
-            yield choice
+    """Layers of a branch that may be less together, most work first; those named alone last.
+
+    Each is predicted to be more exact than all before it, which may have failed when measured.
+    """
+    heard = {
+        name: {place: power for place, power in parts[name].items() if place[0] in branch.outputs}
+        for name in branch.layers
+    }
+    shape = grid(heard[branch.layers[0]]).shape
+    powers = {name: grid(noise).ravel() for name, noise in heard.items()}
+
+    def snr_db(many: Array) -> Array:
+        return likely_db_of(many.reshape(-1, *shape))
+
+    always = tuple(name for name in branch.layers if name in named)
+    base = sum((powers[name] for name in always), np.zeros(powers[branch.layers[0]].size))
+    free = [
+        [Option(name, flops[name], powers[name])] for name in branch.layers if name not in named
+    ]
+    floor = budget_db - TRUST_DB
+    for each in front(search(base, free, snr_db, floor)):
+        if each.keys and each.snr_db >= floor:
+            yield (*always, *each.keys)
+    yield always
 
 
 def _missed(noise: Noise, taken: Mapping[Branch, Choice], budget_db: float) -> list[Branch]:
