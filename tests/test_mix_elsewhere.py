@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from bench.mix.blocks import Assigned
 from bench.mix.elsewhere import Elsewhere
-from bench.mix.predict import Assigned
 from export.fold import fold
 from export.precision.budget import GraphPrecision
 from export.precision.layers import resolve
@@ -31,7 +31,7 @@ def elsewhere(base: GraphPrecision) -> Elsewhere:
     plan = PrecisionPlan("int8", activations="uint8")
     least = resolve(model, plan, PERIOD)
     material = prepare(model, least, plan, suiting({}))
-    return Elsewhere(material, dict.fromkeys(least, base), [(name, "int8") for name in INNER])
+    return Elsewhere(material, dict.fromkeys(least, base), [((name,), "int8") for name in INNER])
 
 
 def test_parts_add_to_nearly_the_whole() -> None:

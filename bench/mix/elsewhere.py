@@ -4,13 +4,13 @@ Stretches of the calibration audio judge it, in float32 that rounds where the ru
 rule that also decides which layers of int8 stay in float32.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.mix.predict import Assigned
-from export.precision.budget import GraphPrecision
+from bench.mix.blocks import Assigned, Part
+from bench.mix.predict import Powers
+from export.precision.front import Array
 from export.precision.judges import stretches
 from export.precision.layers import Layers
 from export.precision.material import Material, write
@@ -24,29 +24,31 @@ class Elsewhere:
     Args:
         material: of the graph.
         plain: every layer, in the base's precision.
-        options: layers that may have another one, with it.
+        parts: blocks of layers that may have another one, with it.
     """
 
-    def __init__(
-        self, material: Material, plain: Layers, options: Iterable[tuple[str, GraphPrecision]]
-    ) -> None:
+    def __init__(self, material: Material, plain: Layers, parts: Sequence[Part]) -> None:
         self._material = material
         self._plain = plain
         self._meter = Meter(material.graph, stretches(material.graph, material.plan.calibration))
-        self._base = grid(self._noise({}))
-        self._more: dict[tuple[str, GraphPrecision], NDArray[np.float64]] = {}
-        for name, precision in options:
+        self._blocks = tuple(dict.fromkeys(block for block, _ in parts))
+        base = grid(self._noise({}))
+        added: dict[Part, Array] = {}
+        for part in parts:
             try:
-                self._more[name, precision] = grid(self._noise({name: precision})) - self._base
+                added[part] = grid(self._noise(dict.fromkeys(*part))) - base
             except HifiError:
                 continue  # its weights are beyond the precision
+        self.powers = Powers(base, added)
 
     def predicted_db(self, layers: Assigned) -> float:
-        """SNR that other speech will hardly leave, each layer known alone: their powers add."""
-        if not self._more.keys() >= layers.items():
+        """SNR that other speech will hardly leave, each block known alone: their powers add."""
+        parts = [(each, layers[each[0]]) for each in self._blocks if each[0] in layers]
+        added = self.powers.added
+        if not added.keys() >= set(parts):
             return -np.inf
-        powers = self._base + sum(self._more[part] for part in layers.items())
-        return likely_db_of(np.maximum(powers, 0.0))
+        powers = self.powers.base + sum(added[part] for part in parts)
+        return float(likely_db_of(np.maximum(powers, 0.0)))
 
     def db(self, layers: Assigned) -> float:
         """The same of the graph as a whole."""

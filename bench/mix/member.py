@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.backend import Session
 from bench.cell.turn import turn
-from bench.mix.predict import Assigned
+from bench.mix.blocks import Assigned
 from bench.mix.records import Measured, Trial
 from bench.parity.judge import Arrays
 from bench.proof import demand

@@ -1,7 +1,7 @@
 """The precision of every layer: the fastest that the error allows, measured on whole members.
 
-1. Each layer that may lose precision, alone, in every precision that the backend reads from a file;
-   and all of them together.
+1. Each layer that may lose precision, or block of them where they are many, alone, in every
+   precision that the backend reads from a file; and all of them together.
 2. Combinations that are predicted to be fastest within the budget, and some on the way from one end
    to the other.
 3. Of what was measured, the fastest that keep the budget on other speech too and export race once
@@ -15,9 +15,10 @@ from itertools import islice
 from bench import pool
 from bench.bar import Doing
 from bench.machine.hardware import Machine
+from bench.mix.blocks import Assigned, Block, blocks_of
 from bench.mix.elsewhere import Elsewhere
 from bench.mix.member import Member
-from bench.mix.predict import Assigned, worth_trying
+from bench.mix.predict import worth_trying
 from bench.mix.records import Measured, MemberTrials, Trial
 from bench.mix.wish import Wish, bench_of, exported, plan_of
 from bench.parity import judge
@@ -87,14 +88,14 @@ class _Alone:
         variant: which member.
         member: to measure more.
         elsewhere: how exact it is on other speech.
-        layers: that may lose precision.
-        found: of the base, each layer alone, and all together.
+        blocks: of layers that may lose precision.
+        found: of the base, each block alone, and all together.
     """
 
     variant: Variant
     member: Member
     elsewhere: Elsewhere
-    layers: tuple[str, ...]
+    blocks: tuple[Block, ...]
     found: Measured
 
 
@@ -107,28 +108,31 @@ def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
     lowest: GraphPrecision = "int8" if "int8" in wish.lower else wish.lower[-1]
     least = resolve(model, replace(wish.plan, base=lowest, layers={}), variant)
     layers = tuple(name for name, precision in least.items() if precision != "fp32")
+    blocks = blocks_of(layers, len(wish.lower))
     inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)
     exact = judge.reference(wish.weights.build(variant), request, inputs[0]).exact
     material = prepare(model, least, wish.plan, wish.forms_of(variant))
     fixed = replace(request, batch=wish.batch, samples=wish.samples)
     member = Member(bench, fixed, plain, material, dict.fromkeys(least, "fp32"), inputs, exact)
-    single = [(name, each) for name in layers for each in wish.lower]
-    whole: list[Assigned] = [dict.fromkeys(layers, each) for each in wish.lower]
-    found = member.measure([{}, *({name: each} for name, each in single), *whole])
+    single = [(block, each) for block in blocks for each in wish.lower]
+    plans: list[Assigned] = [dict.fromkeys(*each) for each in single]
+    plans += [dict.fromkeys(layers, each) for each in wish.lower]
+    found = member.measure([{}, *plans])
     if len(found.trials) == 1:
         told = " and ".join(wish.lower)
         raise HifiError(f"{wish.backend} runs no layer of {variant} in {told}: {found.failed[0]}")
     elsewhere = Elsewhere(material, dict.fromkeys(least, wish.base), single)
-    return _Alone(variant, member, elsewhere, layers, found)
+    return _Alone(variant, member, elsewhere, blocks, found)
 
 
 def _combined(found: _Alone, wish: Wish) -> tuple[list[Trial], tuple[str, ...]]:
     """Everything that was tried, and what did not run."""
     first = found.found
-    predicted = found.elsewhere.predicted_db
-    plans = worth_trying(found.layers, first.trials, wish.min_snr_db, predicted)
+    powers = found.elsewhere.powers
+    plans = worth_trying(found.blocks, first.trials, wish.min_snr_db, powers)
     more = found.member.measure([{}, *plans]) if plans else Measured((), first.seconds)
     trials = (*first.trials, *more.trials[1:])
+    predicted = found.elsewhere.predicted_db
     judged = [replace(trial, likely_db=predicted(trial.layers)) for trial in trials]
     return judged, (*first.failed, *more.failed)
 
