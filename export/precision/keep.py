@@ -1,6 +1,7 @@
 """Layers that must stay in float32 for the rest to be less within a budget."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import count
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from export.sums import short_of
 from export.verify import NotExactError
 
 TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much worse is tried
+STEP_DB = 0.25  # by which the steps grow from one choice to the next
 
 Choice = tuple[str, ...]
 
@@ -85,7 +87,8 @@ def choices(
 ) -> Iterator[Choice]:
     """Layers of a branch that may be less together, most work first; those named alone last.
 
-    Each is predicted to be more exact than all before it, which may have failed when measured.
+    Each is predicted to be more exact than all before it, which failed when they were measured: by
+    more and more, since the graphs that are measured must stay few. The most exact is among them.
     """
     heard = {
         name: {place: power for place, power in parts[name].items() if place[0] in branch.outputs}
@@ -102,10 +105,13 @@ def choices(
     free = [
         [Option(name, flops[name], powers[name])] for name in branch.layers if name not in named
     ]
-    floor = budget_db - TRUST_DB
-    for each in front(search(base, free, snr_db, floor)):
-        if each.keys and each.snr_db >= floor:
+    least = budget_db - TRUST_DB
+    found = [e for e in front(search(base, free, snr_db, least)) if e.keys and e.snr_db >= least]
+    steps = count(step=STEP_DB)
+    for each in found:
+        if each.snr_db >= least or each is found[-1]:
             yield (*always, *each.keys)
+            least = each.snr_db + next(steps)
     yield always
 
 
