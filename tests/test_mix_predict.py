@@ -159,7 +159,7 @@ def within(plan: Assigned, trials: list[Trial], powers: Powers, least_db: float)
     return -10 * log10(max(here)) >= least_db and bool(likely_db_of(there) >= least_db)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([(2, 3), (4, 3), (5, 3), (6, 2), (8, 1)]),
     st.integers(0, 10**6),
