@@ -15,31 +15,53 @@ Attribute = int | float | str | Sequence[int]
 
 @dataclass(frozen=True)
 class Dim:
-    """A length known only when the graph runs: an int64 tensor of shape (1,)."""
+    """A length known only when the graph runs.
+
+    Attributes:
+        value: int64 tensor of shape (1,).
+        axis: name of the axis that is so long, or None.
+    """
 
     value: ir.Value
+    axis: str | None = None
 
 
-@dataclass(frozen=True)
-class ShapeOf:
-    """The shape of a tensor, of which only the axes that are asked for enter the graph."""
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """Numbers that do not depend on the inputs: a parameter, a buffer, or computed from them.
 
-    value: ir.Value
+    Attributes:
+        name: of the initializer that they become where they are used.
+        array: of any shape.
+    """
+
+    name: str
+    array: NDArray[np.generic]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return self.array.shape
+
+
+Operand = ir.Value | Constant | Dim | int | float
+"""What arithmetic takes beside a tensor of the graph."""
 
 
 class Builder:
     """A graph in the making.
 
-    Only forms that mean the same in every opset from 11 on are used (``Shape`` with ``Gather``
-    rather than with ``start``, ``Pad`` without ``axes``, no ``allowzero``), so the opset is a
-    matter of stating it.
+    Where there is one, the form is used that means the same in every opset from 11 on (``Shape``
+    with ``Gather`` rather than with ``start``, ``Pad`` without ``axes``, no ``allowzero``).
 
     Args:
         real: type of weights and of what is computed from them.
+        opset: that the graph will state.
     """
 
-    def __init__(self, real: ir.DataType = ir.DataType.FLOAT) -> None:
+    def __init__(self, real: ir.DataType = ir.DataType.FLOAT, opset: int = 11) -> None:
         self.real = real
+        self.opset = opset
         self._tape = ir.tape.Tape()
         self._known: dict[object, ir.Value] = {}
 
@@ -57,7 +79,7 @@ class Builder:
         self,
         name: str,
         op_type: str,
-        inputs: Sequence[ir.Value],
+        inputs: Sequence[ir.Value | None],
         shape: Sequence[Extent],
         attributes: Mapping[str, Attribute] | None = None,
         dtype: ir.DataType | None = None,
@@ -87,6 +109,34 @@ class Builder:
             self._known[key] = self._tape.initializer(kept)
         return self._known[key]
 
+    def given(self, operand: Operand) -> ir.Value:
+        """An operand of arithmetic on tensors, in the type of this graph."""
+        if isinstance(operand, ir.Value):
+            return operand
+        if isinstance(operand, Constant):
+            return self.weight(operand.name, operand.array)  # type: ignore[arg-type]
+        if isinstance(operand, Dim):
+            name = f"{operand.value.name}.real"
+            return self.op(name, "Cast", [operand.value], (1,), {"to": int(self.real)})
+        return self.weight(f"real_{np.float32(operand)}", np.array(operand, np.float64))
+
+    def axes(
+        self,
+        name: str,
+        op_type: str,
+        x: ir.Value,
+        axes: Sequence[int],
+        shape: Sequence[Extent],
+        *,
+        input_since: int,
+        attributes: Mapping[str, Attribute] | None = None,
+    ) -> ir.Value:
+        """An operation over axes, which an opset before ``input_since`` has as an attribute."""
+        attributes = dict(attributes or {})
+        if self.opset < input_since:
+            return self.op(name, op_type, [x], shape, {"axes": tuple(axes), **attributes})
+        return self.op(name, op_type, [x, self.ints(*axes)], shape, attributes)
+
     def ints(self, *values: int) -> ir.Value:
         """A constant int64 vector."""
         name = "_".join(["int64", *map(str, values)])
@@ -99,10 +149,14 @@ class Builder:
         """An int64 vector of which some entries are known only at run time."""
         if all(isinstance(entry, int) for entry in entries):
             return self.ints(*(entry for entry in entries if isinstance(entry, int)))
-        if len(entries) == 1 and isinstance(entries[0], Dim):
-            return entries[0].value
-        parts = [entry.value if isinstance(entry, Dim) else self.ints(entry) for entry in entries]
+        parts = [self.length(entry) for entry in entries]
+        if len(parts) == 1:
+            return parts[0]
         return self.integer(f"{name}_vector", "Concat", parts, {"axis": 0}, len(parts)).value
+
+    def length(self, entry: int | Dim) -> ir.Value:
+        """An int64 tensor of shape (1,)."""
+        return entry.value if isinstance(entry, Dim) else self.ints(entry)
 
     def integer(
         self,
@@ -123,7 +177,8 @@ class Builder:
         if isinstance(fixed, int):
             return fixed
         shape_value = self.integer(f"{tensor.name}_shape", "Shape", [tensor], {}, len(shape)).value
-        return self.integer(f"{tensor.name}_dim_{axis}", "Gather", [shape_value, self.ints(axis)])
+        found = self.integer(f"{tensor.name}_dim_{axis}", "Gather", [shape_value, self.ints(axis)])
+        return Dim(found.value, fixed)
 
 
 def shape_of(tensor: ir.Value) -> tuple[Extent, ...]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx_float64
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.builder import Builder, Extent, shape_of
+from export.evaluate import evaluate
 from export.layers import count_layers
 from export.lowering.convolution import Convolution, read, write
 from export.lowering.layouts import Graph
@@ -22,6 +22,7 @@ from export.lowering.lower import lower
 from export.lowering.rule import Form, Rule, form_text, parse_form, rules
 from export.lowering.rules.fir import Fir
 from export.lowering.rules.merge import Merge
+from export.operators.table import OPERATIONS
 from export.opset import ir_version
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError
@@ -141,9 +142,8 @@ def told_the_lengths(model: onnx.ModelProto, layer: Layer) -> ort.InferenceSessi
 def errors(form: Form, layer: Layer) -> tuple[float, float]:
     """(largest relative error in float64, smallest SNR in float32) of both outputs."""
     x = layer.noise().astype(np.float32).astype(np.float64)
-    plain = onnx_float64.run(ir.to_proto(lower(layer.graph(), {}, ir.DataType.DOUBLE)), {"x": x})
-    proto = ir.to_proto(lower(layer.graph(), {"conv": form}, ir.DataType.DOUBLE))
-    found = onnx_float64.run(proto, {"x": x})
+    plain = evaluate(lower(layer.graph(), {}, ir.DataType.DOUBLE), {"x": x})
+    found = evaluate(lower(layer.graph(), {"conv": form}, ir.DataType.DOUBLE), {"x": x})
     single = ir.to_proto(lower(layer.graph(), {"conv": form}))
     onnx.checker.check_model(single, full_check=True)
     rounded = told_the_lengths(single, layer).run(None, {"x": x.astype(np.float32)})
@@ -228,16 +228,16 @@ def test_real_layers_are_rewritten_for_every_length(name: str) -> None:
 def convolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What oneDNN computes wrongly with AVX-512 (docs/runtimes.md), of all that float64 ran."""
     wrong: list[str] = []
-    convolve = onnx_float64._OPERATIONS["Conv"]
+    row = OPERATIONS["Conv"]
 
     def noted(x: Any, w: Any, b: Any = None, **a: Any) -> Any:
-        y = convolve(x, w, b, **a)
+        y = row.meaning(x, w, b, **a)
         *_, stride = a.get("strides", [1])
         if stride > 1 and y.shape[-1] == 1 and y.ndim > 3 and y.shape[-2] > 1:
             wrong.append(f"{tuple(x.shape)} by {tuple(w.shape)}, {a}")
         return y
 
-    monkeypatch.setitem(onnx_float64._OPERATIONS, "Conv", noted)
+    monkeypatch.setitem(OPERATIONS, "Conv", replace(row, meaning=noted))
     return wrong
 
 

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_float64
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
-from onnx import numpy_helper
 
 from bench.tune import layer_file
 from bench.tune.forms import forms_of
 from bench.tune.geometry import Geometry
 from export import artifact
+from export.evaluate import evaluate
 from export.layers import count_layers
 from export.lowering.rule import Form
 from export.verify import snr_db
@@ -33,20 +32,10 @@ def noise(geometry: Geometry) -> np.ndarray[tuple[int, ...], np.dtype[np.float32
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
-def in_float64(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The same with weights of twice the size, which are those of float32."""
-    for tensor in proto.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT:
-            array = numpy_helper.to_array(tensor).astype(np.float64)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-    return proto
-
-
 @each_layer
 def test_the_plain_layer_is_exact(geometry: Geometry) -> None:
     y = noise(geometry)
-    proto = in_float64(ir.to_proto(layer_file.layer_graph(geometry, ())))
-    (found,) = onnx_float64.run(proto, {"y": y.astype(np.float64)}).values()
+    (found,) = evaluate(layer_file.layer_graph(geometry, ()), {"y": y}).values()
     expected = layer_file.exact(geometry, y)
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-12 * np.sqrt(np.square(expected).mean())
@@ -68,7 +57,7 @@ def test_every_form_that_is_tried_computes_the_layer(geometry: Geometry) -> None
         single = ort.InferenceSession(proto.SerializeToString())
         (rounded,) = single.run(None, {"y": y})
         assert snr_db(expected, rounded) >= 110, form
-        (found,) = onnx_float64.run(in_float64(proto), {"y": y.astype(np.float64)}).values()
+        (found,) = evaluate(model, {"y": y}).values()
         assert np.abs(found - expected).max() <= EXACT * np.sqrt(np.square(expected).mean()), form
     assert tried >= 8
 

@@ -1,4 +1,4 @@
-"""Each operation alone, in onnxruntime and in PyTorch; and what has no ONNX form."""
+"""Convolutions, means and folds of any size, in onnxruntime and in PyTorch; and the builder."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from export import ops
-from export.builder import Builder, Dim, ShapeOf, shape_of
+from export.builder import Builder, Dim, shape_of
+from export.operators import lengths
+from export.operators.elementwise import leaky_relu
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
-from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
 FIXED = settings(max_examples=40, deadline=None, derandomize=True)
@@ -125,110 +125,17 @@ def test_any_fold(period: int, extra: int, fixed: bool) -> None:
     assert padded == (not fixed or samples % period != 0)
 
 
-@pytest.mark.parametrize("opset", [11, 13, 18, 26])
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda y: F.leaky_relu(y, 0.3),
-        lambda y: F.leaky_relu(y, negative_slope=0.3, inplace=False),
-        lambda y: F.pad(y, (2, 3), mode="reflect"),
-        lambda y: _rows(F.pad(y, (0, 0), mode="reflect"), -1, (-1, 3)),
-        lambda y: F.pad(y, (y.shape[-1] % 4, 0), mode="reflect"),
-        lambda y: torch.cat((y, y))[: y.shape[0]],
-        lambda y: torch.cat((y, y))[y.shape[0] :],
-        lambda y: torch.cat((y, F.leaky_relu(y, 0.1)))[1:3],
-    ],
-    ids=["leaky", "leaky by name", "pad", "no pad", "pad before", "first", "last", "middle"],
-)
-@pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "dynamic"])
-def test_each_function_at_old_and_new_opsets(
-    function: Callable[[Tensor], Tensor], opset: int, fixed: bool
-) -> None:
-    _agree(Net(function), (2, 1, 15), fixed, opset)
-
-
-@pytest.mark.parametrize(
-    ("function", "name"),
-    [
-        (torch.tanh, "tanh"),
-        (F.relu, "relu"),
-        (lambda y: y.mean(-1), "mean"),
-        (lambda y: y * 2, "mul"),
-        (lambda y: y.view(-1, 5), "view"),
-    ],
-    ids=["tanh", "relu", "mean", "mul", "view"],
-)
-def test_a_function_without_onnx_form_is_named(
-    function: Callable[[Tensor], Tensor], name: str
-) -> None:
-    with pytest.raises(HifiError) as caught:
-        to_onnx(Net(function), ExportRequest(ONE))
-    message = str(caught.value)
-    assert message.startswith(f"{name} has no ONNX form here")
-    assert "leaky_relu" in message and "Conv1d" in message
-    assert "export/ops.py" in message and "\n" not in message
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [nn.Tanh(), nn.BatchNorm1d(1), nn.ConvTranspose1d(1, 1, 3)],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_a_layer_without_onnx_form_is_named(layer: nn.Module) -> None:
-    with pytest.raises(HifiError, match=f"^{type(layer).__name__} has no ONNX form here") as caught:
-        to_onnx(Chain(layer), ExportRequest(ONE))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        nn.Conv1d(1, 2, 3, padding=1, padding_mode="reflect"),
-        nn.Conv1d(1, 2, 3, padding="same"),
-        nn.Conv1d(1, 2, 3, bias=False),
-        nn.utils.parametrizations.weight_norm(nn.Conv1d(1, 2, 3)),
-        nn.AvgPool1d(4, 2, ceil_mode=True),
-    ],
-    ids=["reflect", "same", "no bias", "weight norm", "ceil"],
-)
-def test_a_layer_that_would_be_approximated_is_a_mistake(layer: nn.Module) -> None:
-    with pytest.raises((AssertionError, HifiError)):
-        to_onnx(Chain(layer), ExportRequest(ONE))
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda y: F.pad(y, (0, 1)),
-        lambda y: F.pad(y, (0, 1), mode="replicate"),
-        lambda y: F.pad(y, (0, 1, 0, 0), mode="reflect"),
-        lambda y: _rows(y, -1, (3, -1)),
-        lambda y: _rows(y, 0, (-1, 1)),
-        lambda y: torch.flatten(y, 0),
-        lambda y: torch.cat((y, y), 1),
-        lambda y: y[::2],
-        lambda y: y[:, 0],
-        lambda y: F.pad(y, (0, y.ndim), mode="reflect"),
-    ],
-    ids=["zeros", "replicate", "two axes", "rows", "axis", "flatten", "channels", "step", "index",
-         "ndim"],
-)  # fmt: skip
-def test_arguments_that_would_be_ignored_are_a_mistake(
-    function: Callable[[Tensor], Tensor],
-) -> None:
-    with pytest.raises((AssertionError, HifiError)):
-        to_onnx(Net(function), ExportRequest(ONE))
-
-
 @pytest.mark.parametrize("divisor", [1, 2, 11])
 def test_lengths_are_computed_as_python_does(divisor: int) -> None:
     """A fixed length at once, a dynamic one in the graph."""
     graph = Builder()
-    assert ops.modulo(graph, "", ops.negative(graph, "", 30), divisor) == -30 % divisor
+    assert lengths.modulo(graph, "", lengths.negative(graph, "", 30), divisor) == -30 % divisor
+    assert lengths.quotient(graph, "", -30, divisor) == -30 // divisor
     assert not graph.nodes
     x = ir.val("x", ir.DataType.FLOAT, ["batch", 1, "samples"])
-    length = ops.getitem(graph, "length", ShapeOf(x), -1)
-    found = ops.modulo(graph, "mod", ops.negative(graph, "neg", length), divisor)
+    found = lengths.modulo(
+        graph, "mod", lengths.negative(graph, "neg", graph.extent(x, -1)), divisor
+    )
     assert isinstance(found, Dim)
     assert [node.op_type for node in graph.nodes] == ["Shape", "Gather", "Neg", "Mod"]
 
@@ -236,9 +143,9 @@ def test_lengths_are_computed_as_python_does(divisor: int) -> None:
 def test_nothing_is_written_twice() -> None:
     graph = Builder()
     x = ir.val("x", ir.DataType.FLOAT, ["batch", 1, "samples"])
-    first = ops.leaky_relu(graph, "a", x, 0.1)
-    assert ops.leaky_relu(graph, "b", x, 0.1) is first
-    assert ops.leaky_relu(graph, "c", x, 0.2) is not first
+    first = leaky_relu(graph, "a", x, 0.1)
+    assert leaky_relu(graph, "b", x, 0.1) is first
+    assert leaky_relu(graph, "c", x, 0.2) is not first
     assert graph.extent(x, -1) == graph.extent(x, 2)
     assert graph.extent(x, 1) == 1
     assert graph.ints(0, -1) is graph.ints(0, -1)

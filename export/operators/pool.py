@@ -1,0 +1,210 @@
+"""Windows of a tensor in one number: means and maxima, and axes reduced to one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import onnx_ir as ir
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from export.builder import Attribute, Builder, Extent, shape_of
+from export.operators.operation import Operation, Writer
+from export.operators.shape import axis_in
+from export.operators.shapes import each_axis, windows
+from hifigan_ref.errors import HifiError
+
+Amount = int | Sequence[int]
+
+
+def _rank(name: str, x: ir.Value, rank: int) -> None:
+    if len(shape_of(x)) != rank + 2:
+        raise HifiError(f"{name}: a tensor of {len(shape_of(x))} axes: it takes {rank + 2}")
+
+
+def avg_pool(rank: int) -> Writer:
+    """(N, C, *S) -> (N, C, *S')."""
+
+    def write(
+        graph: Builder,
+        name: str,
+        x: ir.Value,
+        kernel_size: Amount,
+        stride: Amount | None = None,
+        padding: Amount = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> ir.Value:
+        _rank(name, x, rank)
+        if ceil_mode or divisor_override is not None:
+            raise HifiError(f"{name}: ceil_mode and divisor_override have no ONNX form here")
+        counted: dict[str, Attribute] = {"count_include_pad": int(count_include_pad)}
+        return _pool(graph, name, "AveragePool", x, kernel_size, stride, padding, 1, counted)
+
+    return write
+
+
+def max_pool(rank: int) -> Writer:
+    """(N, C, *S) -> (N, C, *S')."""
+
+    def write(
+        graph: Builder,
+        name: str,
+        x: ir.Value,
+        kernel_size: Amount,
+        stride: Amount | None = None,
+        padding: Amount = 0,
+        dilation: Amount = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> ir.Value:
+        _rank(name, x, rank)
+        if ceil_mode or return_indices:
+            raise HifiError(f"{name}: ceil_mode and return_indices have no ONNX form here")
+        spread: dict[str, Attribute] = {"dilations": each_axis(dilation, rank)}
+        return _pool(graph, name, "MaxPool", x, kernel_size, stride, padding, dilation, spread)
+
+    return write
+
+
+def _pool(
+    graph: Builder,
+    name: str,
+    op_type: str,
+    x: ir.Value,
+    kernel_size: Amount,
+    stride: Amount | None,
+    padding: Amount,
+    dilation: Amount,
+    more: dict[str, Attribute],
+) -> ir.Value:
+    n, c, *lengths = shape_of(x)
+    rank = len(lengths)
+    size, strides, pads, dilations = (
+        each_axis(each, rank) for each in (kernel_size, stride or kernel_size, padding, dilation)
+    )
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": size,
+        "strides": strides,
+        "pads": (*pads, *pads),
+        **more,
+    }
+    spans = [d * (k - 1) + 1 for d, k in zip(dilations, size, strict=True)]
+    pooled = windows(lengths, spans, strides, [(p, p) for p in pads])
+    return graph.op(name, op_type, [x], (n, c, *pooled), attributes)
+
+
+def adaptive(op_type: str) -> Writer:
+    """(N, C, *S) -> (N, C, 1...): everything in one number."""
+
+    def write(
+        graph: Builder, name: str, x: ir.Value, output_size: Amount, return_indices: bool = False
+    ) -> ir.Value:
+        shape = shape_of(x)
+        if return_indices or set(each_axis(output_size, 1)) != {1}:
+            raise HifiError(
+                f"{name}: an adaptive pool to {output_size}: only to 1 has an ONNX form"
+            )
+        return graph.op(name, op_type, [x], (*shape[:2], *[1] * (len(shape) - 2)))
+
+    return write
+
+
+def reduce(op_type: str, input_since: int) -> Writer:
+    """Some axes, or all of them, in one number."""
+
+    def write(
+        graph: Builder,
+        name: str,
+        x: ir.Value,
+        dim: Amount | None = None,
+        keepdim: bool = False,
+    ) -> ir.Value:
+        shape = shape_of(x)
+        given = range(len(shape)) if dim is None else each_axis(dim, 1)
+        axes = sorted(axis_in(name, axis, len(shape)) for axis in given)
+        left: list[Extent] = [
+            1 if i in axes else extent for i, extent in enumerate(shape) if keepdim or i not in axes
+        ]
+        kept: dict[str, Attribute] = {"keepdims": int(keepdim)}
+        return graph.axes(name, op_type, x, axes, left, input_since=input_since, attributes=kept)
+
+    return write
+
+
+def _padded(x: Tensor, pads: Sequence[int], fill: float) -> Tensor:
+    rank = len(pads) // 2
+    flat = [p for i in reversed(range(rank)) for p in (pads[i], pads[rank + i])]
+    return F.pad(x, flat, value=fill)
+
+
+def _plain(attributes: dict[str, Any]) -> None:
+    if attributes.get("ceil_mode", 0) or attributes.get("auto_pad", "NOTSET") != "NOTSET":
+        raise HifiError("a pool with ceil_mode or auto_pad is not evaluated here")
+
+
+def _average_pool(x: Tensor, **attributes: Any) -> Tensor:
+    _plain(attributes)
+    size = tuple(attributes["kernel_shape"])
+    rank = len(size)
+    if set(attributes.get("dilations", [1])) != {1}:
+        raise HifiError("AveragePool with dilations is not evaluated here")
+    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
+    strides = tuple(attributes.get("strides", [1] * rank))
+    pads = attributes.get("pads", [0] * (2 * rank))
+    counted = float(attributes.get("count_include_pad", 0))
+    there = _padded(torch.ones_like(x), pads, counted)
+    return pool(_padded(x, pads, 0.0), size, strides) / pool(there, size, strides)
+
+
+def _max_pool(x: Tensor, **attributes: Any) -> Tensor:
+    _plain(attributes)
+    size = tuple(attributes["kernel_shape"])
+    rank = len(size)
+    pool: Callable[..., Tensor] = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
+    padded = _padded(x, attributes.get("pads", [0] * (2 * rank)), -torch.inf)
+    strides, dilations = (
+        tuple(attributes.get(name, [1] * rank)) for name in ("strides", "dilations")
+    )
+    return pool(padded, size, strides, dilation=dilations)
+
+
+def _reduced(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def meaning(
+        x: Tensor,
+        given: Tensor | None = None,
+        axes: Sequence[int] | None = None,
+        keepdims: int = 1,
+        noop_with_empty_axes: int = 0,
+    ) -> Tensor:
+        found = axes if given is None else given.tolist()
+        if not found and noop_with_empty_axes:
+            return x
+        return function(x, tuple(found or range(x.ndim)), keepdim=bool(keepdims))
+
+    return meaning
+
+
+def _everything(function: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: function(x, tuple(range(2, x.ndim)), keepdim=True)
+
+
+def _spatial(function: str, writer: Callable[[int], Writer]) -> dict[str, Writer]:
+    return {f"{function}{rank}d": writer(rank) for rank in (1, 2, 3)}
+
+
+MEAN, MAX = adaptive("GlobalAveragePool"), adaptive("GlobalMaxPool")
+
+OPERATIONS = (
+    Operation("AveragePool", _average_pool, "other", _spatial("avg_pool", avg_pool)),
+    Operation("MaxPool", _max_pool, "other", _spatial("max_pool", max_pool)),
+    Operation("GlobalAveragePool", _everything(torch.mean), "other",
+              _spatial("adaptive_avg_pool", lambda _: MEAN)),
+    Operation("GlobalMaxPool", _everything(torch.amax), "other",
+              _spatial("adaptive_max_pool", lambda _: MAX)),
+    Operation("ReduceMean", _reduced(torch.mean), "other", {"mean": reduce("ReduceMean", 18)}),
+    Operation("ReduceSum", _reduced(torch.sum), "other", {"sum": reduce("ReduceSum", 13)}),
+    Operation("ReduceMax", _reduced(torch.amax), "other", {"amax": reduce("ReduceMax", 18)}),
+    Operation("ReduceMin", _reduced(torch.amin), "other", {"amin": reduce("ReduceMin", 18)}),
+)  # fmt: skip
