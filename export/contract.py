@@ -2,7 +2,8 @@
 
 1. The default domain alone, at exactly the opset that was asked for.
 2. Inputs with the promised names, type and axes; outputs of the same type and batch.
-3. Only operations of the networks themselves: what normalises a weight has no place here.
+3. Only operations of the networks themselves: what normalises a weight has no place here. What
+   rewrites and precisions add is in the table of operators.
 4. Weights and biases of every convolution are initializers.
 5. Reflect pads: with dynamic length one for each period; with fixed length one for each amount that
    is needed, which periods may share, and it is constant.
@@ -17,10 +18,11 @@ from functools import partial
 import onnx_ir as ir
 
 from export.builder import shape_of
+from export.operators import table
 from export.opset import stated_opset
 from export.precision.budget import GraphPrecision
 from export.precision.held import held
-from export.precision.layers import CONVOLUTIONS, layer_of
+from export.precision.layers import layer_of
 from export.precision.narrow import TYPES
 from export.precision.plan import FP32
 from export.request import ExportRequest
@@ -29,15 +31,6 @@ from hifigan_ref.errors import HifiError
 OPERATIONS = frozenset(
     {"AveragePool", "Concat", "Conv", "LeakyRelu", "Pad", "Reshape", "Slice"}
     | {"Gather", "Mod", "Neg", "Shape"}  # of lengths
-)
-
-
-OF_REWRITES = frozenset(
-    {"Add", "ConvTranspose", "Div", "Expand", "MatMul", "Mul", "Range", "Transpose"}
-)
-OF_PRECISIONS = frozenset(
-    {"Cast", "DequantizeLinear", "Mul", "QuantizeLinear"}
-    | {"Add", "GlobalAveragePool", "Max", "Reciprocal", "Sqrt"}  # of loudness
 )
 
 
@@ -118,14 +111,9 @@ def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
     return _foreign(model, OPERATIONS)
 
 
-def _lowered_operations(model: ir.Model, request: ExportRequest) -> list[str]:
+def _known_operations(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
-    return _foreign(model, OPERATIONS | OF_REWRITES)
-
-
-def _precise_operations(model: ir.Model, request: ExportRequest) -> list[str]:
-    del request
-    return _foreign(model, OPERATIONS | OF_REWRITES | OF_PRECISIONS)
+    return _foreign(model, frozenset(table.OPERATIONS))
 
 
 def _foreign(model: ir.Model, allowed: frozenset[str]) -> list[str]:
@@ -138,8 +126,8 @@ def _weights(model: ir.Model, request: ExportRequest) -> list[str]:
     del request
     return [
         f"{node.name}: {role} is computed in the graph"
-        for kind in CONVOLUTIONS
-        for node in _nodes(model, kind)
+        for node in model.graph
+        if table.is_weighted(node)
         for role, value in zip(("weight", "bias"), node.inputs[1:], strict=False)
         if value is None or not value.is_initializer()
     ]
@@ -224,7 +212,7 @@ _OF_PRECISIONS: tuple[Clause, ...] = (
     _opset,
     _inputs,
     _outputs,
-    _precise_operations,
+    _known_operations,
     _texts,
 )
 
@@ -232,7 +220,7 @@ _OF_LOWERED: tuple[Clause, ...] = (
     _opset,
     _inputs,
     _outputs,
-    _lowered_operations,
+    _known_operations,
     _weights,
     _texts,
 )

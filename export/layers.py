@@ -18,10 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-FREE = frozenset({"Constant", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"})
-CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "MatMul"})  # which one may be written as
-ELEMENTWISE = frozenset({"Add", "LeakyRelu", "Mul", "Relu"})
-
 
 @dataclass(frozen=True)
 class GraphLayer:
@@ -63,12 +59,14 @@ def shaped_layers(model: "ir.Model") -> tuple[GraphLayer, ...]:
 
 def _fused(graph: "ir.Graph") -> Iterator[list["ir.Node"]]:
     """The nodes of each layer."""
+    from export.operators.table import is_weighted, kind_of
+
     taken: set[ir.Node] = set()
     for node in graph:
-        if node.op_type in FREE or node in taken:
+        if kind_of(node) == "free" or node in taken:
             continue
         layer = [node]
-        while node.op_type in CONVOLUTIONS and (follower := _follower(layer[-1])):
+        while is_weighted(node) and (follower := _follower(layer[-1])):
             layer.append(follower)
         taken.update(layer)
         yield layer
@@ -76,9 +74,11 @@ def _fused(graph: "ir.Graph") -> Iterator[list["ir.Node"]]:
 
 def _follower(node: "ir.Node") -> "ir.Node | None":
     """The elementwise node that alone reads this one's output, if there is one."""
+    from export.operators.table import kind_of
+
     (output,) = node.outputs
     readers = [use.node for use in output.uses()]
-    if len(readers) != 1 or output.is_graph_output() or readers[0].op_type not in ELEMENTWISE:
+    if len(readers) != 1 or output.is_graph_output() or kind_of(readers[0]) != "elementwise":
         return None
     others = [value for value in readers[0].inputs if value is not output]
     constant = all(value is None or value.const_value is not None for value in others)
@@ -100,17 +100,10 @@ def _layer(nodes: list["ir.Node"]) -> GraphLayer:
 
 
 def _flops(node: "ir.Node") -> int:
-    if node.op_type not in CONVOLUTIONS:
-        return 0
-    # every output element sums over (channels in / groups) x taps, which is the weight's tail; and
-    # every input element of a transposed one goes to (channels out / groups) x taps, and of a
-    # product to a row of the matrix
-    summed = node.outputs[0] if node.op_type == "Conv" else node.inputs[0]
-    weight = node.inputs[1]
-    assert summed is not None and summed.shape is not None
-    assert weight is not None and weight.shape is not None
-    terms = weight.shape.numpy()[-1:] if node.op_type == "MatMul" else weight.shape.numpy()[1:]
-    return 2 * prod(summed.shape.numpy()) * prod(terms)
+    from export.operators.table import OPERATIONS
+
+    row = OPERATIONS.get(node.op_type)
+    return 0 if row is None else row.flops(node)
 
 
 def _bytes(value: "ir.Value") -> int:

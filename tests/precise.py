@@ -5,7 +5,7 @@ import onnx_ir as ir
 from torch import nn
 
 from export import pipeline
-from export.precision.layers import CONVOLUTIONS
+from export.operators.table import is_weighted
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 
@@ -24,7 +24,7 @@ def checked(model: ir.Model) -> bytes:
 
 def convolutions(model: ir.Model) -> dict[str, ir.Node]:
     """By name."""
-    return {node.name or "": node for node in model.graph if node.op_type in CONVOLUTIONS}
+    return {node.name or "": node for node in model.graph if is_weighted(node)}
 
 
 def value_in(node: ir.Node, index: int) -> ir.Value:

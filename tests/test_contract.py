@@ -476,7 +476,7 @@ def test_casts_have_no_place_before_precision(p11: nn.Module) -> None:
         check_graph(_half(p11), DYNAMIC)
 
 
-def test_an_operation_that_no_precision_needs(p11: nn.Module) -> None:
+def test_an_operation_that_the_table_does_not_know(p11: nn.Module) -> None:
     model = _half(p11)
-    _first(model, "LeakyRelu").op_type = "Relu"
-    assert "foreign operations ['Relu']" in _imprecise(model)
+    _first(model, "LeakyRelu").op_type = "Celu"
+    assert "foreign operations ['Celu']" in _imprecise(model)

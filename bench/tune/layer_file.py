@@ -47,7 +47,7 @@ def of_layer(
     """
     value = write_form(graph, form, geometry.convolution(), x)
     if geometry.slope is not None:
-        value = graph.activate("activation", value, geometry.slope)
+        value = graph.activate("activation", "LeakyRelu", value, {"alpha": geometry.slope})
     value.name = OUTPUT
     made = ir.Graph(
         [given],

@@ -4,12 +4,12 @@ Where the next layer wants the layout that the one before it left, nothing is mo
 even through an activation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from export.builder import Builder, Extent, shape_of
+from export.builder import Attribute, Builder, Extent, shape_of
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Graph(Builder):
         self._left[id(usual)] = Left(layout, value, move)
         return usual
 
-    def activate(self, name: str, x: ir.Value, alpha: float) -> ir.Value:
-        """LeakyReLU, taken before the layout is left, where the convolution is."""
+    def activate(
+        self, name: str, op_type: str, x: ir.Value, attributes: Mapping[str, Attribute]
+    ) -> ir.Value:
+        """An elementwise operation, taken before the layout is left, where the convolution is."""
         left = self._left.get(id(x))
         if left is None:
-            return self.op(name, "LeakyRelu", [x], shape_of(x), {"alpha": alpha})
-        inside = self.activate(f"{name}.{left.layout}", left.value, alpha)
+            return self.op(name, op_type, [x], shape_of(x), attributes)
+        inside = self.activate(f"{name}.{left.layout}", op_type, left.value, attributes)
         return self.leave(left.layout, name, inside, left.leave)
 
     def reshape(self, name: str, x: ir.Value, shape: Sequence[Extent]) -> ir.Value:

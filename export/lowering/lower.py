@@ -12,6 +12,7 @@ from export.builder import shape_of
 from export.lowering.convolution import read
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
+from export.operators.table import kind_of
 from hifigan_ref.errors import HifiError
 
 
@@ -85,10 +86,10 @@ def _write(
         for value in node.inputs
         if value is not None
     ]
-    if node.op_type == "LeakyRelu":
-        return graph.activate(name, inputs[0], node.attributes.get_float("alpha", 0.01))
     (output,) = node.outputs
     attributes = {key: attribute.value for key, attribute in node.attributes.items()}
+    if kind_of(node) == "elementwise" and len(inputs) == 1 and output.dtype != ir.DataType.INT64:
+        return graph.activate(name, node.op_type, inputs[0], attributes)
     return graph.op(name, node.op_type, inputs, shape_of(output), attributes, _type(output, graph))
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import onnx_ir as ir
 
 from export.builder import Builder, shape_of
+from export.operators.table import moves_only
 from export.precision.narrow import REAL
 
 HALF = REAL - {ir.DataType.FLOAT}
-MOVES = frozenset({"Pad", "Reshape", "Transpose", "Slice", "Concat", "Gather"})
 
 
 def is_narrow(model: ir.Model) -> bool:
@@ -65,7 +65,7 @@ def emulate(model: ir.Model) -> ir.Model:
 
 def _rounded(builder: Builder, value: ir.Value, like: ir.Value) -> ir.Value:
     producer = like.producer()
-    if producer is not None and producer.op_type in MOVES:
+    if producer is not None and moves_only(producer):
         return value  # nothing is computed
     half = like.dtype
     assert half is not None

@@ -4,23 +4,23 @@ from collections.abc import Collection, Mapping
 
 import onnx_ir as ir
 
-from export.precision.layers import CONVOLUTIONS
+from export.operators.table import is_weighted
 from export.precision.narrow import TYPES
 
 NAMES: Mapping[ir.DataType, str] = {dtype: name for name, dtype in TYPES.items() if name != "int8"}
 
 
-def held(model: ir.Model, kinds: Collection[str] = CONVOLUTIONS) -> dict[str, str]:
+def held(model: ir.Model, kinds: Collection[str] = ()) -> dict[str, str]:
     """Precision by name of the node; ``fp32 and int8`` where its two factors differ.
 
     Args:
         model: of this tool, or of another.
-        kinds: operators to look at.
+        kinds: operators to look at; () for all that weigh.
     """
     return {
         node.name or node.outputs[0].name or "": _of(node)
         for node in model.graph
-        if node.op_type in kinds
+        if (node.op_type in kinds if kinds else is_weighted(node))
     }
 
 

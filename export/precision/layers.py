@@ -7,12 +7,11 @@ import onnx_ir as ir
 
 from export.lowering.convolution import read
 from export.lowering.plan import layer_name
+from export.operators.table import is_weighted
 from export.precision.budget import GraphPrecision
 from export.precision.plan import PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
-
-CONVOLUTIONS = ("Conv", "ConvTranspose", "MatMul")  # what a layer's may be written as
 
 Layers = Mapping[str, GraphPrecision]
 """A precision for each layer, by the name of its convolution in the plain graph."""
@@ -56,7 +55,7 @@ def in_nodes(model: ir.Model, layers: Mapping[str, GraphPrecision]) -> dict[str,
     """The same for the convolutions that rewrites left, by name of their node."""
     found: dict[str, GraphPrecision] = {}
     for node in model.graph:
-        if node.op_type in CONVOLUTIONS:
+        if is_weighted(node):
             layer = layer_of(node.name or "", layers)
             assert layer is not None, f"{node.name} belongs to no layer"
             found[node.name or ""] = layers[layer]

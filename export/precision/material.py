@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from export.lowering.lower import check_known, lower
 from export.lowering.rule import Form, moving, quantizable
+from export.operators.table import is_weighted
 from export.precision.budget import GraphPrecision
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize, factors
-from export.precision.layers import CONVOLUTIONS, Layers, in_nodes, layer_of
+from export.precision.layers import Layers, in_nodes, layer_of
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
 from export.precision.quantize import quantize
@@ -152,7 +153,7 @@ def check_reach(model: ir.Model, nodes: Iterable[str], calibration: Calibration)
     made = {
         node.outputs[0].name or "": node.name
         for node in model.graph
-        if node.name in chosen and node.op_type in CONVOLUTIONS
+        if node.name in chosen and is_weighted(node)
     }
     reach = dict.fromkeys(made, 0.0)
     for each in values(model, made, fitting(model, calibration)):

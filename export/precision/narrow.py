@@ -15,8 +15,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.builder import Builder, shape_of
+from export.operators.table import is_weighted
 from export.precision.budget import GraphPrecision
-from export.precision.layers import CONVOLUTIONS
 from hifigan_ref.errors import HifiError
 
 TYPES: Mapping[GraphPrecision, ir.DataType] = {
@@ -93,7 +93,7 @@ class _Narrowing:
         """Of what it computes."""
         if node.op_type in QUANTIZERS:
             return ir.DataType.FLOAT
-        if node.op_type in CONVOLUTIONS:
+        if is_weighted(node):
             return self._layers[node.name or ""]
         if node.outputs[0] in self._before:
             return self._before[node.outputs[0]]
@@ -145,7 +145,7 @@ class _Narrowing:
         graph = self._old.graph
         first = set(graph.inputs)
         for node in graph:
-            if node.op_type not in CONVOLUTIONS and any(v in first for v in node.inputs):
+            if not is_weighted(node) and any(v in first for v in node.inputs):
                 first.update(node.outputs)
         readers: dict[ir.Value, set[ir.DataType]] = {}
         for node in reversed(list(graph)):
@@ -153,7 +153,7 @@ class _Narrowing:
                 if value not in first or value is None:
                     continue
                 told = readers.setdefault(value, set())
-                if node.op_type in CONVOLUTIONS:
+                if is_weighted(node):
                     told.add(self._layers[node.name or ""])
                 elif node.op_type in QUANTIZERS:
                     told.add(ir.DataType.FLOAT)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import onnx_ir as ir
 
-from export.precision.layers import CONVOLUTIONS
+from export.operators.table import is_weighted
 from export.precision.plan import Activations
 from export.precision.ranges import Range
 from hifigan_ref.errors import HifiError
@@ -89,7 +89,7 @@ def _let_others_read_floats(graph: ir.Graph) -> None:
             continue
         rounded, before = node.outputs[0], quantizer.inputs[0]
         for use in tuple(rounded.uses()):
-            if use.node.op_type not in CONVOLUTIONS:
+            if not is_weighted(use.node):
                 use.node.replace_input_with(use.idx, before)
         for place, output in enumerate(graph.outputs):
             if output is rounded:
