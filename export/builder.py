@@ -64,6 +64,7 @@ class Builder:
         self.opset = opset
         self._tape = ir.tape.Tape()
         self._known: dict[object, ir.Value] = {}
+        self._taken: set[str] = set()
 
     @property
     def nodes(self) -> Sequence[ir.Node]:
@@ -89,25 +90,31 @@ class Builder:
         attributes = attributes or {}
         key = (op_type, tuple(map(id, inputs)), repr(sorted(attributes.items())))
         if key not in self._known:
-            value = ir.val(name, dtype=dtype or self.real, shape=ir.Shape(shape))
+            value = ir.val(self._free(name), dtype=dtype or self.real, shape=ir.Shape(shape))
             self._tape.op(op_type, inputs, attributes, name=node or name, output=value)
             self._known[key] = value
         return self._known[key]
 
     def weight(self, name: str, array: NDArray[np.floating]) -> ir.Value:
         """An initializer of that name, rounded to the type of this graph."""
-        if name not in self._known:
-            rounded = np.ascontiguousarray(array, dtype=self.real.numpy())
-            self._known[name] = self._tape.initializer(ir.tensor(rounded, name=name))
-        return self._known[name]
+        return self._initializer(name, name, np.asarray(array, dtype=self.real.numpy()))
 
     def constant(self, name: str, array: NDArray[np.generic]) -> ir.Value:
         """An initializer of that name and type."""
-        key = (name, array.dtype.name)
+        return self._initializer((name, array.dtype.name), name, array)
+
+    def _initializer(self, key: object, name: str, array: NDArray[np.generic]) -> ir.Value:
         if key not in self._known:
-            kept = ir.tensor(np.asarray(array, order="C"), name=name)
-            self._known[key] = self._tape.initializer(kept)
+            held = ir.tensor(np.asarray(array, order="C"), name=self._free(name))
+            self._known[key] = self._tape.initializer(held)
         return self._known[key]
+
+    def _free(self, name: str) -> str:
+        """A name that nothing has yet."""
+        while name in self._taken:
+            name = f"{name}_"
+        self._taken.add(name)
+        return name
 
     def given(self, operand: Operand) -> ir.Value:
         """An operand of arithmetic on tensors, in the type of this graph."""
@@ -140,10 +147,7 @@ class Builder:
     def ints(self, *values: int) -> ir.Value:
         """A constant int64 vector."""
         name = "_".join(["int64", *map(str, values)])
-        if name not in self._known:
-            array = np.array(values, dtype=np.int64)
-            self._known[name] = self._tape.initializer(ir.tensor(array, name=name))
-        return self._known[name]
+        return self._initializer(("int64", values), name, np.array(values, dtype=np.int64))
 
     def vector(self, name: str, entries: Sequence[int | Dim]) -> ir.Value:
         """An int64 vector of which some entries are known only at run time."""

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from export.operators.dtypes import exact
 from export.operators.table import operation_of
-from export.operators.types import exact
 from hifigan_ref.errors import HifiError
 
 

@@ -4,9 +4,9 @@ import onnx_ir as ir
 from torch import nn
 
 from export.builder import shape_of
+from export.frontend.tracing import trace
 from export.interface import interface
 from export.request import ExportRequest
-from export.trace import trace
 
 
 def to_onnx(network: nn.Module, request: ExportRequest) -> ir.Model:

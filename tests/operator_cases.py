@@ -222,6 +222,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Shape]] = {
     "leaky in place": (lambda x: F.leaky_relu(x * 2, 0.25, True), WAVE),
     "moved": (lambda x: x.contiguous().detach().to(x.dtype).clone() + 1, WAVE),
     "fixed lengths are numbers": (lambda x: x / x.shape[1] if x.shape[1] > 2 else x, WAVE),
+    "in place on copies": (lambda x: x.clone().add_(1) + torch.cat((x, x), 1)[:, 4:] + F.pad(
+        x, (0, 0)).mul_(2), WAVE),
+    "a length by a tensor": (lambda x: x.shape[-1] * x + x.shape[-1] / (x * x + 1), WAVE),
+    "other spellings": (lambda x: x.mean(axis=1, keepdims=True) + torch.exp(input=x), WAVE),
     "equal shapes": (lambda x: x + 1 if (x * 2).shape == x.shape else x, WAVE),
     "ranks are numbers": (lambda x: x * x.ndim + x.dim() + len(x.shape), WAVE),
 }  # fmt: skip

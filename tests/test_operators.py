@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from export.builder import shape_of
 from export.evaluate import evaluate
+from export.frontend.tracing import trace
 from export.operators.table import OPERATIONS, WRITERS
 from export.request import OPSETS
-from export.trace import trace
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError
 
@@ -99,7 +99,8 @@ PAIRS: dict[str, tuple[Callable[..., Any], Shape, Shape]] = {
     "div": (lambda x, y: x / (y * y + 1), ("batch", 4, 1), ("batch", 1, "samples")),
     "matmul": (torch.matmul, ("batch", 4, "samples"), ("batch", "samples", 3)),
     "cat": (lambda x, y: torch.cat((x, y), -1), ("batch", 4, "samples"), ("batch", 4, 5)),
-    "expand as": (lambda x, y: x.expand_as(y) + 1, ("batch", 1, "samples"), ("batch", 4, "samples")),
+    "expand as": (lambda x, y: x.expand_as(y) + 1, ("batch", 1, "samples"),
+                  ("batch", 4, "samples")),
     "cut to fit": (lambda x, y: x[..., : y.shape[-1]] + y, ("batch", 4, "long"),
                    ("batch", 4, "samples")),
     "maximum": (torch.maximum, ("batch", 4, "samples"), ("samples",)),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from export.builder import Builder, Dim, shape_of
 from export.operators import lengths
-from export.operators.elementwise import leaky_relu
+from export.operators.activations import leaky_relu
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.variant import Variant

@@ -18,8 +18,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from export.builder import shape_of
 from export.evaluate import evaluate
+from export.frontend.tracing import trace
 from export.operators.table import WRITERS
-from export.trace import trace
 from hifigan_ref.errors import HifiError
 
 WAVE: Shape = ("batch", 1, "samples")
@@ -186,7 +186,7 @@ def refused(function: Any, inputs: Mapping[str, Shape] | None = None, **options:
     return message
 
 
-REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a branch on a rest": (lambda x: x if x.shape[-1] % 2 else -x, "a branch on a length"),
     "a branch on a length": (lambda x: x if x.shape[-1] > 2 else -x, r"on a length \(samples >"),
     "equality": (lambda x: x if x.shape[-1] == 2 else -x, r"a branch on a length \(samples =="),
@@ -202,10 +202,10 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "rounding": (lambda x: x[..., : math.ceil(x.shape[-1] * 0.5)], "mul with float of a length"),
     "item": (lambda x: x.mean().item() * x, r"item\(\) of a tensor"),
     "numpy": (lambda x: x.numpy() * 1, r"numpy\(\) of a tensor"),
-    "unknown function": (torch.fft.rfft, "fft_rfft has no ONNX form here"),
+    "unknown function": (lambda x: torch.fft.rfft(x) * 1, "fft_rfft has no ONNX form here"),
     "unknown method": (lambda x: x.cumsum(-1), "cumsum has no ONNX form here"),
     "einsum": (lambda x: torch.einsum("abc->acb", x), "einsum has no ONNX form here"),
-    "nearest name": (lambda x: getattr(x, "tanh" + "h")(), "did you mean 'tanh'"),
+    "nearest name": (lambda x: x.tanhh(), "did you mean 'tanh'"),
     "zeros": (lambda x: torch.zeros(x.shape) + x, "TypeError"),
     "assignment": (lambda x: x.__setitem__(0, 0), "changes a tensor in part"),
     "in place on a view": (lambda x: (x, x.unsqueeze(1).add_(1))[0], "without inplace=True"),
@@ -213,10 +213,13 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "no dict": (lambda x: (x, x), "2 tensors, and 1 outputs are named"),
     "a number": (lambda x: x.shape[0], "output 'y' is Length"),
     "nothing": (lambda _: None, "output 'y' is NoneType"),
-    "an attribute": (lambda x: getattr(x.tanh(), "nothing" + ""), "nothing has no ONNX form here"),
+    "an attribute": (lambda x: x.tanh().nothing, "nothing has no ONNX form here"),
     "a mistake": (lambda x: {"a": x}["b"], "KeyError"),
-    "an assertion": (lambda x: _asserted(x), "AssertionError"),
+    "an assertion": (lambda x: _asserted(x) * 1, "AssertionError"),
     "dtype": (lambda x: x.to(torch.float16), "computes in float32"),
+    "equality of values": (lambda x: x * (x == 0), r"a comparison of a tensor \(==\)"),
+    "a constant of half": (lambda x: x * torch.ones(2).half(), "float16 beside tensors of float32"),
+    "a length as a size": (lambda x: torch.arange(x.shape[-1]) + x, "TypeError: arange"),
     "half": (lambda x: x.half() * 1, "half has no ONNX form here"),
     "wrong axis": (lambda x: x.transpose(1, 5), "axis 5 of a tensor that has 3"),
     "view of unknown": (lambda x: x.squeeze() * 1, "whether an axis of dynamic length is squeezed"),
@@ -228,7 +231,7 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "dropout": (lambda x: F.dropout(x) * 1, "call eval"),
     "a computed weight": (lambda x: F.conv1d(x, x), "its weight is computed from the inputs"),
     "broadcast": (lambda x: torch.cat((x, x), 1) * torch.ones(3, 1), r"\[2, 3\] do not broadcast"),
-    "float64": (lambda x: x * torch.ones(1, dtype=torch.float64), "make it float32"),
+    "float64": (lambda x: x * torch.ones(1, dtype=torch.float64), "beside tensors of float32"),
     "pad mode": (lambda x: F.pad(x, (1, 1), "mirror"), "choose from constant, reflect"),
     "mask": (lambda x: x[x > 0], r"a comparison of a tensor"),
     "no batch": (lambda x: F.conv1d(x[0], torch.ones(1, 1, 3)), "add the batch with unsqueeze"),

@@ -1,17 +1,16 @@
-"""Convolutions and matrix products: what weighs."""
+"""Convolutions and transposed ones."""
 
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import onnx_ir as ir
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.builder import Attribute, Builder, Constant, Extent, Operand, shape_of
+from export.builder import Attribute, Builder, Constant, Extent, shape_of
 from export.operators.operation import Operation, Writer
-from export.operators.shapes import broadcast, each_axis, windows
+from export.operators.shapes import each_axis, windows
 from hifigan_ref.errors import HifiError
 
 Amount = int | Sequence[int]
@@ -30,7 +29,7 @@ def conv(
     groups: int = 1,
 ) -> ir.Value:
     """(N, C_in, *S) -> (N, C_out, *S')."""
-    out, _, *kernel = _constant(name, weight).shape
+    out, _, *kernel = fixed_weight(name, weight).shape
     strides, dilations = (each_axis(each, len(kernel)) for each in (stride, dilation))
     spans = [d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True)]
     pads = _pads(padding, spans)
@@ -59,7 +58,7 @@ def conv_transpose(
     dilation: Amount = 1,
 ) -> ir.Value:
     """(N, C_in, *S) -> (N, C_out, *S')."""
-    _, each, *kernel = _constant(name, weight).shape
+    _, each, *kernel = fixed_weight(name, weight).shape
     strides, pads, ends, dilations = (
         each_axis(amount, len(kernel)) for amount in (stride, padding, output_padding, dilation)
     )
@@ -82,26 +81,12 @@ def conv_transpose(
     return graph.op(name, "ConvTranspose", inputs, (n, each * groups, *spatial), attributes)
 
 
-def linear(
-    graph: Builder, name: str, x: ir.Value, weight: Constant, bias: Constant | None = None
-) -> ir.Value:
-    """(..., C_in) -> (..., C_out)."""
-    matrix = Constant(f"{_constant(name, weight).name}.transposed", weight.array.T)
-    product = matmul(graph, name, x, matrix)
-    if bias is None:
-        return product
-    return graph.op(f"{name}.add", "Add", [product, graph.given(bias)], shape_of(product))
+def fixed_weight(name: str, weight: Constant) -> Constant:
+    """A weight that no input decides.
 
-
-def matmul(graph: Builder, name: str, x: Operand, other: Operand) -> ir.Value:
-    """(..., n, k) by (..., k, m) -> (..., n, m); a vector loses its axis."""
-    a, b = graph.given(x), graph.given(other)
-    left, right = shape_of(a), shape_of(b)
-    outer = broadcast(left[:-2], right[:-2])
-    return graph.op(name, "MatMul", [a, b], (*outer, *left[-2:-1], *right[-1:][len(right) < 2 :]))
-
-
-def _constant(name: str, weight: Constant) -> Constant:
+    Raises:
+        HifiError: it is computed from the inputs.
+    """
     if not isinstance(weight, Constant):
         raise HifiError(f"{name}: its weight is computed from the inputs: make it a parameter")
     return weight
@@ -171,41 +156,26 @@ def _conv_transpose(x: Tensor, w: Tensor, b: Tensor | None = None, **attributes:
     return y if b is None else y + b.reshape(-1, *one)
 
 
-def _gemm(a: Tensor, b: Tensor, c: Tensor | None = None, **attributes: Any) -> Tensor:
-    left = a.T if attributes.get("transA", 0) else a
-    right = b.T if attributes.get("transB", 0) else b
-    product: Tensor = attributes.get("alpha", 1.0) * (left @ right)
-    return product if c is None else product + attributes.get("beta", 1.0) * c
-
-
-def _shape(value: ir.Value | None) -> tuple[int, ...]:
+def static_shape(value: ir.Value | None) -> tuple[int, ...]:
+    """A shape of which every length is known."""
     assert value is not None and value.shape is not None, "every shape is known"
     return value.shape.numpy()
 
 
 def _flops_conv(node: ir.Node) -> int:
     """Every output element sums over (channels in / groups) x taps, which is the weight's tail."""
-    return 2 * prod(_shape(node.outputs[0])) * prod(_shape(node.inputs[1])[1:])
+    return 2 * prod(static_shape(node.outputs[0])) * prod(static_shape(node.inputs[1])[1:])
 
 
 def _flops_transposed(node: ir.Node) -> int:
     """Every input element goes to (channels out / groups) x taps."""
-    return 2 * prod(_shape(node.inputs[0])) * prod(_shape(node.inputs[1])[1:])
-
-
-def _flops_product(node: ir.Node) -> int:
-    """Every element of the left side goes to a row of the matrix."""
-    columns = 0 if node.attributes.get_int("transB", 0) else -1
-    return 2 * prod(_shape(node.inputs[0])) * _shape(node.inputs[1])[columns]
+    return 2 * prod(static_shape(node.inputs[0])) * prod(static_shape(node.inputs[1])[1:])
 
 
 CONVOLUTIONS: dict[str, Writer] = {f"conv{rank}d": conv for rank in (1, 2, 3)}
 TRANSPOSED: dict[str, Writer] = {f"conv_transpose{rank}d": conv_transpose for rank in (1, 2, 3)}
-PRODUCTS: dict[str, Writer] = {"linear": linear, "matmul": matmul, "bmm": matmul, "mm": matmul}
 
 OPERATIONS = (
     Operation("Conv", _conv, "weighted", CONVOLUTIONS, _flops_conv),
     Operation("ConvTranspose", _conv_transpose, "weighted", TRANSPOSED, _flops_transposed),
-    Operation("MatMul", torch.matmul, "weighted", PRODUCTS, _flops_product),
-    Operation("Gemm", _gemm, "weighted", {}, _flops_product),
 )

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from export.builder import Builder, Constant, shape_of
-from export.operators.elementwise import add, divide, multiply, of_one, square, subtract
+from export.operators.arithmetic import add, divide, multiply, of_one, square, subtract
 from export.operators.operation import Operation, Writer
-from export.operators.pool import reduce
-from export.operators.shape import axis_in, reshape, transpose, view_as
+from export.operators.order import transpose
+from export.operators.reduce import reduce
+from export.operators.shape import axis_in, reshape, view_as
 from hifigan_ref.errors import HifiError
 
 MEAN = reduce("ReduceMean", 18)

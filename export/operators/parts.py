@@ -1,15 +1,13 @@
-"""Tensors joined and cut: concatenation, slices, indices."""
+"""Tensors joined and cut along an axis."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from export.builder import Builder, Constant, Dim, Extent, Operand, shape_of
+from export.builder import Builder, Dim, Extent, Operand, shape_of
 from export.operators.operation import Operation, Writer
 from export.operators.shape import axis_in, unsqueeze
 from export.operators.shapes import added, broadcast
@@ -65,60 +63,6 @@ def _left(count: Extent, first: int | Dim, last: int | Dim, step: int) -> Extent
     return None
 
 
-def getitem(graph: Builder, name: str, x: ir.Value, index: Any) -> ir.Value:
-    """``x[index]``: numbers, slices, ``...``, ``None`` and one tensor of whole numbers."""
-    entries = list(index) if isinstance(index, tuple) else [index]
-    rank = len(shape_of(x))
-    named = [entry for entry in entries if entry is not None and entry is not Ellipsis]
-    if Ellipsis not in [entry for entry in entries if not isinstance(entry, Constant)]:
-        entries.append(Ellipsis)
-    place = next(i for i, entry in enumerate(entries) if entry is Ellipsis)
-    entries[place : place + 1] = [slice(None)] * (rank - len(named))
-    axes = iter(range(rank))
-    where = [(None if entry is None else next(axes), entry) for entry in entries]
-    bounds = {
-        axis: entry
-        for axis, entry in where
-        if axis is not None and isinstance(entry, slice) and entry != slice(None)
-    }
-    value = cut(graph, name, x, bounds)
-    for axis, entry in reversed(where):
-        if axis is not None and not isinstance(entry, slice):
-            value = _pick(graph, f"{name}.{axis}", value, axis, entry)
-    for axis in [i for i, (_, entry) in enumerate(_left_axes(where)) if entry is None]:
-        value = unsqueeze(graph, f"{name}.new_{axis}", value, axis)
-    return value
-
-
-def _left_axes(where: list[tuple[int | None, Any]]) -> list[tuple[int | None, Any]]:
-    """The axes of what is left: a number takes its axis away."""
-    return [each for each in where if not isinstance(each[1], int | Dim)]
-
-
-def _pick(graph: Builder, name: str, x: ir.Value, axis: int, entry: Any) -> ir.Value:
-    shape = shape_of(x)
-    if isinstance(entry, bool) or not isinstance(entry, int | Constant):
-        raise HifiError(f"{name}: an index of type {type(entry).__name__}: use numbers and slices")
-    array = np.asarray(entry.array if isinstance(entry, Constant) else entry)
-    if array.dtype.kind not in "iu":
-        raise HifiError(f"{name}: an index of {array.dtype} numbers: use whole numbers")
-    held = graph.constant(
-        f"index_{entry}" if isinstance(entry, int) else entry.name, array.astype(np.int64)
-    )
-    picked = (*shape[:axis], *array.shape, *shape[axis + 1 :])
-    return graph.op(name, "Gather", [x, held], picked, {"axis": axis})
-
-
-def index_select(graph: Builder, name: str, x: ir.Value, dim: int, index: Constant) -> ir.Value:
-    """The rows of these numbers."""
-    return _pick(graph, name, x, axis_in(name, dim, len(shape_of(x))), index)
-
-
-def select(graph: Builder, name: str, x: ir.Value, dim: int, index: int) -> ir.Value:
-    """One row, whose axis goes."""
-    return _pick(graph, name, x, axis_in(name, dim, len(shape_of(x))), index)
-
-
 def narrow(graph: Builder, name: str, x: ir.Value, dim: int, start: int, length: int) -> ir.Value:
     """So many rows from one on."""
     axis = axis_in(name, dim, len(shape_of(x)))
@@ -129,7 +73,7 @@ def split(
     graph: Builder, name: str, x: ir.Value, split_size: int | Sequence[int], dim: int = 0
 ) -> list[ir.Value]:
     """Pieces of this size, or of these sizes."""
-    axis, count = _fixed(name, x, dim)
+    axis, count = pieces_of(name, x, dim)
     sizes = (
         split_size if not isinstance(split_size, int) else [split_size] * -(-count // split_size)
     )
@@ -142,17 +86,16 @@ def split(
 
 def chunk(graph: Builder, name: str, x: ir.Value, chunks: int, dim: int = 0) -> list[ir.Value]:
     """So many pieces of one size, the last one perhaps shorter."""
-    _, count = _fixed(name, x, dim)
+    _, count = pieces_of(name, x, dim)
     return split(graph, name, x, -(-count // chunks), dim)
 
 
-def unbind(graph: Builder, name: str, x: ir.Value, dim: int = 0) -> list[ir.Value]:
-    """Every row."""
-    axis, count = _fixed(name, x, dim)
-    return [_pick(graph, f"{name}.{i}", x, axis, i) for i in range(count)]
+def pieces_of(name: str, x: ir.Value, dim: int) -> tuple[int, int]:
+    """An axis counted from the front, and its length.
 
-
-def _fixed(name: str, x: ir.Value, dim: int) -> tuple[int, int]:
+    Raises:
+        HifiError: it is dynamic.
+    """
     axis = axis_in(name, dim, len(shape_of(x)))
     count = shape_of(x)[axis]
     if not isinstance(count, int):
@@ -184,12 +127,6 @@ def _slice(
     return torch.from_numpy(x.numpy()[tuple(index)].copy())
 
 
-def _gather(x: Tensor, index: Tensor, axis: int = 0) -> Tensor:
-    axis %= x.ndim
-    found = torch.index_select(x, axis, index.reshape(-1) % x.shape[axis])
-    return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
-
-
 def _split(
     x: Tensor,
     given: Tensor | None = None,
@@ -208,19 +145,11 @@ def _split(
     return tuple(x.narrow(axis, edge, size) for edge, size in zip(edges, sizes, strict=True))
 
 
-CUT: dict[str, Writer] = {
-    "getitem": getitem,
-    "narrow": narrow,
-    "split": split,
-    "chunk": chunk,
-    "glu": glu,
-}
-PICKED: dict[str, Writer] = {"index_select": index_select, "select": select, "unbind": unbind}
+CUT: dict[str, Writer] = {"narrow": narrow, "split": split, "chunk": chunk, "glu": glu}
 JOINED: dict[str, Writer] = {"cat": cat, "concat": cat, "concatenate": cat, "stack": stack}
 
 OPERATIONS = (
     Operation("Concat", lambda *tensors, axis: torch.cat(tensors, axis), "moving", JOINED),
     Operation("Slice", _slice, "moving", CUT),
-    Operation("Gather", _gather, "moving", PICKED),
     Operation("Split", _split, "moving"),
 )

@@ -1,4 +1,4 @@
-"""Windows of a tensor in one number: means and maxima, and axes reduced to one."""
+"""Windows of a tensor in one number: means and maxima."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.builder import Attribute, Builder, Extent, shape_of
+from export.builder import Attribute, Builder, shape_of
 from export.operators.operation import Operation, Writer
-from export.operators.shape import axis_in
 from export.operators.shapes import each_axis, windows
 from hifigan_ref.errors import HifiError
 
@@ -111,28 +110,6 @@ def adaptive(op_type: str) -> Writer:
     return write
 
 
-def reduce(op_type: str, input_since: int) -> Writer:
-    """Some axes, or all of them, in one number."""
-
-    def write(
-        graph: Builder,
-        name: str,
-        x: ir.Value,
-        dim: Amount | None = None,
-        keepdim: bool = False,
-    ) -> ir.Value:
-        shape = shape_of(x)
-        given = range(len(shape)) if dim is None else each_axis(dim, 1)
-        axes = sorted(axis_in(name, axis, len(shape)) for axis in given)
-        left: list[Extent] = [
-            1 if i in axes else extent for i, extent in enumerate(shape) if keepdim or i not in axes
-        ]
-        kept: dict[str, Attribute] = {"keepdims": int(keepdim)}
-        return graph.axes(name, op_type, x, axes, left, input_since=input_since, attributes=kept)
-
-    return write
-
-
 def _padded(x: Tensor, pads: Sequence[int], fill: float) -> Tensor:
     rank = len(pads) // 2
     flat = [p for i in reversed(range(rank)) for p in (pads[i], pads[rank + i])]
@@ -170,22 +147,6 @@ def _max_pool(x: Tensor, **attributes: Any) -> Tensor:
     return pool(padded, size, strides, dilation=dilations)
 
 
-def _reduced(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def meaning(
-        x: Tensor,
-        given: Tensor | None = None,
-        axes: Sequence[int] | None = None,
-        keepdims: int = 1,
-        noop_with_empty_axes: int = 0,
-    ) -> Tensor:
-        found = axes if given is None else given.tolist()
-        if not found and noop_with_empty_axes:
-            return x
-        return function(x, tuple(found or range(x.ndim)), keepdim=bool(keepdims))
-
-    return meaning
-
-
 def _everything(function: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: function(x, tuple(range(2, x.ndim)), keepdim=True)
 
@@ -203,8 +164,4 @@ OPERATIONS = (
               _spatial("adaptive_avg_pool", lambda _: MEAN)),
     Operation("GlobalMaxPool", _everything(torch.amax), "other",
               _spatial("adaptive_max_pool", lambda _: MAX)),
-    Operation("ReduceMean", _reduced(torch.mean), "other", {"mean": reduce("ReduceMean", 18)}),
-    Operation("ReduceSum", _reduced(torch.sum), "other", {"sum": reduce("ReduceSum", 13)}),
-    Operation("ReduceMax", _reduced(torch.amax), "other", {"amax": reduce("ReduceMax", 18)}),
-    Operation("ReduceMin", _reduced(torch.amin), "other", {"amin": reduce("ReduceMin", 18)}),
 )  # fmt: skip

@@ -5,22 +5,28 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from export.operators import (
+    activations,
+    arithmetic,
     convolution,
-    elementwise,
+    dtypes,
+    index,
     lengths,
     normalization,
+    order,
     pad,
     parts,
     pool,
+    product,
+    reduce,
     resize,
     shape,
-    types,
 )
 from export.operators.operation import Kind, Operation, Writer
 from hifigan_ref.errors import HifiError, nearest
 
 GROUPS = (
-    convolution, elementwise, lengths, normalization, pad, parts, pool, resize, shape, types,
+    activations, arithmetic, convolution, dtypes, index, lengths, normalization, order, pad, parts,
+    pool, product, reduce, resize, shape,
 )  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {

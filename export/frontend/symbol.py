@@ -1,11 +1,7 @@
-"""What stands for a tensor, and for a length, while a module is traced.
-
-A symbol knows its shape but no number. Whatever would need a number before the graph runs (a branch
-on a length, a loop over a tensor) is an error here, so that nothing can be frozen.
-"""
+"""What stands for a tensor while a module is traced: it knows its shape, but no number."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
@@ -13,86 +9,11 @@ import onnx_ir as ir
 import torch
 
 from export.builder import Dim, shape_of
-from export.operators.lengths import ARITHMETIC, negative
+from export.frontend.length import SIGNS, Length
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
-    from export.tracer import Tracer
-
-BRANCH_FREE = "write it without a branch, as F.pad(x, (0, -x.shape[-1] % p))"
-
-
-class Length:
-    """The length of a dynamic axis, or what is computed from it.
-
-    Args:
-        tracer: of the graph.
-        make: writes it; not before it is used.
-        axis: name of the axis that is so long, or None.
-    """
-
-    def __init__(self, tracer: "Tracer", make: Callable[[], int | Dim], axis: str | None) -> None:
-        self.tracer = tracer
-        self._make = make
-        self._axis = axis
-
-    @cached_property
-    def dim(self) -> Dim:
-        """In the graph."""
-        made = self._make()
-        assert isinstance(made, Dim), "a length that is fixed is a number"
-        return made
-
-    def __neg__(self) -> Any:
-        """-T."""
-        graph, name = self.tracer.graph, self.tracer.name("neg")
-        return self.tracer.wrapped(negative(graph, name, self.dim))
-
-    def _compared(self, sign: str) -> NoReturn:
-        raise HifiError(
-            f"a branch on a length ({self._what()} {sign} ...) would hold for this length alone: "
-            f"{BRANCH_FREE}, or fix the axis"
-        )
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both are the length of one axis: all that is known before the graph runs."""
-        if isinstance(other, Length):
-            named = self._axis is not None and self._axis == other._axis
-            if named or self.dim.value is other.dim.value:
-                return True
-        return self._compared("==")
-
-    def __hash__(self) -> int:
-        """Of the value in the graph."""
-        return id(self.dim.value)
-
-    def __bool__(self) -> bool:
-        """No number is known."""
-        return self._compared("!= 0")
-
-    def number(self, how: str) -> NoReturn:
-        """Raises HifiError: there is none before the graph runs."""
-        raise HifiError(
-            f"{how} of a length ({self._what()}) needs its number before the graph runs: compute "
-            "with + - * // % alone, or fix the axis"
-        )
-
-    def _what(self) -> str:
-        return self._axis or str(self.dim.value.name)
-
-
-def _length_operator(function: str, reverse: bool) -> Callable[[Length, Any], Any]:
-    def method(self: Length, other: Any) -> Any:
-        if isinstance(other, Symbol):
-            return NotImplemented
-        if not isinstance(other, int | Length):
-            self.number(f"{function} with {type(other).__name__}")
-        graph, name = self.tracer.graph, self.tracer.name(function)
-        mine, others = self.dim, other.dim if isinstance(other, Length) else other
-        x, y = (others, mine) if reverse else (mine, others)
-        return self.tracer.wrapped(ARITHMETIC[function](graph, name, x, y))
-
-    return method
+    from export.frontend.tracer import Tracer
 
 
 class Symbol:
@@ -127,6 +48,8 @@ class Symbol:
         del types
         first = next(_symbols((args, kwargs)))
         return first.tracer.call(func.__name__, args, dict(kwargs or {}))
+
+    __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> Any:
         """A method of PyTorch's tensors."""
@@ -228,10 +151,9 @@ def _operator(function: str) -> Callable[..., Any]:
     return method
 
 
-def _refused(how: str) -> Callable[..., Any]:
-    def method(self: Any, *_: Any, **__: Any) -> Any:
-        if isinstance(self, Length):
-            self.number(how)
+def _refused(how: str) -> Callable[..., NoReturn]:
+    def method(self: Symbol, *_: Any, **__: Any) -> NoReturn:
+        del self
         raise HifiError(
             f"{how} of a tensor needs its numbers before the graph runs: compute with tensors "
             "alone (torch.clamp, torch.maximum)"
@@ -240,10 +162,10 @@ def _refused(how: str) -> Callable[..., Any]:
     return method
 
 
-def _comparison(sign: str) -> Callable[..., Any]:
-    def method(self: Any, _other: Any) -> Any:
-        if isinstance(self, Length):
-            self._compared(sign)
+def _comparison(sign: str) -> Callable[[Symbol, Any], bool]:
+    def method(self: Symbol, other: Any) -> bool:
+        if other is self and sign == "==":
+            return True  # of sets of symbols
         raise HifiError(
             f"a comparison of a tensor ({sign}) has no ONNX form here: use torch.clamp, "
             "torch.maximum or torch.minimum"
@@ -252,25 +174,16 @@ def _comparison(sign: str) -> Callable[..., Any]:
     return method
 
 
-BINARY = ("add", "sub", "mul", "truediv", "pow", "matmul", "floordiv", "mod")
-NUMBERS = ("int", "float", "index", "round", "ceil", "floor", "trunc", "abs")
-
-for _name in ARITHMETIC:
-    setattr(Length, f"__{_name}__", _length_operator(_name, reverse=False))
-    setattr(Length, f"__r{_name}__", _length_operator(_name, reverse=True))
-for _name in (*NUMBERS, "truediv", "rtruediv", "pow"):
-    setattr(Length, f"__{_name}__", _refused(_name))
-for _name in BINARY:
+for _name in ("add", "sub", "mul", "truediv", "pow", "matmul", "floordiv", "mod"):
     setattr(Symbol, f"__{_name}__", _operator(_name))
     setattr(Symbol, f"__r{_name}__", _operator(f"r{_name}"))
     setattr(Symbol, f"__i{_name}__", _operator(f"{_name}_"))
-Symbol.__bool__ = _refused("a branch on the value")  # type: ignore[attr-defined]
-for _name in ("int", "float", "index"):
-    setattr(Symbol, f"__{_name}__", _refused(f"{_name}()"))
-for _name in ("item", "tolist", "numpy"):
-    setattr(Symbol, _name, _refused(f"{_name}()"))
-for _sign, _name in (("<", "lt"), ("<=", "le"), (">", "gt"), (">=", "ge"), ("!=", "ne")):
-    setattr(Length, f"__{_name}__", _comparison(_sign))
-    setattr(Symbol, f"__{_name}__", _comparison(_sign))
 for _name in ("abs", "neg"):
     setattr(Symbol, f"__{_name}__", _operator(_name))
+for _name, _how in {"bool": "a branch on the value", "int": "int()", "float": "float()",
+                    "index": "index()", "complex": "complex()"}.items():  # fmt: skip
+    setattr(Symbol, f"__{_name}__", _refused(_how))
+for _name in ("item", "tolist", "numpy"):
+    setattr(Symbol, _name, _refused(f"{_name}()"))
+for _name, _sign in SIGNS.items():
+    setattr(Symbol, f"__{_name}__", _comparison(_sign))

@@ -14,10 +14,10 @@ from torch import nn
 
 from export.artifact import PRODUCER
 from export.builder import Builder, shape_of
+from export.frontend.symbol import Symbol
+from export.frontend.tracer import Tracer, place_of
 from export.operators.table import is_weighted
 from export.opset import ir_version
-from export.symbol import Symbol
-from export.tracer import Tracer, place_of
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.version import VERSION
 

@@ -14,15 +14,19 @@ from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
-from torch.nn.utils import parametrize
 
 from export.builder import Builder, Constant, Dim
+from export.frontend.length import Length
+from export.frontend.symbol import Symbol
 from export.operators.table import WEIGHTED, moves_only, writer_of
-from export.symbol import Length, Symbol
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.norms import norm_of
 
-LIBRARIES = (Path(torch.__file__).parent, Path(__file__).parent)
+LIBRARIES = (Path(torch.__file__).parent, Path(__file__).parents[1])
+COPIES = frozenset(
+    {"cat", "clone", "concat", "concatenate", "index_select", "interpolate", "pad", "stack"}
+)  # what moves numbers to memory of its own
+SPELLINGS = {"axis": "dim", "keepdims": "keepdim"}  # that PyTorch takes too
 
 
 class Tracer:
@@ -37,12 +41,11 @@ class Tracer:
     def __init__(self, function: nn.Module, opset: int, rename: Callable[[str], str]) -> None:
         self.graph = Builder(opset=opset)
         self._paths = {id(each): rename(path) for path, each in function.named_modules()}
-        self._tensors: dict[int, Constant] = {}
-        for path, tensor in (*function.named_parameters(), *function.named_buffers()):
-            self._tensors[id(tensor)] = Constant(rename(path), tensor.detach().numpy())
-        self._alive: list[torch.Tensor] = []
+        own = (*function.named_parameters(), *function.named_buffers())
+        self._names = {id(tensor): rename(path) for path, tensor in own}
+        self._used = set(self._names.values())
+        self._constants: dict[int, tuple[torch.Tensor, Constant]] = {}
         self._layers: list[str | None] = []
-        self._used: set[str] = set()
 
     def name(self, base: str) -> str:
         """A name that no value has yet."""
@@ -65,9 +68,12 @@ class Tracer:
         if "input" in kwargs:
             args = (kwargs.pop("input"), *args)
         name = self._name_in_layer(base)
-        kwargs = {key: each for key, each in kwargs.items() if not key.startswith("_")}
         given = [self._unwrapped(name, each) for each in args]
-        named = {key: self._unwrapped(name, each) for key, each in kwargs.items()}
+        named = {
+            SPELLINGS.get(key, key): self._unwrapped(name, each)
+            for key, each in kwargs.items()
+            if not key.startswith("_")
+        }
         try:
             inspect.signature(writer).bind(self.graph, name, *given, **named)
         except TypeError as error:
@@ -76,7 +82,7 @@ class Tracer:
         first = next((each for each in args if isinstance(each, Symbol)), None)
         if in_place and first is not None:
             return first.assign(made)
-        return self.wrapped(made, first)
+        return self.wrapped(made, None if base in COPIES else first)
 
     def wrapped(self, made: Any, source: Symbol | None = None) -> Any:
         """Symbols for values, which share memory with their source where nothing was computed."""
@@ -86,11 +92,9 @@ class Tracer:
             return tuple(self.wrapped(each, source) for each in made)
         if not isinstance(made, ir.Value):
             return made
-        if source is None:
-            return Symbol(self, made)
         node = made.producer()
-        shares = made is source.value or (node is not None and moves_only(node))
-        return source.view_of(made) if shares else Symbol(self, made)
+        shares = source is not None and (made is source.value or (node and moves_only(node)))
+        return source.view_of(made) if source is not None and shares else Symbol(self, made)
 
     def _unwrapped(self, name: str, given: Any) -> Any:
         if isinstance(given, Symbol):
@@ -106,13 +110,15 @@ class Tracer:
         return given
 
     def _constant(self, name: str, tensor: torch.Tensor) -> Constant:
-        if tensor.dtype == torch.float64 and tensor.ndim:
-            raise HifiError("a constant of float64 beside tensors of float32: make it float32")
-        if id(tensor) not in self._tensors:
-            self._alive.append(tensor)  # or another one could get its id
-            array = tensor.detach().cpu().numpy()
-            self._tensors[id(tensor)] = Constant(self.name(f"{name}.constant"), array)
-        return self._tensors[id(tensor)]
+        if tensor.is_floating_point() and tensor.ndim and tensor.dtype != torch.float32:
+            raise HifiError(
+                f"a constant of {tensor.dtype} beside tensors of float32: call float() on it"
+            )
+        if id(tensor) not in self._constants:
+            known = self._names.get(id(tensor)) or self.name(f"{name}.constant")
+            made = Constant(known, tensor.detach().cpu().numpy())
+            self._constants[id(tensor)] = (tensor, made)  # kept, or another could get its id
+        return self._constants[id(tensor)][1]
 
     def _name_in_layer(self, function: str) -> str:
         """A layer of PyTorch gives its path to what weighs in it."""
@@ -136,7 +142,7 @@ class Tracer:
                 hook.remove()
 
     def _enter(self, module: nn.Module, _inputs: Any) -> None:
-        if norm_of(module) != "none" or parametrize.is_parametrized(module):
+        if norm_of(module) != "none":
             raise HifiError(
                 f"{self._paths.get(id(module))} has a norm: fold it into its weight first"
             )
