@@ -71,7 +71,7 @@ LAYERS: dict[str, tuple[nn.Module, Shape]] = {
     "Conv1d": (nn.Conv1d(4, 6, 3, 2, 1, 2), WAVE),
     "Conv1d without bias": (nn.Conv1d(4, 6, 3, bias=False), WAVE),
     "Conv1d groups": (nn.Conv1d(4, 8, 3, 1, 2, groups=4), WAVE),
-    "Conv1d same": (nn.Conv1d(4, 6, 4, padding="same", dilation=2), WAVE),
+    "Conv1d same": (nn.Conv1d(4, 6, 4, padding="same"), WAVE),
     "Conv1d valid": (nn.Conv1d(4, 6, 4, padding="valid"), WAVE),
     "Conv1d reflect": (nn.Conv1d(4, 6, 5, padding=2, padding_mode="reflect"), WAVE),
     "Conv1d replicate": (nn.Conv1d(4, 6, 5, padding=2, padding_mode="replicate"), WAVE),

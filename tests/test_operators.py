@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from export.builder import shape_of
 from export.evaluate import evaluate
 from export.frontend.tracing import trace
-from export.operators.table import OPERATIONS, WRITERS
+from export.operators.table import OPERATIONS, WRITERS, is_weighted
 from export.request import OPSETS
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError
@@ -76,6 +76,7 @@ def judge(model: ir.Model, module: nn.Module, inputs: Arrays, least: float) -> N
         assert snr_db(truth, single) >= 100
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("name", CASES)
 def test_an_operation(name: str) -> None:
     """At every kind of opset, with dynamic and fixed axes; each graph once at every length."""
@@ -121,6 +122,7 @@ def test_an_operation_on_two_tensors(name: str, opset: int) -> None:
         judge(model, Pair(function), given, 250)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_has_every_operation(opset: int) -> None:
     """Nothing is refused for its opset: what one lacks is composed."""
@@ -131,6 +133,7 @@ def test_every_opset_has_every_operation(opset: int) -> None:
         onnx.checker.check_model(ir.to_proto(model), full_check=True)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 def test_every_writer_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """And every operation that a writer uses is a row, so that its graph can be evaluated."""
     run: set[Callable[..., Any]] = set()
@@ -151,6 +154,20 @@ def test_every_writer_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
         model = trace(module, {"x": shape}, 18, "g", outputs=names)
         assert {node.op_type for node in model.graph} <= set(OPERATIONS)
     assert not sorted(name for name, writer in writers.items() if writer not in run)
+
+
+def test_a_product_of_two_tensors_does_not_weigh() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.values = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"y": torch.softmax(x @ x.mT, -1) @ self.values(x)}
+
+    graph = trace(Attention(), {"x": ("batch", "samples", 8)}, 18, "g").graph
+    assert [node.name for node in graph if node.op_type == "MatMul"][1:] == ["values", "y"]
+    assert [node.name for node in graph if is_weighted(node)] == ["values"]
 
 
 def test_a_wrong_meaning_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
