@@ -6,6 +6,7 @@ none can be frozen.
 
 from collections.abc import Callable
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from export.builder import Dim
@@ -38,6 +39,10 @@ class Length:
         made = self._make()
         assert isinstance(made, Dim), "a length that is fixed is a number"
         return made
+
+    def enter(self) -> None:
+        """Write it, where that is not done yet."""
+        self.dim  # noqa: B018 - kept from then on
 
     def __neg__(self) -> Any:
         """-T."""
@@ -76,6 +81,23 @@ class Length:
 
     def _what(self) -> str:
         return self._axis or str(self.dim.value.name)
+
+
+class Shape(tuple[Any, ...]):
+    """Lengths of all axes; a dynamic one enters the graph where it is first asked for."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        """One length, or a shape of several."""
+        found = super().__getitem__(index)
+        if isinstance(found, Length):
+            found.enter()
+        return Shape(found) if isinstance(index, slice) else found
+
+    def numel(self) -> Any:
+        """How many numbers there are."""
+        return prod(self)
 
 
 def _length_operator(function: str, reverse: bool) -> Callable[[Length, Any], Any]:

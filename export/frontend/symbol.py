@@ -9,7 +9,7 @@ import onnx_ir as ir
 import torch
 
 from export.builder import Dim, shape_of
-from export.frontend.length import SIGNS, Length
+from export.frontend.length import SIGNS, Length, Shape
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class Symbol:
         return lambda *args, **kwargs: self.tracer.call(name, (self, *args), kwargs)
 
     @property
-    def shape(self) -> tuple[Any, ...]:
+    def shape(self) -> Shape:
         """Numbers, and lengths where they are dynamic."""
-        return tuple(
+        return Shape(
             extent if isinstance(extent, int) else Length(self.tracer, self._extent(i), extent)
             for i, extent in enumerate(shape_of(self.value))
         )
