@@ -304,6 +304,9 @@ def test_layers_and_weights_keep_their_paths() -> None:
     assert names == ["m0.first", "m0.last", "m1.first", "m1.last"]
     assert {"m0.first.weight", "m0.first.bias", "m1.first.weight"} <= {*model.graph.initializers}
     assert "m1.first.bias" not in model.graph.initializers
+    row = nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU(), nn.MaxPool1d(2))
+    model = trace(nn.Sequential(row), {"input": WAVE}, 18, "g", outputs=["y"])
+    assert [node.name for node in model.graph] == ["0.0", "0.1", "y"]
     model = trace(Call(nn.Linear(8, 2)), {"x": ("batch", 8)}, 18, "g", outputs=["y"])
     assert [(n.op_type, n.name) for n in model.graph] == [("MatMul", "function"), ("Add", "y")]
 

@@ -146,7 +146,8 @@ class Tracer:
             raise HifiError(
                 f"{self._paths.get(id(module))} has a norm: fold it into its weight first"
             )
-        ours = type(module).__module__.startswith("torch.nn")
+        children = next(module.children(), None)
+        ours = type(module).__module__.startswith("torch.nn") and children is None
         self._layers.append(self._paths.get(id(module)) if ours else None)
 
     def _leave(self, _module: nn.Module, _inputs: Any, made: Any) -> None:

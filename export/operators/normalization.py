@@ -103,10 +103,10 @@ def group_norm(
     value = instance_norm(graph, f"{name}.unit", groups, eps=eps)
     value = view_as(graph, f"{name}.channels", value, x)
     line = (-1, *[1] * (len(shape_of(x)) - 2))
-    for writer, each in ((multiply, weight), (add, bias)):
+    for role, writer, each in (("scaled", multiply, weight), ("moved", add, bias)):
         if each is not None:
             by_channel = Constant(f"{each.name}.by_channel", each.array.reshape(line))
-            value = writer(graph, f"{name}.{writer is add}", value, by_channel)
+            value = writer(graph, f"{name}.{role}", value, by_channel)
     return value
 
 
