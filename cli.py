@@ -23,7 +23,7 @@ from export import options as opt
 from export.engine.command import trt
 from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import USUAL, Variant
 
 if TYPE_CHECKING:
     from bench.suite import Plan
@@ -53,11 +53,14 @@ def export_onnx(
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
+    network: opt.Network = None,
+    input: opt.Input = None,  # noqa: A002 - as it is typed
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     opset: opt.Opset = 18,
     batch: opt.Batch = None,
     samples: opt.Samples = None,
+    axis: opt.AxisOption = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
     lowering: opt.Lowering = "none",
@@ -73,19 +76,18 @@ def export_onnx(
     from export import atomic, pipeline
     from export.as_text import export_line
     from export.choice import Wish, choose
-    from export.request import ExportRequest
+    from export.request import ExportRequest, views_of
     from hifigan_ref.variant import all_variants
 
-    variants = opt.select(period, scale, model) or list(all_variants())
+    variants = opt.select(period, scale, model, network, input) or list(all_variants())
+    sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
     paths = opt.onnx_paths(out, variants)
     wish = Wish(lowering, precision, io_types.value, calibration or (), target)
     if precision == opt.MIXED:
         from bench.mix.command import INTERRUPTED_SEARCH, export_mixed
         from bench.render import as_mixed
 
-        request = ExportRequest(
-            variants[0], opset, batch, samples, outputs.value, pair, min_snr_db=min_snr
-        )
+        request = ExportRequest(variants[0], opset, sizes, views, min_snr_db=min_snr)
         places = dict(zip(variants, paths, strict=True))
         source = Source(checkpoint, seed)
         try:
@@ -98,8 +100,7 @@ def export_onnx(
         return
     plans = choose(wish)
     requests = [
-        ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr, target)
-        for variant in variants
+        ExportRequest(variant, opset, sizes, views, *plans, min_snr, target) for variant in variants
     ]
     atomic.check_writable(paths[0].parent)
     source = Source(checkpoint, seed)
@@ -140,7 +141,10 @@ def bench(
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
-    samples: opts.Samples = 8192,
+    network: opt.Network = None,
+    input: opt.Input = None,  # noqa: A002 - as it is typed
+    samples: opts.Samples = None,
+    axis: opt.AxisOption = None,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     outputs: opt.OutputsOption = opt.Outputs.all,
@@ -165,6 +169,7 @@ def bench(
     from bench.machine.survey import usable_cores
     from bench.suite import Plan
     from bench.timing.stopping import Limits
+    from export.request import views_of
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
@@ -172,11 +177,10 @@ def bench(
     runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
-        variants=tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
+        variants=tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL)),
         batches=tuple(dict.fromkeys(batch or (1,))),
-        samples=samples,
-        outputs=outputs.value,
-        pair=pair,
+        sizes=opt.sizes_of(None, samples, axis),
+        views=views_of(outputs.value, pair),
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.speech(),
         limits=limits,
@@ -236,6 +240,8 @@ def parity(
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
+    network: opt.Network = None,
+    input: opt.Input = None,  # noqa: A002 - as it is typed
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     outputs: opt.OutputsOption = opt.Outputs.all,
@@ -250,14 +256,17 @@ def parity(
     from bench.parity import run as parity_run
     from bench.render import as_parity
     from export import atomic
+    from export.request import views_of
     from hifigan_ref import audio
 
-    variants = tuple(opt.select(period, scale, model))
+    variants = tuple(opt.select(period, scale, model, network, input))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
     source = Source(checkpoint, seed)
-    order = parity_run.Order(source, recording, tuple(samples or ()), min_snr)
-    reports = parity_run.run(file, parity_run.Selection(variants, outputs.value, pair), order)
+    lengths = {"samples": tuple(samples)} if samples else {}
+    order = parity_run.Order(source, recording, lengths, min_snr)
+    chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
+    reports = parity_run.run(file, chosen, order)
     opt.tell_notes(source)
     typer.echo(as_parity.save(reports, out, as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)

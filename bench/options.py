@@ -37,7 +37,9 @@ MinSnr = Annotated[
     typer.Option("--min-snr", help="Least SNR, dB; default: what each precision promises."),
 ]
 Batches = Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")]
-Samples = Annotated[int, typer.Option("--samples", help="T.")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", help="T; default: 8192, or as the network is used.")
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
 ]

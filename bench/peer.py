@@ -25,14 +25,13 @@ from export.precision.budget import Precision
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.verify import run_torch
-from hifigan_ref.variant import Variant, scope_of
+from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype, nn
 
     from hifigan_ref.trained import Conv, Trained
 
-MEMBER = "discriminators."
 DROPPED = 13  # bits of float32's 23 that TF32 does not hold
 
 
@@ -86,10 +85,16 @@ def _layers(
     base: Precision = plan.base if plan else cast("Precision", asked)
     named: Mapping[str, Precision] = plan.layers if plan else {}
     for path, conv in convolutions(module).items():
-        place, _, layer = path.removeprefix(MEMBER).partition(".")
-        name = scope_of(variant.family, variant.members()[int(place)]) + layer
-        edge = base == "int8" and 1 in (conv.in_channels, conv.out_channels)
-        yield conv, named.get(name, "fp32" if edge else base)
+        name = variant.in_plans(variant.node(path))
+        yield conv, named.get(name, "fp32" if base == "int8" and _is_edge(conv) else base)
+
+
+def _is_edge(layer: "Conv") -> bool:
+    """Whether a layer stays as it is where others are int8, as in a plan of that base."""
+    from torch import nn
+
+    convolution = isinstance(layer, nn.Conv1d | nn.Conv2d)
+    return not convolution or 1 in (layer.in_channels, layer.out_channels)
 
 
 def _round(conv: "Conv", precision: Precision) -> None:

@@ -12,27 +12,22 @@ from numpy.typing import NDArray
 from bench.parity.judge import Arrays, Reference
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.examples import example
+from hifigan_ref.network import Signature, Sizes
 
 SIZE = 8
 FLOAT32 = "fp32"
 Inputs = Mapping[str, NDArray[np.float32]]
 
 
-def draw(recording: Recording, names: Sequence[str], batch: int, samples: int) -> list[Inputs]:
-    """Stretches of a recording, (N, 1, T) for each input; the first is the one that is checked.
+def draw(recording: Recording, signature: Signature, sizes: Sizes) -> list[Inputs]:
+    """Inputs of a signature, drawn from a recording; the first are those that are checked.
 
     Raises:
-        HifiError: the one that is checked is silent.
+        HifiError: of those that are checked a waveform is silent.
     """
-    step = batch * len(names)
     return [
-        {
-            name: (recording.batch if turn else recording.sounding)(
-                batch, samples, first=turn * step + place * batch
-            )
-            for place, name in enumerate(names)
-        }
-        for turn in range(SIZE)
+        example(signature.inputs, sizes, recording, turn, loud=turn == 0) for turn in range(SIZE)
     ]
 
 

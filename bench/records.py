@@ -10,7 +10,8 @@ import numpy as np
 from bench.hole import NOT_TAKEN, Skipped, require
 from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
 from export.precision.budget import Precision
-from export.request import Outputs
+from hifigan_ref.network import BATCH, Sizes
+from hifigan_ref.views import View
 
 __all__ = [
     "NOT_TAKEN",
@@ -25,8 +26,9 @@ __all__ = [
 ]
 
 RowPrecision = Precision | Literal["mixed"]
+NO_AUDIO = Skipped("no axis of the network is time")
 
-SCHEMA = 1
+SCHEMA = 2
 
 # Smallest number of samples at which a percentile is reported: one sample may lie above it and it
 # is still an upper bound with 99 % confidence (rule 6 of docs/measurement.md).
@@ -39,25 +41,36 @@ class Workload:
 
     Attributes:
         variant: network, as ``str(Variant)``.
-        batch: N of each input.
-        samples: T of each input.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        sizes: a length for each axis of the inputs.
+        views: how the network is seen.
         precision: that was asked for; ``mixed`` by a plan, whose layers differ.
         source: of the waveform.
         weights: where they come from.
         threads: that a CPU runtime may use.
+        audio_seconds: of all inputs together; None where no axis is time.
     """
 
     variant: str
-    batch: int
-    samples: int
-    outputs: Outputs
-    pair: bool
+    sizes: Sizes
+    views: tuple[View, ...]
     precision: RowPrecision
     source: str
     weights: str
     threads: int
+    audio_seconds: float | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.variant, *sorted(self.sizes.items()), self.views, self.precision))
+
+    @property
+    def batch(self) -> int:
+        """Items of each input."""
+        return self.sizes.get(BATCH, 1)
+
+    @property
+    def items(self) -> int:
+        """That pass through the network: of a pair, twice the batch."""
+        return self.batch * (2 if "pair" in self.views else 1)
 
 
 @dataclass(frozen=True)
@@ -307,13 +320,19 @@ class Result:
             return self.measurement
         return self.flops / self.measurement.median / 1e9
 
-    def audio_seconds_per_second(self, rate: int) -> float | Skipped:
-        """Audio judged per second at the median; both waveforms of a pair count."""
+    @property
+    def audio_seconds_per_second(self) -> float | Skipped:
+        """Seconds of audio in a second, at the median; all inputs count."""
         if isinstance(self.measurement, Skipped):
             return self.measurement
-        load = self.workload
-        waveforms = load.batch * (2 if load.pair else 1)
-        return waveforms * load.samples / rate / self.measurement.median
+        return audio_rate(self.workload, self.measurement.median)
+
+
+def audio_rate(load: Workload, seconds: float) -> float | Skipped:
+    """Seconds of audio of a workload for each second that it takes."""
+    if load.audio_seconds is None:
+        return NO_AUDIO
+    return load.audio_seconds / seconds
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,13 @@ from bench.timing.profiler import graph_layers, untimed
 from bench.timing.stopping import Limits, check_seconds
 from export import memory, scratch
 from export.cache import cached_export
-from export.request import ExportRequest, Outputs
+from export.request import ExportRequest
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH, Sizes
 from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
+from hifigan_ref.views import View
 
 if TYPE_CHECKING:
     from export.artifact import Artifact
@@ -45,10 +47,9 @@ class Plan:
     Attributes:
         backends: names, known or not.
         variants: networks.
-        batches: N.
-        samples: T.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        batches: items of each input.
+        sizes: lengths of other axes; the typical ones where nothing is said.
+        views: how the networks are seen.
         threads: that a CPU runtime may use.
         recording: where the waveforms come from.
         limits: of each measurement.
@@ -64,9 +65,8 @@ class Plan:
     backends: tuple[str, ...]
     variants: tuple[Variant, ...]
     batches: tuple[int, ...]
-    samples: int
-    outputs: Outputs
-    pair: bool
+    sizes: Sizes
+    views: tuple[View, ...]
     threads: int
     recording: Recording
     limits: Limits
@@ -83,11 +83,14 @@ class Plan:
         check_seconds("timeout", self.timeout)
         for variant in self.variants:
             for batch in self.batches:
-                # one fixed shape each, for the checks of its values
                 request = ExportRequest(
-                    variant, batch=batch, samples=self.samples, outputs=self.outputs, pair=self.pair
+                    variant, sizes=self.sizes_of(variant, batch), views=self.views
                 )
-                memory.demand(request, batch, self.samples, in_float64=True)
+                memory.demand(request, request.sizes, in_float64=True)
+
+    def sizes_of(self, variant: Variant, batch: int) -> Sizes:
+        """A length for each axis of a network."""
+        return {**variant.signature.typical, **self.sizes, BATCH: batch}
 
     @property
     def keys(self) -> list[tuple[str, int, str]]:
@@ -154,7 +157,7 @@ def _measure_workload(
     shuffle: random.Random,
 ) -> Iterator[Step]:
     name = f"{network.variant} x {batch}"
-    request = ExportRequest(network.variant, outputs=plan.outputs, pair=plan.pair)
+    request = ExportRequest(network.variant, views=plan.views)
     yield Phase(f"{network.variant}: export")
     artifact = network.export(request)
     with scratch.folder() as folder:
@@ -197,16 +200,16 @@ def _plain_job(
     plan: Plan, network: _Network, batch: int, request: ExportRequest, path: Path, folder: Path
 ) -> Job:
     """In float32, of no backend yet."""
+    sizes = plan.sizes_of(network.variant, batch)
     load = Workload(
         str(network.variant),
-        batch,
-        plan.samples,
-        plan.outputs,
-        plan.pair,
+        sizes,
+        plan.views,
         "fp32",
         plan.recording.source,
         network.weights.origin,
         plan.threads,
+        request.signature.audio_seconds(sizes, plan.recording.rate),
     )
     graph = untimed(graph_layers(path, load))
     return Job(
@@ -231,7 +234,8 @@ def _key_of(result: Result) -> tuple[str, int, str]:
 def _save_pool(plan: Plan, network: _Network, batch: int, jobs: Sequence[Job]) -> None:
     """What every job of a workload reads: inputs, and PyTorch in float64 and in each precision."""
     request = jobs[0].request
-    inputs = pool.draw(plan.recording, request.inputs, batch, plan.samples)
+    sizes = plan.sizes_of(network.variant, batch)
+    inputs = pool.draw(plan.recording, request.signature, sizes)
     expected = judge.reference(network.trained, request, inputs[0])
     others = {
         name_of(job.asked): outputs_in(job.asked, network.trained, request, inputs[0])

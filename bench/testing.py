@@ -142,7 +142,7 @@ class FakeBackend:
         return self.session(case)
 
 
-WORKLOAD = Workload("mpd-11", 2, 11025, "all", False, "fp32", "clip", "seed 0", 1)
+WORKLOAD = Workload("mpd-11", {"batch": 2, "samples": 11025}, (), "fp32", "clip", "seed 0", 1, 1.0)
 PARITY = Parity(
     100.0,
     (
@@ -201,17 +201,15 @@ def fake_tuning(results: tuple[Result, ...] | None = None) -> Tuning:
     if results is None:
         results = tuple(fake_result(name, (each,) * 4) for name, each in speeds.items())
     return Tuning(
-        schema=1,
+        schema=2,
         created="2026-01-02T03:04:05+00:00",
         tool="hifi-export 0",
         machine=fake_report().machine,
         backend="ort-cpu",
         precision="fp32",
         variants=("mpd-11",),
-        batch=2,
-        samples=11025,
-        outputs="all",
-        pair=False,
+        sizes={"batch": 2, "samples": 11025},
+        views=(),
         threads=1,
         floor_db=108.0,
         layers=(

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from export import atomic
+from export import atomic, manifest_schema_1
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import BUDGETS_DB
 from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
-from export.request import ExportRequest, Outputs
+from export.request import ExportRequest
 from export.runtimes import NotAsked, Verified
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes
+from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
+from hifigan_ref.views import View
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from hifigan_ref.trained import Trained
 
-SCHEMA = 1
+SCHEMA = 2
 PRODUCER = "hifi-export"
 METADATA_KEY = "hifi-export.manifest"
 SEAL_KEY = "hifi-export.seal"  # digest of the manifest, which holds that of the graph
@@ -55,11 +58,9 @@ class Manifest:
         weights_digest: sha256 of the state dict as trained.
         opset: version of ONNX's default domain.
         ir_version: version of the file format.
-        batch: N, or None where dynamic.
-        samples: T, or None where dynamic.
-        min_samples: smallest T that the reflect pad accepts.
-        output_choice: ``all`` or ``scores``.
-        pair: whether y and y_hat go in together.
+        sizes: lengths of axes that are fixed.
+        smallest: of each axis, from which up every length is legal.
+        views: how the network is seen.
         inputs: in order.
         outputs: in order.
         graph_digest: sha256 of the file without its metadata.
@@ -79,11 +80,9 @@ class Manifest:
     weights_digest: str
     opset: int
     ir_version: int
-    batch: int | None
-    samples: int | None
-    min_samples: int
-    output_choice: Outputs
-    pair: bool
+    sizes: Sizes
+    smallest: Sizes
+    views: tuple[View, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     graph_digest: str
@@ -109,6 +108,12 @@ class Artifact:
     path: Path
     sha256: str
     manifest: Manifest
+
+    @property
+    def request(self) -> ExportRequest:
+        """What made it, but for how its layers are written and in what they compute."""
+        held = self.manifest
+        return ExportRequest(Variant.parse(held.variant), held.opset, views=held.views)
 
     def describe(self) -> dict[str, object]:
         """The manifest with the file's name and digest: the JSON that lies beside the file."""
@@ -158,16 +163,14 @@ def seal(
     proto = onnx.ModelProto.FromString(content)
     manifest = Manifest(
         schema=SCHEMA,
-        variant=str(request.variant),
+        variant=request.variant.stated,
         weights=trained.origin,
         weights_digest=trained.digest,
         opset=request.opset,
         ir_version=proto.ir_version,
-        batch=request.batch,
-        samples=request.samples,
-        min_samples=request.variant.min_samples(),
-        output_choice=request.outputs,
-        pair=request.pair,
+        sizes=request.sizes,
+        smallest=request.signature.smallest,
+        views=request.views,
         inputs=ports(proto.graph.input),
         outputs=ports(proto.graph.output),
         graph_digest=hashlib.sha256(content).hexdigest(),
@@ -245,8 +248,8 @@ def told(path: Path) -> Artifact | None:
     try:
         record = json.loads(sidecar(path).read_bytes())
         name, sha256 = record.pop("file"), str(record.pop("sha256"))
-        manifest = _MANIFEST.validate_python(record, strict=False)
-    except (OSError, ValueError, KeyError, AttributeError):
+        manifest = _MANIFEST.validate_python(manifest_schema_1.upgraded(record), strict=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return Artifact(path, sha256, manifest) if name == path.name else None
 
@@ -279,8 +282,9 @@ def embedded_manifest(proto: "onnx.ModelProto", path: Path) -> Manifest | None:
             raise HifiError(f"{path} is truncated: export it again")
         return None
     try:
-        manifest = _MANIFEST.validate_json(texts[0])
-    except ValidationError:
+        record = manifest_schema_1.upgraded(json.loads(texts[0]))
+        manifest = _MANIFEST.validate_python(record, strict=False)
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
         raise HifiError(
             f"the manifest in {path} is damaged or of another version than {VERSION}: "
             "export it again"

@@ -13,6 +13,7 @@ from export.describe import (
     told_calibration,
 )
 from export.runtimes import NotAsked, Verified
+from hifigan_ref.network import in_words
 
 if TYPE_CHECKING:
     from export.artifact import Manifest
@@ -47,13 +48,10 @@ def _budget(manifest: "Manifest") -> str:
 
 def verified_in(runtimes: Sequence[Verified], not_asked: NotAsked | None) -> str:
     """``in onnxruntime 1.31.1 and openvino 2026.4.1 from 1 sample up``."""
-    shortest: dict[int, list[str]] = {}
+    shortest: dict[str, list[str]] = {}
     for each in runtimes:
-        shortest.setdefault(each.min_samples, []).append(f"{each.runtime} {each.version}")
-    told = [
-        f"in {' and '.join(names)} from {samples} sample{'s' * (samples > 1)} up"
-        for samples, names in shortest.items()
-    ]
+        shortest.setdefault(in_words(each.smallest), []).append(f"{each.runtime} {each.version}")
+    told = [f"in {' and '.join(names)} from {least} up" for least, names in shortest.items()]
     missed = f"; {not_asked.target} was not asked: {not_asked.reason}" if not_asked else ""
     return f"{', '.join(told) or UNKNOWN}{missed}"
 
@@ -67,10 +65,9 @@ def _distance(worst: "Verification") -> str:
 def engine_line(engine: "EngineFile") -> str:
     """One line for an engine."""
     manifest = engine.manifest
-    profile = manifest.profile
     return (
         f"{engine.path}  {manifest.builder}; {manifest.precision}; {engine.bytes / 1e6:.0f} MB; "
-        f"batch {profile.batch}, samples {profile.samples}; "
+        f"{manifest.profile}; "
         f"for {', '.join(manifest.targets) or manifest.gpu or 'every GPU the library supports'}"
     )
 
@@ -98,7 +95,7 @@ def lines(found: Description) -> list[str]:
 
 
 def _onnx(found: OnnxDescription) -> list[str]:
-    flops = found.flops_per_sample
+    flops = found.flops_per_element
     return [
         f"file: {found.file}, {DIGEST[found.intact]}",
         f"network: {found.variant or UNKNOWN}",
@@ -106,7 +103,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"opset: {_pairs(found.opset)} (file format {found.ir_version})",
         f"producer: {found.producer or UNKNOWN}",
         f"parameters: {found.parameters:,}",
-        f"FLOPs per sample: {UNKNOWN if flops is None else format(flops, ',.0f')}",
+        f"FLOPs per element of the inputs: {UNKNOWN if flops is None else format(flops, ',.0f')}",
         f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
         f"verified: {verified_in(found.verified, found.not_asked)}",
         *_by_value("convolutions in", found.convolutions),
@@ -118,7 +115,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
 
 def _engine(found: "EngineFile") -> list[str]:
     manifest = found.manifest
-    profile, plan = manifest.profile, manifest.plan
+    plan = manifest.plan
     told = _told(manifest.precision, manifest.budget_db, told_calibration(plan))
     return [
         f"file: {found.path.name}, {DIGEST[True]}",
@@ -129,7 +126,7 @@ def _engine(found: "EngineFile") -> list[str]:
         f"precision: {told}",
         *([f"other layers in: {plan.base}"] if plan.layers else []),
         *_by_value("layers in", plan.layers),
-        f"profile: batch {profile.batch}, samples {profile.samples}",
+        f"profile: {manifest.profile}",
         *(f"input: {_port(port)}" for port in manifest.inputs),
         *(f"output: {_port(port)}" for port in manifest.outputs),
         f"built again by: {manifest.rebuild}",

@@ -7,6 +7,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from hifigan_ref.network import Axis, Port, Sizes
+
 Extent = int | str | None
 """One axis of a shape: fixed, dynamic with a name, or dynamic without one."""
 
@@ -189,3 +191,10 @@ def shape_of(tensor: ir.Value) -> tuple[Extent, ...]:
     """The shape that a builder gave a tensor."""
     assert tensor.shape is not None
     return tuple(dim if isinstance(dim, int) else dim.value for dim in tensor.shape.dims)
+
+
+def shape_in_graph(port: Port, sizes: Sizes) -> tuple[Extent, ...]:
+    """Lengths that are fixed, names of axes that are not, and None for what is computed."""
+    return tuple(
+        sizes.get(each.name, each.name) if isinstance(each, Axis) else each for each in port.shape
+    )

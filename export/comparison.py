@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.opened import Bar, Opened
 from export.request import ExportRequest
@@ -13,6 +12,7 @@ from export.runtimes import ONNXRUNTIME, Arrays, NotAsked, Verified
 from export.sums import power_of, ratio_db
 from export.torch_outputs import Array, example_inputs, run_in_float64, run_torch
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes, in_words
 
 if TYPE_CHECKING:
     from export.interface import Interface
@@ -27,7 +27,7 @@ class Verification:
     Attributes:
         output: its name.
         snr_db: signal-to-noise ratio against PyTorch, dB.
-        samples: the T at which it was seen.
+        sizes: of the axes, at which it was seen.
         promised_db: least SNR that was asked of it beside float64, dB; None where it was held
             against PyTorch in float32.
         runtimes: that computed the file.
@@ -36,7 +36,7 @@ class Verification:
 
     output: str
     snr_db: float
-    samples: int
+    sizes: Sizes
     promised_db: float | None = None
     runtimes: tuple[Verified, ...] = ()
     not_asked: NotAsked | None = None
@@ -52,7 +52,6 @@ class Comparison:
         first: the file in onnxruntime.
         second: and in the runtime that it is for, if that is another one.
         promise: least SNR beside float64, dB; None where PyTorch in float32 is enough.
-        batch: N.
         levels: mean square that each output usually has, filled at the usual lengths.
     """
 
@@ -61,7 +60,6 @@ class Comparison:
     first: Opened
     second: Opened | None
     promise: float | None
-    batch: int
     levels: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -69,9 +67,9 @@ class Comparison:
         """Whether every layer is, so that PyTorch says what is right at any length."""
         return self.request.precision.used(self.request.variant) == ("fp32",)
 
-    def usual(self, samples: int, gain_db: float | None = None) -> list[Verification]:
+    def usual(self, sizes: Sizes, gain_db: float | None = None) -> list[Verification]:
         """Every output in onnxruntime, beside PyTorch."""
-        inputs = self._inputs(samples, gain_db)
+        inputs = example_inputs(self.request, sizes, gain_db)
         expected = run_torch(self.function, inputs)
         _check_alive(expected)
         exact = expected if self.promise is None else run_in_float64(self.function, inputs)
@@ -81,34 +79,31 @@ class Comparison:
         if gain_db is None:
             self.levels.update({name: power_of(array) for name, array in exact.items()})
         if self.second:
-            self._hold(self.second, inputs, expected if self.float32 else found)
+            self._hold(self.second, sizes, inputs, expected if self.float32 else found)
         return [
-            Verification(name, ratio_db(array, found[name]), samples, self.promise)
+            Verification(name, ratio_db(array, found[name]), sizes, self.promise)
             for name, array in exact.items()
         ]
 
-    def short(self, samples: int) -> None:
+    def short(self, sizes: Sizes) -> None:
         """The same where a promise means nothing."""
-        inputs = self._inputs(samples)
+        inputs = example_inputs(self.request, sizes)
         expected = self._expected(inputs)
         for opened in filter(None, (self.first if self.float32 else None, self.second)):
-            self._hold(opened, inputs, expected)
+            self._hold(opened, sizes, inputs, expected)
 
-    def fixed(self, opened: Opened, samples: int) -> None:
+    def fixed(self, opened: Opened, sizes: Sizes) -> None:
         """The same of the second runtime when it was told the shapes."""
-        inputs = self._inputs(samples)
-        self._hold(opened, inputs, self._expected(inputs))
-
-    def _inputs(self, samples: int, gain_db: float | None = None) -> dict[str, NDArray[np.float32]]:
-        return example_inputs(self.request, self.batch, samples, gain_db)
+        inputs = example_inputs(self.request, sizes)
+        self._hold(opened, sizes, inputs, self._expected(inputs))
 
     def _expected(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         return run_torch(self.function, inputs) if self.float32 else self.first.run(inputs)
 
-    def _hold(self, opened: Opened, inputs: Arrays, expected: Arrays) -> None:
+    def _hold(self, opened: Opened, sizes: Sizes, inputs: Arrays, expected: Arrays) -> None:
         beside = "PyTorch" if self.float32 else ONNXRUNTIME.name
         floor = MIN_SNR_DB if self.float32 else self.request.budget_db / 2
-        opened.hold(inputs, expected, Bar(floor, beside, self.levels))
+        opened.hold(inputs, expected, Bar(floor, beside, self.levels, in_words(sizes)))
 
 
 def _check_alive(expected: Mapping[str, Array]) -> None:

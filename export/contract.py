@@ -17,7 +17,7 @@ from functools import partial
 
 import onnx_ir as ir
 
-from export.builder import shape_of
+from export.builder import shape_in_graph, shape_of
 from export.operators import table
 from export.opset import stated_opset
 from export.precision.budget import GraphPrecision
@@ -27,6 +27,7 @@ from export.precision.narrow import TYPES
 from export.precision.plan import FP32
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Port, Sizes
 
 OPERATIONS = frozenset(
     {"AveragePool", "Concat", "Conv", "LeakyRelu", "Pad", "Reshape", "Slice"}
@@ -85,19 +86,31 @@ def _opset(model: ir.Model, request: ExportRequest) -> list[str]:
 
 
 def _inputs(model: ir.Model, request: ExportRequest) -> list[str]:
-    expected = (request.batch or "batch", 1, request.samples or "samples")
-    wanted = [(name, _outside(request), expected) for name in request.inputs]
+    wanted = [
+        (port.name, _outside(request), shape_in_graph(port, request.sizes))
+        for port in request.signature.inputs
+    ]
     found = [(value.name, value.dtype, shape_of(value)) for value in model.graph.inputs]
     return [] if found == wanted else [f"inputs are {found}, expected {wanted}"]
 
 
 def _outputs(model: ir.Model, request: ExportRequest) -> list[str]:
-    batch = request.batch or "batch"
+    found = {value.name: value for value in model.graph.outputs}
+    wanted = {port.name: port for port in request.signature.outputs}
+    if list(found) != list(wanted):
+        return [f"outputs are {list(found)}, expected {list(wanted)}"]
     return [
-        f"output {value.name} is {value.dtype} {shape_of(value)}"
-        for value in model.graph.outputs
-        if value.dtype != _outside(request) or shape_of(value)[0] != batch
+        f"output {name} is {value.dtype} {shape_of(value)}"
+        for name, value in found.items()
+        if value.dtype != _outside(request) or not _fits(value, wanted[name or ""], request.sizes)
     ]
+
+
+def _fits(value: ir.Value, port: Port, sizes: Sizes) -> bool:
+    """Whether each length that the signature knows is that of the graph."""
+    wanted, found = shape_in_graph(port, sizes), shape_of(value)
+    pairs = zip(wanted, found, strict=False)
+    return len(wanted) == len(found) and all(each in (None, there) for each, there in pairs)
 
 
 def _outside(request: ExportRequest) -> ir.DataType:
@@ -107,8 +120,8 @@ def _outside(request: ExportRequest) -> ir.DataType:
 
 
 def _operations(model: ir.Model, request: ExportRequest) -> list[str]:
-    del request
-    return _foreign(model, OPERATIONS)
+    known = request.variant.folds is not None
+    return _foreign(model, OPERATIONS if known else frozenset(table.OPERATIONS))
 
 
 def _known_operations(model: ir.Model, request: ExportRequest) -> list[str]:
@@ -149,7 +162,9 @@ def _precisions(
 
 def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
     pads = _nodes(model, "Pad")
-    periods, length = _periods(request), request.samples
+    periods, length = request.variant.folds, request.sizes.get("samples")
+    if periods is None:
+        return []
     expected = len(periods) if length is None else len({-length % p for p in periods} - {0})
     faults = []
     if len(pads) != expected:
@@ -159,7 +174,7 @@ def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
             faults.append(f"{node.name} does not reflect")
         amounts = node.inputs[1]
         constant = amounts is not None and amounts.is_initializer()
-        if constant != (request.samples is not None):
+        if constant != (length is not None):
             faults.append(f"{node.name} pads by a {'constant' if constant else 'computed'} amount")
     return faults
 
@@ -171,7 +186,9 @@ def _folds(model: ir.Model, request: ExportRequest) -> list[str]:
         tensor = None if target is None else target.const_value
         if tensor is not None and len(tensor.numpy()) == 4:
             found.append(int(tensor.numpy()[3]))
-    wanted = _periods(request)
+    if request.variant.folds is None:
+        return []
+    wanted = sorted(request.variant.folds)
     return [] if sorted(found) == wanted else [f"folds by {sorted(found)}, expected {wanted}"]
 
 
@@ -188,11 +205,6 @@ def _texts(model: ir.Model, request: ExportRequest) -> list[str]:
 
 def _nodes(model: ir.Model, op_type: str) -> list[ir.Node]:
     return [node for node in model.graph if node.op_type == op_type]
-
-
-def _periods(request: ExportRequest) -> list[int]:
-    variant = request.variant
-    return sorted(map(int, variant.members())) if variant.family == "mpd" else []
 
 
 Clause = Callable[[ir.Model, ExportRequest], list[str]]

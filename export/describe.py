@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from hifigan_ref.checkpoint import Checkpoint
 
-COUNTED_SAMPLES = 8192
 QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
 FOREIGN = ("Conv", "ConvTranspose")  # another tool's MatMul may be no convolution
@@ -42,8 +41,8 @@ class OnnxDescription:
         outputs: in order.
         operators: how many nodes of each type.
         parameters: number of values in floating-point initializers.
-        flops_per_sample: floating-point operations per input sample, one item of the batch of
-            8192 samples; None where the graph is not one of ours.
+        flops_per_element: floating-point operations for each element of the inputs, at typical
+            lengths and a single item; None where the graph is not one of ours.
         precision: what was asked for, from the manifest; "" without one.
         budget_db: least SNR of the worst output, dB, from the manifest; None without one.
         judged: loudness of the speech that the budget was kept on; "" where none was heard.
@@ -64,7 +63,7 @@ class OnnxDescription:
     outputs: tuple[artifact.Port, ...]
     operators: Mapping[str, int]
     parameters: int
-    flops_per_sample: float | None
+    flops_per_element: float | None
     precision: str
     budget_db: float | None
     calibration: str
@@ -168,7 +167,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         outputs=artifact.ports(proto.graph.output),
         operators=dict(sorted(Counter(node.op_type for node in proto.graph.node).items())),
         parameters=_parameters(proto),
-        flops_per_sample=_flops_per_sample(model, manifest),
+        flops_per_element=_flops_per_element(model, manifest),
         precision=manifest.precision.name if manifest else "",
         budget_db=manifest.budget_db if manifest else None,
         judged=str(manifest.judged or "") if manifest else "",
@@ -222,13 +221,12 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
         HifiError: as ``read_checkpoint``.
     """
     from hifigan_ref.checkpoint import read_checkpoint
-    from hifigan_ref.state_dict import LAYOUT
 
     checkpoint = read_checkpoint(path)
     members = [m for family in checkpoint.families for m in _members(checkpoint, family)]
     return CheckpointDescription(
         checkpoint.name,
-        LAYOUT,
+        checkpoint.layout,
         checkpoint.container,
         checkpoint.prefixed,
         checkpoint.prefixes,
@@ -239,11 +237,12 @@ def describe_checkpoint(path: Path) -> CheckpointDescription:
 
 
 def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
-    from hifigan_ref.variant import Variant, find_family
+    from hifigan_ref.variant import Variant, find_network
 
     described = []
-    for index, member in enumerate(find_family(family).members):
-        root = f"discriminators.{index}."
+    network = find_network(family)
+    for member, place in network.scopes(network.parts).items():
+        root = f"{place}."
         layers = [v for path, v in checkpoint.families[family].items() if path.startswith(root)]
         norms = dict(Counter(str(layer.norm) for layer in layers))
         counted = [
@@ -256,11 +255,16 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
     return described
 
 
-def _flops_per_sample(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:
+def _flops_per_element(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:
     from export.layers import count_layers
+    from export.request import ExportRequest
+    from hifigan_ref.network import BATCH
+    from hifigan_ref.variant import Variant
 
     if manifest is None:
         return None
-    batch, samples = manifest.batch or 1, manifest.samples or COUNTED_SAMPLES
-    total = sum(layer.flops for layer in count_layers(model, batch, samples))
-    return total / (batch * samples * len(manifest.inputs))
+    request = ExportRequest(Variant.parse(manifest.variant), sizes=manifest.sizes)
+    sizes = request.sized({BATCH: 1})
+    total = sum(layer.flops for layer in count_layers(model, sizes))
+    inputs = [[sizes[n] if isinstance(n, str) else n for n in p.shape] for p in manifest.inputs]
+    return total / sum(map(prod, inputs))

@@ -57,7 +57,10 @@ def fold(module: nn.Module, variant: Variant | None = None) -> FoldReport:
     unfolded = [name for name, conv in layers.items() if not is_plain(conv)]
     assert not unfolded, f"norms left on {unfolded}"
     return FoldReport(
-        norms.count("weight_norm"), norms.count("spectral_norm"), norms.count("none"), max(errors)
+        norms.count("weight_norm"),
+        norms.count("spectral_norm"),
+        norms.count("none"),
+        max(errors, default=0.0),
     )
 
 
@@ -131,7 +134,8 @@ def _spectral_norm(name: str, conv: Conv) -> Tensor:
     root = "parametrizations.weight."
     new = (f"{root}original", f"{root}0._u", f"{root}0._v")
     weight, u, v = _tensors(conv, ("weight_orig", "weight_u", "weight_v"), new)
-    matrix = weight.flatten(1)
+    transposed = isinstance(conv, nn.ConvTranspose1d | nn.ConvTranspose2d)
+    matrix = (weight.transpose(0, 1) if transposed else weight).flatten(1)
     sigma = (u @ matrix @ v).item()
     largest = _largest_singular(matrix, u)
     if not sigma > TRUSTED_SHARE * largest:

@@ -1,61 +1,57 @@
-"""The function that every runtime computes: named waveforms in, named scores and feature maps out.
+"""The function that every runtime computes: named tensors in, named tensors out.
 
-Names: ``score``, ``fmap_0``... for one member, ``mpd_11_score``, ``mpd_11_fmap_0``... for an
-ensemble; in a pair graph the same names end in ``_real`` and ``_fake``.
+In a pair graph the names of the second inputs end in ``_hat``, and those of the outputs in
+``_real`` and ``_fake``.
 """
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from export.request import ExportRequest
+from hifigan_ref.named_outputs import named_outputs
 from hifigan_ref.variant import Variant
+from hifigan_ref.views import SECOND, SIDES
 
 
 class Interface(nn.Module):
-    """One waveform in, ``{name: tensor}`` out.
+    """What a request's signature says.
 
     Args:
-        network: has ``judge(y)``.
-        request: which outputs, and whose names.
+        network: as the request's network builds it.
+        request: which outputs, and whether as a pair.
     """
 
     def __init__(self, network: nn.Module, request: ExportRequest) -> None:
         super().__init__()
         self.network = network
-        self.prefixes = _prefixes(request.variant)
-        self.with_fmaps = request.outputs == "all"
+        self.function = function_of(network, request.variant)
+        self.outputs = tuple(port.name for port in request.signature.outputs)
+        self.pair = request.pair
 
-    def forward(self, y: Tensor) -> dict[str, Tensor]:
-        """Outputs for y of shape (N, 1, T)."""
-        named: dict[str, Tensor] = {}
-        judgements = self.network.judge(y)  # type: ignore[operator]
-        for prefix, (score, fmaps) in zip(self.prefixes, judgements, strict=True):
-            named[f"{prefix}score"] = score
-            if self.with_fmaps:
-                named |= {f"{prefix}fmap_{i}": fmap for i, fmap in enumerate(fmaps)}
-        return named
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Outputs by name for inputs by name; a pair's as one batch in a single pass."""
+        if not self.pair:
+            found = named_outputs(self.function(**inputs))
+            return {name: found[name] for name in self.outputs}
+        names = [name for name in inputs if not name.endswith(SECOND)]
+        count = inputs[names[0]].shape[0]
+        both = {name: torch.cat((inputs[name], inputs[f"{name}{SECOND}"])) for name in names}
+        found = named_outputs(self.function(**both))
+        sides = {f"{n}{end}": x for n, t in found.items() for end, x in _sides(t, count)}
+        return {name: sides[name] for name in self.outputs}
 
 
-class PairInterface(Interface):
-    """Real and generated waveforms as one batch: the article's call in a single pass."""
-
-    def forward(self, y: Tensor, y_hat: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
-        """Outputs for y and y_hat of shape (N, 1, T) each."""
-        count = y.shape[0]
-        both = super().forward(torch.cat((y, y_hat)))
-        named: dict[str, Tensor] = {}
-        for name, tensor in both.items():
-            named[f"{name}_real"] = tensor[:count]
-            named[f"{name}_fake"] = tensor[count:]
-        return named
+def function_of(network: nn.Module, variant: Variant) -> nn.Module:
+    """A network's own function: what its signature takes and gives."""
+    return variant.network.function(network, variant.members(), variant.member is not None)
 
 
 def interface(network: nn.Module, request: ExportRequest) -> Interface:
     """The request's function around a network."""
-    return (PairInterface if request.pair else Interface)(network, request)
+    return Interface(network, request)
 
 
-def _prefixes(variant: Variant) -> tuple[str, ...]:
-    if variant.member is not None:
-        return ("",)
-    return tuple(f"{variant.family}_{member}_" for member in variant.members())
+def _sides(tensor: Tensor, count: int) -> "Iterable[tuple[str, Tensor]]":
+    return zip(SIDES, (tensor[:count], tensor[count:]), strict=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
+from hifigan_ref.network import Sizes
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
@@ -40,14 +42,17 @@ class GraphLayer:
     bytes: int
 
 
-def count_layers(model: "ir.Model", batch: int, samples: int) -> tuple[GraphLayer, ...]:
-    """The layers of a graph for inputs of shape (batch, 1, samples), in graph order."""
+def count_layers(model: "ir.Model", sizes: Sizes) -> tuple[GraphLayer, ...]:
+    """The layers of a graph for lengths of its dynamic axes, in graph order."""
     import onnx_ir as ir
     from onnxscript import optimizer
 
+    from export.builder import shape_of
+
     model = model.clone()
     for value in model.graph.inputs:
-        value.shape = ir.Shape([batch, 1, samples])
+        known = shape_of(value)
+        value.shape = ir.Shape([sizes[n] if isinstance(n, str) else n for n in known])
     optimizer.fold_constants(model, onnx_shape_inference=True)
     return shaped_layers(model)
 

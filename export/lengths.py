@@ -1,54 +1,56 @@
-"""Short lengths at which a file is verified: where residues, halos and tiles are extreme."""
+"""Lengths at which a file is verified: where paddings, halos and tiles are extreme."""
 
-from math import prod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from hifigan_ref.variant import Variant, find_family
+from export.request import ExportRequest
+from hifigan_ref.network import BATCH, Sizes, together
 
-if TYPE_CHECKING:
-    from torch import nn
-
+ITEMS = 2  # of a dynamic batch
+SHARE = 4  # a graph is seen to be wrong at this part of a typical length
 FIRST = 4  # lengths from the shortest on, where padding does not need more
 WIDTHS = (2, 3, 4, 5, 8)  # of the innermost layer: both sides of the tiles of most forms
 
 
-def cycle(variant: Variant, member: str) -> int:
-    """After how many samples the padding is the same again: the period, or the pools' stride."""
-    noun = find_family(variant.family).noun
-    if noun == "period":
-        return int(member)
-    return 1 << int(member) if noun == "scale" else 1
-
-
-def short_lengths(variant: Variant, network: "nn.Module", below: int) -> tuple[int, ...]:
-    """Lengths from the shortest legal one on, few enough that an export does not wait for them.
-
-    1. The shortest and those behind it, through every residue of every member's padding.
-    2. Those from which on the innermost layer has each of ``WIDTHS``, of the member where it is
-       widest: the others meet smaller ones there.
+def usual_sizes(request: ExportRequest, promised: bool) -> tuple[Sizes, ...]:
+    """Sizes at which every padding is empty once, and longest once.
 
     Args:
-        variant: which network.
-        network: with ``discriminators``, one for each member.
-        below: all of them are shorter.
+        request: of the file.
+        promised: whether its error is an average, which needs typical lengths.
     """
-    first = variant.min_samples()
-    cycles = [cycle(variant, member) for member in variant.members()]
-    found = set(range(first, first + max(FIRST, *cycles)))
-    hop = min(hops(variant, network))
-    found |= {hop * (width - 1) + 1 for width in WIDTHS}
-    return tuple(sorted(samples for samples in found if first <= samples < below))
+    share = 1 if promised else SHARE
+    lengths = {
+        name: (ITEMS,) if name == BATCH else axis.extremes(axis.typical // share)
+        for name, axis in request.signature.axes.items()
+    }
+    return together(lengths | {name: (length,) for name, length in request.sizes.items()})
 
 
-def hops(variant: Variant, network: "nn.Module") -> tuple[int, ...]:
-    """Samples for each output of the innermost layer of each member."""
-    discriminators: Any = network.discriminators
-    members = zip(variant.members(), discriminators, strict=True)
-    return tuple(cycle(variant, member) * _strides(each) for member, each in members)
+def short_sizes(
+    request: ExportRequest, hops: Mapping[str, float], below: Sizes
+) -> tuple[Sizes, ...]:
+    """Sizes from the shortest legal one on, few enough that an export does not wait for them.
 
+    1. The shortest and those behind it, through every remainder of the padding.
+    2. Those from which on the innermost layer has each of ``WIDTHS``.
 
-def _strides(member: "nn.Module") -> int:
-    """Inputs for each output of its innermost layer."""
-    from hifigan_ref.trained import convolutions
-
-    return prod(max(conv.stride) for conv in convolutions(member).values())
+    Args:
+        request: of the file.
+        hops: elements of each axis for each output of the innermost layer, of the part where it is
+            widest: the others meet smaller widths there.
+        below: of each axis, all lengths are shorter.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for name, axis in request.signature.axes.items():
+        if name == BATCH or name in request.sizes:
+            continue
+        first = axis.smallest
+        lengths = set(range(first, first + max((FIRST, *axis.residues))))
+        if name in hops:
+            lengths |= {int(hops[name] * (width - 1)) + 1 for width in WIDTHS}
+        found[name] = tuple(sorted(n for n in lengths if first <= n < below[name])) or (first,)
+    if not found:
+        return ()
+    fixed = {name: (length,) for name, length in {BATCH: ITEMS, **request.sizes}.items()}
+    known = {**fixed, **found}
+    return together({name: known[name] for name in request.signature.axes})

@@ -22,11 +22,13 @@ class Bar:
         beside: who says what is right.
         levels: mean square that each usually has: where its own is lower, over a handful of values,
             an error is held against this one.
+        where: lengths of the inputs, in words.
     """
 
     floor_db: float
     beside: str
     levels: Mapping[str, float]
+    where: str
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,11 @@ class Opened:
         name = min(ratios, key=lambda each: ratios[each])
         if ratios[name] >= bar.floor_db:
             return
-        (*_, samples) = next(iter(inputs.values())).shape
         other = self.runtime is not ONNXRUNTIME
         hint = f"another --lowering, or none without --for {self.request.target}, may be right; "
         raise (WrongInRuntimeError if other else HifiError)(
             f"the exported {self.request.variant} computes something else in {self.runtime.name} "
-            f"{self.runtime.version} than in {bar.beside}: {name} at {samples} samples has an SNR "
+            f"{self.runtime.version} than in {bar.beside}: {name} at {bar.where} has an SNR "
             f"of {ratios[name]:.1f} dB, {bar.floor_db:g} or more is expected: nothing was written; "
             f"{hint if other else ''}report this"
         )

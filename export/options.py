@@ -1,6 +1,7 @@
 """Options of the command lines that several commands share, as Typer reads them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -8,14 +9,15 @@ from typing import Annotated, TypeVar
 import typer
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 Value = TypeVar("Value")
 OF_A_GRAPH = (
-    *("period", "scale", "model", "checkpoint", "seed"),
-    *("opset", "batch", "samples", "outputs", "pair", "lowering", "out"),
+    *("period", "scale", "model", "network", "input", "checkpoint", "seed"),
+    *("opset", "batch", "samples", "axis", "outputs", "pair", "lowering", "out"),
     *("precision", "min_snr", "io_types", "calibration"),
 )
 
@@ -61,17 +63,48 @@ def show_version(asked: bool) -> None:
 
 
 def select(
-    periods: list[int] | None, scales: list[int] | None, models: list[Model] | None
+    periods: list[int] | None,
+    scales: list[int] | None,
+    models: list[Model] | None,
+    networks: list[str] | None = None,
+    inputs: list[str] | None = None,
 ) -> list[Variant]:
     """What was named, each once. Raises HifiError for what does not exist."""
     chosen = [Variant("mpd", str(period)) for period in periods or ()]
     chosen += [Variant("msd", str(scale)) for scale in scales or ()]
     for model in models or ():
         chosen += [Variant(name) for name in ("mpd", "msd") if model in (name, Model.all)]
+    chosen += [_network(name, inputs or ()) for name in networks or ()]
+    if inputs and not any(is_module(name) for name in networks or ()):
+        raise HifiError("--input is for a module of your own: add --network FILE.py:Class")
     unique = list(dict.fromkeys(chosen))
     for variant in unique:
         variant.members()  # an unknown one is refused before any work
     return unique
+
+
+def _network(name: str, inputs: Sequence[str]) -> Variant:
+    if not is_module(name):
+        return Variant.parse(name)
+    spec = parse_spec(name)
+    given = tuple(inputs_of(inputs).items())
+    return Variant.parse(str(replace(spec, inputs=given) if given else spec))
+
+
+def sizes_of(
+    batch: int | None = None, samples: int | None = None, axes: list[str] | None = None
+) -> dict[str, int]:
+    """Lengths that were fixed. Raises HifiError for what is no length of an axis."""
+    told = {"batch": batch, "samples": samples}
+    found = {name: length for name, length in told.items() if length is not None}
+    for text in axes or ():
+        name, _, length = text.partition("=")
+        if not name or not length.lstrip("-").isdecimal():
+            raise HifiError(f"--axis {text}: write a name and a length, as in --axis samples=8192")
+        if found.get(name, int(length)) != int(length):
+            raise HifiError(f"--axis {text} and --{name} {found[name]}: give one of the two")
+        found[name] = int(length)
+    return found
 
 
 def onnx_paths(out: Path, variants: list[Variant]) -> list[Path]:
@@ -127,10 +160,35 @@ ModelOption = Annotated[
     list[Model] | None,
     typer.Option("--model", help="An ensemble as one graph, or both of them; repeatable."),
 ]
+Network = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network",
+        help="A network by name, or a module of your own, whose code runs: net.py:Unet --input "
+        "x=batch,1,samples; repeatable.",
+        metavar="NAME|FILE.py:Class",
+    ),
+]
+Input = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help="Shape of an input of your module: numbers, and names of axes; repeatable.",
+        metavar="NAME=DIMS",
+    ),
+]
+AxisOption = Annotated[
+    list[str] | None,
+    typer.Option("--axis", help="Fix an axis: samples=8192; repeatable.", metavar="NAME=LENGTH"),
+]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", help="A do_* training checkpoint.", metavar="FILE", callback=one_source
+        "--checkpoint",
+        "--weights",
+        help="A training checkpoint, or a state dict of your module; no code of it runs.",
+        metavar="FILE",
+        callback=one_source,
     ),
 ]
 Seed = Annotated[

@@ -1,23 +1,21 @@
 """What to export: validated once, then only read."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
 
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import MIN_WRONG_DB
 from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
 from export.targets import check_target
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Signature, Sizes
 from hifigan_ref.variant import Variant
+from hifigan_ref.views import View, seen
 
 OPSETS = range(11, 27)
-MOST_BATCH = 2**16
-MOST_SAMPLES = 2**28  # more than three hours
+LONGEST = 2**28  # elements of an axis: more than three hours of audio
 DEFAULT_OPSET = 18
-
-Outputs = Literal["all", "scores"]
-OUTPUTS: tuple[Outputs, ...] = ("all", "scores")
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,8 @@ class ExportRequest:
     Attributes:
         variant: network.
         opset: exact version of ONNX's default domain.
-        batch: N of each input, or None for a dynamic axis named ``batch``.
-        samples: T of each input, or None for a dynamic axis named ``samples``.
-        outputs: ``all`` (scores and feature maps) or ``scores``.
-        pair: inputs ``y`` and ``y_hat`` in one pass instead of ``y``.
+        sizes: lengths of axes that are fixed; the others are dynamic.
+        views: how the network is seen: its scores alone, a pair of inputs in one pass.
         lowering: forms of its convolutions.
         precision: of its layers.
         min_snr_db: least SNR of the worst output, dB, or None for the precision's own budget.
@@ -42,35 +38,21 @@ class ExportRequest:
 
     variant: Variant
     opset: int = DEFAULT_OPSET
-    batch: int | None = None
-    samples: int | None = None
-    outputs: Outputs = "all"
-    pair: bool = False
+    sizes: Sizes = field(default_factory=dict)
+    views: tuple[View, ...] = ()
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
     min_snr_db: float | None = None
     target: str | None = None
 
     def __post_init__(self) -> None:
-        shortest = self.variant.min_samples()
         if self.opset not in OPSETS:
             raise HifiError(
                 f"opset {self.opset} is out of range: choose {OPSETS.start} to {OPSETS[-1]}"
             )
-        if self.batch is not None and self.batch < 1:
-            raise HifiError(f"batch {self.batch} is not positive: choose 1 or more")
-        if self.samples is not None and self.samples < shortest:
-            raise HifiError(
-                f"{self.samples} samples are too few for {self.variant}: "
-                f"choose {shortest} or more (a reflect pad must be shorter than the signal)"
-            )
-        if self.batch is not None and self.batch > MOST_BATCH:
-            raise HifiError(f"batch {self.batch} is too large: choose {MOST_BATCH} or less")
-        if self.samples is not None and self.samples > MOST_SAMPLES:
-            raise HifiError(f"{self.samples} samples are too many: choose {MOST_SAMPLES} or less")
+        check_sizes(self.variant, self.sizes)
         check_target(self.target)
-        if self.outputs not in OUTPUTS:
-            raise HifiError(f"outputs {self.outputs!r}: choose from {', '.join(OUTPUTS)}")
+        self.signature  # noqa: B018 - refuses a view that the network has not
         for precision in self.precision.used(self.variant):
             smallest = SMALLEST_OPSET[precision]
             if self.opset < smallest:
@@ -90,7 +72,48 @@ class ExportRequest:
         own = self.precision.budget_db(self.variant)
         return own if self.min_snr_db is None else self.min_snr_db
 
+    def __hash__(self) -> int:
+        return hash((*sorted(self.sizes.items()), *self._settled))
+
+    @property
+    def _settled(self) -> tuple[object, ...]:
+        return (self.variant, self.opset, self.views, self.lowering, self.precision, self.target)
+
+    @property
+    def signature(self) -> Signature:
+        """What the graph takes and gives."""
+        return seen(self.variant.signature, self.views, str(self.variant))
+
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs, each (N, 1, T)."""
-        return ("y", "y_hat") if self.pair else ("y",)
+        """Names of the inputs."""
+        return tuple(port.name for port in self.signature.inputs)
+
+    @property
+    def pair(self) -> bool:
+        """Whether two batches of inputs enter as one."""
+        return "pair" in self.views
+
+    def sized(self, sizes: Sizes) -> Sizes:
+        """A length for each axis: as fixed, else one of these, else the typical one."""
+        return {**self.signature.typical, **sizes, **self.sizes}
+
+
+def check_sizes(variant: Variant, sizes: Sizes) -> None:
+    """Raises HifiError for an axis that a network has not, or a length that it cannot take."""
+    axes = variant.signature.axes
+    for name, length in sizes.items():
+        if name not in axes:
+            raise HifiError(f"{variant} has no axis {name!r}: choose from {', '.join(axes)}")
+        smallest = axes[name].smallest
+        if not smallest <= length <= LONGEST:
+            few = "small" if length < smallest else "large"
+            raise HifiError(
+                f"{name} {length} is too {few} for {variant}: choose {smallest} to {LONGEST}"
+            )
+
+
+def views_of(outputs: str, pair: bool) -> tuple[View, ...]:
+    """The views that ``--outputs`` and ``--pair`` name."""
+    wanted: Iterable[tuple[View, bool]] = (("scores", outputs == "scores"), ("pair", pair))
+    return tuple(view for view, asked in wanted if asked)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from export.cpu import multiplies_bf16, onednn_features
 from export.optional import why_missing
 from export.targets import TARGETS
+from hifigan_ref.network import Sizes
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -29,12 +30,12 @@ class Verified:
     Attributes:
         runtime: its name.
         version: of it.
-        min_samples: shortest T at which it was compared.
+        smallest: lengths of the axes, the shortest at which it was compared.
     """
 
     runtime: str
     version: str
-    min_samples: int
+    smallest: Sizes
 
 
 @dataclass(frozen=True)

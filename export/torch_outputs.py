@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from export.request import ExportRequest
 from hifigan_ref import audio
+from hifigan_ref.examples import example
+from hifigan_ref.network import Sizes
 
 if TYPE_CHECKING:
     from export.interface import Interface
@@ -20,21 +22,18 @@ Array = NDArray[np.floating]
 
 
 def example_inputs(
-    request: ExportRequest, batch: int, samples: int, gain_db: float | None = None
+    request: ExportRequest, sizes: Sizes, gain_db: float | None = None
 ) -> dict[str, NDArray[np.float32]]:
-    """Speech for each input, another stretch of it for each, (N, 1, T); the loudest comes first.
+    """Speech for each waveform, another segment of it for each; the loudest comes first.
 
     Args:
         request: of the graph.
-        batch: N.
-        samples: T.
+        sizes: a length for each axis.
         gain_db: beside the level that training code gives a file; None for the clip as it is.
     """
     speech = audio.speech()
     clip = (speech if gain_db is None else speech.loaded(gain_db)).loudest_first()
-    return {
-        name: clip.batch(batch, samples, first=i * batch) for i, name in enumerate(request.inputs)
-    }
+    return example(request.signature.inputs, sizes, clip)
 
 
 def run_torch(

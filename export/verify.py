@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from export import memory
 from export.comparison import MIN_SNR_DB, Comparison, Verification
-from export.lengths import short_lengths
+from export.lengths import short_sizes, usual_sizes
 from export.opened import Opened, open_in, refusal
 from export.precision.budget import MIN_WRONG_DB
 from export.precision.calibration import GAINS_DB
@@ -30,6 +30,7 @@ from export.runtimes import ONNXRUNTIME, NotAsked, Verified, also_asked
 from export.sums import sums_of
 from export.torch_outputs import example_inputs, one_thread, run_in_float64, run_torch
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes, in_words
 
 if TYPE_CHECKING:
     from export.interface import Interface
@@ -43,10 +44,6 @@ __all__ = [
     "snr_db",
     "verify",
 ]
-
-LENGTHS = (2310, 2311)  # 2 * 3 * 5 * 7 * 11 divides by every period; one more leaves 1 over
-LONG = (9240, 9241)  # where a promise is judged: the error of rounding is an average
-BATCH = 2
 
 
 class NotExactError(HifiError):
@@ -67,8 +64,8 @@ def promised_db(request: ExportRequest) -> float | None:
 def demand_memory(request: ExportRequest) -> None:
     """Raises HifiError where a graph is too large to be verified here, before any work for it."""
     promised = promised_db(request) is not None
-    samples = request.samples or max(LONG if promised else LENGTHS)
-    memory.demand(request, request.batch or BATCH, samples, in_float64=promised)
+    for sizes in usual_sizes(request, promised):
+        memory.demand(request, sizes, in_float64=promised)
 
 
 def verify(content: bytes, request: ExportRequest, function: "Interface") -> Verification:
@@ -85,26 +82,24 @@ def verify(content: bytes, request: ExportRequest, function: "Interface") -> Ver
         HifiError: PyTorch's own outputs are not finite or nothing but zeros, onnx or a runtime
             refuses the file, its numbers are not the network's, or not as exact as promised.
     """
-    promise, batch = promised_db(request), request.batch or BATCH
-    usual: tuple[int, ...] = LENGTHS if promise is None else LONG
-    if request.samples is not None:
-        usual = (request.samples,)
+    promise = promised_db(request)
+    usual = usual_sizes(request, promise is not None)
     first = _load(content, request)
     asked = also_asked(request.target)
     other = None if isinstance(asked, NotAsked) else asked
     second = open_in(other, content, request) if other else None
-    judge = Comparison(request, function, first, second, promise, batch)
+    judge = Comparison(request, function, first, second, promise)
     lowest = min(
-        (entry for samples, gain in _cases(usual, promise) for entry in judge.usual(samples, gain)),
+        (entry for sizes, gain in _cases(usual, promise) for entry in judge.usual(sizes, gain)),
         key=lambda entry: entry.snr_db,
     )
     _demand(lowest, request)
-    short = _short(judge, min(usual))
+    short = _short(judge, usual[0])
     if other and other.fixes_shapes and short:
-        for samples in (short[0], usual[-1]):
-            shapes = dict.fromkeys(request.inputs, (batch, 1, samples))
-            judge.fixed(open_in(other, content, request, shapes), samples)
-    shortest = min((*short, *usual))
+        for sizes in (short[0], usual[-1]):
+            shapes = {port.name: port.sized(sizes) for port in request.signature.inputs}
+            judge.fixed(open_in(other, content, request, shapes), sizes)
+    shortest = (*short, usual[0])[0]
     held = [(ONNXRUNTIME, shortest if judge.float32 else usual[0])]
     held += [(other, shortest)] if other else []
     return replace(
@@ -114,31 +109,34 @@ def verify(content: bytes, request: ExportRequest, function: "Interface") -> Ver
     )
 
 
-def _cases(lengths: tuple[int, ...], promise: float | None) -> Iterator[tuple[int, float | None]]:
-    """Lengths and levels: what is rounded to few bits may be as exact at one level alone."""
-    for samples in lengths:
-        yield samples, None
+def _cases(usual: tuple[Sizes, ...], promise: float | None) -> Iterator[tuple[Sizes, float | None]]:
+    """Sizes and levels: what is rounded to few bits may be as exact at one level alone."""
+    for sizes in usual:
+        yield sizes, None
     if promise is not None:
-        yield from ((lengths[0], gain) for gain in GAINS_DB)
+        yield from ((usual[0], gain) for gain in GAINS_DB)
 
 
-def _short(judge: Comparison, below: int) -> tuple[int, ...]:
-    """Short lengths, at all of which a file of any length was right."""
+def _short(judge: Comparison, below: Sizes) -> tuple[Sizes, ...]:
+    """Short sizes, at all of which a file of any length was right."""
     from torch.nn.utils import parametrize
 
-    if judge.request.samples is not None or not (judge.float32 or judge.second):
+    from export.hops import hops
+
+    if not (judge.float32 or judge.second):
         return ()
-    lengths = short_lengths(judge.request.variant, judge.function.network, below)
+    found = short_sizes(judge.request, hops(judge.function.network, judge.request), below)
     with parametrize.cached(), one_thread():
-        for samples in lengths:
-            judge.short(samples)
-    return lengths
+        for sizes in found:
+            judge.short(sizes)
+    return found
 
 
 def _demand(lowest: Verification, request: ExportRequest) -> None:
     """Raises HifiError where the worst output is too far off."""
     promise = lowest.promised_db
-    where = f"{lowest.output} at {lowest.samples} samples has an SNR of {lowest.snr_db:.1f} dB"
+    at = in_words(lowest.sizes)
+    where = f"{lowest.output} at {at} has an SNR of {lowest.snr_db:.1f} dB"
     if promise is not None and MIN_WRONG_DB < lowest.snr_db < promise:
         raise NotExactError(
             f"{request.variant} in {request.precision.name} is not exact enough: {where}, "

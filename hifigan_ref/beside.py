@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from hifigan_ref.errors import shown
-from hifigan_ref.state_dict import LAYOUT
-from hifigan_ref.variant import families
+from hifigan_ref.layout import layouts, readers
+from hifigan_ref.variant import USUAL
 from hifigan_ref.wrappers import split_lead
 
 NAMED_AT_MOST = 5
@@ -16,6 +16,7 @@ DEEPEST = 8
 _DISCRIMINATOR = re.compile(r"(?:^|[._])(?:mpd|msd|mrd|disc|discriminators?|net_?d)(?:$|[._])")
 _AVERAGED = re.compile(r"(?:^|[^a-z])(?:ema|swa|averaged|shadow)(?:$|[^a-z])")
 _NVIDIA = ("mpd_ema", "msd_ema", "scaler_d", "scaler_g", "train_setup", "train_state")
+OWN = layouts()[0]
 _LIKE_NVIDIA = (
     "keys that NVIDIA's DeepLearningExamples write, whose msd has the same weights and other "
     "pools: if the file is theirs, it is read wrongly"
@@ -30,14 +31,14 @@ def foreign(content: Mapping[Any, Any]) -> str:
         places = _named({"/".join(path[:-1]) or "its top level" for path in found})
         return (
             f"holds a discriminator in {places} (keys like {shown(found[0][-1])}), where none is "
-            f"read: if it is {LAYOUT}/hifi-gan's, save state dicts with keys like "
-            f"discriminators.0.convs.0.bias under the keys {' and '.join(families())}"
+            f"read: if it is {OWN.project}'s, save state dicts with keys like "
+            f"discriminators.0.convs.0.bias under the keys {' and '.join(USUAL)}"
         )
-    do = f"give a do_* file of {LAYOUT}/hifi-gan"
+    do = f"give a do_* file of {OWN.project}"
     if "generator" in content and not any(map(_DISCRIMINATOR.search, map(str, content))):
         return f"is a generator's checkpoint (g_*): {do}"
     held = _named(map(str, content)) or "nothing"
-    return f"has neither {' nor '.join(families())} (it has {held}): {do}"
+    return f"has neither {' nor '.join(USUAL)} (it has {held}): {do}"
 
 
 def notes_on(content: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -45,23 +46,27 @@ def notes_on(content: Mapping[Any, Any]) -> tuple[str, ...]:
     others: dict[str, list[Leaf]] = {}
     for path, tensor in _leaves(content):
         top = _top(path[0])
-        if top not in families():
+        if top not in readers():
             others.setdefault(top, []).append((path, tensor))
     averaged = [
         top
         for top, leaves in others.items()
         if _AVERAGED.search(top.lower()) and any(tensor.dim() for _, tensor in leaves)
     ]
+    known = {key: word for layout in layouts() for key, word in layout.beside.items()}
     unread = [
         top
         for top, leaves in others.items()
-        if top not in averaged and any(_is_discriminator(path) for path, _ in leaves)
+        if top not in averaged
+        and top not in known
+        and any(_is_discriminator(path) for path, _ in leaves)
     ]
     nvidia = {_top(str(key)) for key in content} & set(_NVIDIA)
     return (
         *([f"{_named(averaged)}: averaged weights (EMA), which are not read"] if averaged else []),
         *([f"{_named(unread)}: other discriminators, which are not read"] if unread else []),
         *([f"{_named(nvidia)}: {_LIKE_NVIDIA}"] if nvidia else []),
+        *(f"{top}: {known[top]}" for top in others if top in known),
     )
 
 

@@ -1,7 +1,7 @@
-"""Reading ``do_*`` training checkpoints: safely, strictly, in every spelling seen in the wild.
+"""Reading training checkpoints: safely, strictly, in every spelling seen in the wild.
 
 Keys and shapes do not identify a network: other projects use the same ones for other mathematics.
-The layout is jik876/hifi-gan's; whoever passes a file says that it is.
+Layouts are named, and whoever passes a file for a network says that it is of one.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,13 @@ from torch import Tensor
 from hifigan_ref.beside import foreign, notes_on
 from hifigan_ref.container import Container, check_archive, container_of
 from hifigan_ref.errors import HifiError
+from hifigan_ref.layout import Layout, readers
 from hifigan_ref.norms import set_norm
 from hifigan_ref.safetensors_file import read_safetensors
-from hifigan_ref.state_dict import Layer, read_family
+from hifigan_ref.state_dict import Layer, likeness, read_state
 from hifigan_ref.trained import Trained, convolutions, finish
 from hifigan_ref.unpickle import unpickle
-from hifigan_ref.variant import Variant, families, find_family
+from hifigan_ref.variant import Variant
 from hifigan_ref.wrappers import unwrap
 
 UNCHECKED = "the file has no checksums: damage to its weights cannot be seen"
@@ -32,10 +33,11 @@ class Checkpoint:
     Attributes:
         name: the file's name, without its folder.
         container: ``zip``, ``legacy`` (PyTorch before 1.6) or ``safetensors``.
-        prefixes: wrappers in the keys of each family, or "" (``module.``: DataParallel;
+        prefixes: wrappers in the keys of each network, or "" (``module.``: DataParallel;
             ``_orig_mod.``: torch.compile).
         steps: training steps, or None where the file does not say.
-        families: layers by family and path (``discriminators.0.convs.1``).
+        layouts: whose names each network has.
+        families: layers by network and path (``discriminators.0.convs.1``).
         notes: what a user must know of what else is in the file.
     """
 
@@ -43,8 +45,14 @@ class Checkpoint:
     container: Container
     prefixes: Mapping[str, str]
     steps: int | None
+    layouts: Mapping[str, Layout]
     families: Mapping[str, Mapping[str, Layer]]
     notes: tuple[str, ...]
+
+    @property
+    def layout(self) -> str:
+        """Names of its layouts."""
+        return ", ".join(dict.fromkeys(layout.name for layout in self.layouts.values()))
 
     @property
     def prefixed(self) -> bool:
@@ -64,7 +72,7 @@ class Checkpoint:
             HifiError: the file does not hold the family.
         """
         self.check(variant)
-        module = find_family(variant.family).build(variant.members())
+        module = variant.network.build(variant.members())
         state: dict[str, Tensor] = {}
         for path, conv in convolutions(module).items():
             layer = self.families[variant.family][variant.in_family(path)]
@@ -83,17 +91,39 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     container = container_of(path)
     content, notes = _content(path, container)
-    held = {name: content[name] for name in families() if name in content}
-    if not held:
+    held = {key: networks for key, networks in readers(content).items() if key in content}
+    prefixes, named, parsed = {}, {}, {}
+    for key, networks in held.items():
+        state = content[key]
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise HifiError(f"{path}: {key!r} is not a state dict: give a do_* file")
+        prefix, bare = unwrap(state)
+        name = _named(networks, bare)
+        if name is not None:
+            prefixes[name], named[name] = prefix, networks[name]
+            parsed[name] = read_state(f"{path}: {key}", name, bare, networks[name])
+    if not parsed:
         raise HifiError(f"{path} {foreign(content)}")
-    prefixes, parsed = {}, {}
-    for name, state in held.items():
-        if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-            raise HifiError(f"{path}: {name!r} is not a state dict: give a do_* file")
-        prefixes[name], bare = unwrap(state)
-        parsed[name] = read_family(f"{path}: {name}", name, bare)
     notes += notes_on(content)
-    return Checkpoint(path.name, container, prefixes, _steps(content.get("steps")), parsed, notes)
+    steps = _steps(content.get("steps", content.get("iteration")))
+    return Checkpoint(path.name, container, prefixes, steps, named, parsed, notes)
+
+
+def content_of(path: Path) -> Mapping[Any, Any]:
+    """What a file holds, read without running any code of it.
+
+    Raises:
+        HifiError: missing, truncated, or holding code.
+    """
+    content, _ = _content(path, container_of(path))
+    return content
+
+
+def _named(networks: Mapping[str, Layout], state: Mapping[str, Any]) -> str | None:
+    """The network whose layers a state dict has; None where it has those of none."""
+    alike = {name: likeness(name, state) for name in networks}
+    best = max(alike, key=lambda name: alike[name])
+    return best if len(networks) == 1 or alike[best] > 0 else None
 
 
 def _content(path: Path, container: Container) -> tuple[Mapping[Any, Any], tuple[str, ...]]:

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from hifigan_ref.families.mpd import PERIODS
-from hifigan_ref.judgement import Judgement, Verdicts, judge_both
+from hifigan_ref.discriminators import Discriminators
+from hifigan_ref.judgement import Judgement
+from hifigan_ref.networks.mpd import PERIODS
 
 SLOPE = 0.1
 
@@ -65,7 +66,7 @@ class DiscriminatorP(nn.Module):
         return torch.flatten(x, 1), [*fmaps, x]
 
 
-class MultiPeriodDiscriminator(nn.Module):
+class MultiPeriodDiscriminator(Discriminators):
     """One ``DiscriminatorP`` for each period.
 
     Args:
@@ -73,13 +74,4 @@ class MultiPeriodDiscriminator(nn.Module):
     """
 
     def __init__(self, periods: Sequence[int] = PERIODS) -> None:
-        super().__init__()
-        self.discriminators = nn.ModuleList(DiscriminatorP(period) for period in periods)
-
-    def judge(self, y: Tensor) -> list[Judgement]:
-        """(score, feature maps) of each member for y of shape (N, 1, T)."""
-        return [discriminator(y) for discriminator in self.discriminators]
-
-    def forward(self, y: Tensor, y_hat: Tensor) -> Verdicts:
-        """``y_d_rs, y_d_gs, fmap_rs, fmap_gs`` for y (real) and y_hat (generated), (N, 1, T)."""
-        return judge_both(self.judge, y, y_hat)
+        super().__init__(DiscriminatorP(period) for period in periods)

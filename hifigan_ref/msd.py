@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from hifigan_ref.families.msd import SCALES
 from hifigan_ref.judgement import Judgement, Verdicts, judge_both
+from hifigan_ref.networks.msd import SCALES
 
 SLOPE = 0.1
 
@@ -31,14 +31,19 @@ class DiscriminatorS(nn.Module):
 
     Args:
         use_spectral_norm: spectral norm instead of weight norm.
+        layers: (channels in, channels out, taps, stride, groups, padding) of each but the last.
     """
 
-    def __init__(self, use_spectral_norm: bool = False) -> None:
+    def __init__(
+        self,
+        use_spectral_norm: bool = False,
+        layers: Sequence[tuple[int, int, int, int, int, int]] = LAYERS,
+    ) -> None:
         super().__init__()
         norm = spectral_norm if use_spectral_norm else weight_norm
         self.convs = nn.ModuleList(
             norm(nn.Conv1d(c_in, c_out, taps, stride, padding, groups=groups))
-            for c_in, c_out, taps, stride, groups, padding in LAYERS
+            for c_in, c_out, taps, stride, groups, padding in layers
         )
         self.conv_post = norm(nn.Conv1d(1024, 1, 3, 1, 1))
 

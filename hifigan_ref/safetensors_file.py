@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hifigan_ref.errors import HifiError, in_one_line, shown
-from hifigan_ref.variant import families
+from hifigan_ref.variant import USUAL
 from hifigan_ref.wrappers import split_lead
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def by_family(flat: "Mapping[str, Tensor]") -> dict[str, object]:
     for name, tensor in flat.items():
         lead, bare = split_lead(name)
         family, _, key = bare.partition(".")
-        if family in families():
+        if family in USUAL:
             state = held.setdefault(family, {})
             moved = f"{lead}{key}"
             state[name if moved in state else moved] = tensor  # which is then a key too many

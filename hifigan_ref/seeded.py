@@ -10,20 +10,24 @@ are turned towards the signal, which brings the activations up to 1 within a few
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv1d_weight, conv2d_weight
+from torch.utils.hooks import RemovableHandle
 
 from hifigan_ref import audio
+from hifigan_ref.examples import example
+from hifigan_ref.network import BATCH
 from hifigan_ref.norms import norm_of
 from hifigan_ref.trained import Conv, Trained, convolutions, finish
-from hifigan_ref.variant import Variant, find_family
+from hifigan_ref.variant import Variant
 
-CALIBRATION_SAMPLES = 8192
 GAIN = nn.init.calculate_gain("leaky_relu", 0.1)  # RMS before the activation, so that it is 1 after
 BIAS = 0.1  # of the RMS of the layer's output
+TINY = 1e-12
 UNNORMALISED = 3.0  # raw spectral weights are this many times their normalised ones
 
 
@@ -35,14 +39,23 @@ class Seeded:
 
     def build(self, variant: Variant) -> Trained:
         """A member's weights depend on the seed and its own name, not on its neighbours."""
-        module = find_family(variant.family).build(variant.members()).double().eval()
-        for member, discriminator in zip(variant.members(), module.discriminators, strict=True):  # type: ignore[arg-type]
-            generator = _generator(f"{self.seed}/{variant.family}-{member}")
-            for conv in convolutions(discriminator).values():
-                _fill_when_reached(conv, generator)
-        wave = torch.from_numpy(audio.clip().batch(1, CALIBRATION_SAMPLES)).double()
+        network, parts = variant.network, variant.members()
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)  # whatever is not a layer keeps what its class gives it
+            module = network.build(parts).double().eval()
+        hooks: list[RemovableHandle] = []
+        for part, place in (network.scopes(parts) or {"": ""}).items():
+            named = f"{variant.family}-{part}" if part else str(variant)
+            generator = _generator(f"{self.seed}/{named}")
+            layers = convolutions(module.get_submodule(place)).values()
+            hooks += [_fill_when_reached(layer, generator) for layer in layers]
+        signature = variant.signature
+        inputs = example(signature.inputs, {**signature.typical, BATCH: 1}, audio.clip())
+        function = network.function(module, parts, variant.member is not None)
         with torch.no_grad():
-            module.judge(wave)  # type: ignore[operator]
+            function(**{name: torch.from_numpy(array).double() for name, array in inputs.items()})
+        for hook in hooks:
+            hook.remove()  # of layers that the network does not use
         return finish(variant, module, f"seed {self.seed}")
 
 
@@ -51,16 +64,15 @@ def _generator(name: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _fill_when_reached(conv: Conv, generator: torch.Generator) -> None:
+def _fill_when_reached(conv: Conv, generator: torch.Generator) -> RemovableHandle:
     def fill(layer: nn.Module, inputs: tuple[Tensor]) -> None:
         assert layer is conv
-        if norm_of(conv) == "spectral_norm":
-            _fill_spectral(conv, inputs[0], generator)
-        else:
-            _fill_weight_norm(conv, inputs[0], generator)
+        fill = {"spectral_norm": _fill_spectral, "weight_norm": _fill_weight_norm}
+        fill.get(norm_of(conv), _fill_plain)(conv, inputs[0], generator)
         hook.remove()
 
     hook = conv.register_forward_pre_hook(fill)
+    return hook
 
 
 def _fill_weight_norm(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
@@ -73,6 +85,13 @@ def _fill_weight_norm(conv: Conv, x: Tensor, generator: torch.Generator) -> None
     state = conv.state_dict()  # shares its tensors with the layer
     state["parametrizations.weight.original0"].copy_(gain * norm)
     state["parametrizations.weight.original1"].copy_(drawn * length)
+    _fill_bias(conv, BIAS * GAIN, generator)
+
+
+def _fill_plain(conv: Conv, x: Tensor, generator: torch.Generator) -> None:
+    drawn = _normal(conv.weight.shape, generator)
+    rms = _response(conv, drawn)(x).square().mean().sqrt().item()
+    conv.weight.data = float(f"{GAIN / max(rms, TINY):.3g}") * drawn
     _fill_bias(conv, BIAS * GAIN, generator)
 
 
@@ -125,12 +144,19 @@ def _top_singular(weight: Tensor) -> tuple[float, Tensor, Tensor]:
 
 def _response(conv: Conv, weight: Tensor) -> Callable[[Tensor], Tensor]:
     """The layer without bias and with another weight."""
+    if isinstance(conv, nn.Linear):
+        return lambda x: F.linear(x, weight)
+    if isinstance(conv, nn.ConvTranspose1d | nn.ConvTranspose2d):
+        flat = isinstance(conv, nn.ConvTranspose1d)
+        transposed: Any = F.conv_transpose1d if flat else F.conv_transpose2d
+        rest = (conv.stride, conv.padding, conv.output_padding, conv.groups, conv.dilation)
+        return lambda x: transposed(x, weight, None, *rest)
     return lambda x: conv._conv_forward(x, weight, None)  # noqa: SLF001
 
 
 def _fill_bias(conv: Conv, scale: float, generator: torch.Generator) -> None:
-    assert conv.bias is not None
-    conv.bias.data = scale * _normal(conv.bias.shape, generator)
+    if conv.bias is not None:
+        conv.bias.data = scale * _normal(conv.bias.shape, generator)
 
 
 def _normal(shape: torch.Size, generator: torch.Generator) -> Tensor:

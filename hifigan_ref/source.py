@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.module_spec import is_module
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Source:
     """A checkpoint or a seed; reads or draws the weights when they are first asked for.
 
     Attributes:
-        checkpoint: a ``do_*`` file, or None for seeded weights.
+        checkpoint: of training code that is known, or a state dict of a user's own module; None
+            for seeded weights.
         seed: without a checkpoint.
     """
 
@@ -77,12 +79,16 @@ class Source:
 
     def check(self, variants: Sequence[Variant]) -> None:
         """Raises HifiError where the checkpoint does not hold every family, before any work."""
-        if self.checkpoint is not None:
-            for variant in variants:
+        for variant in variants:
+            if self.checkpoint is not None and not is_module(variant.family):
                 self._weights.check(variant)  # type: ignore[union-attr]
 
     def build(self, variant: Variant) -> "Trained":
         """The variant's network, filled. Raises HifiError where the file does not hold it."""
+        if self.checkpoint is not None and is_module(variant.family):
+            from hifigan_ref.state_file import filled
+
+            return filled(variant, self.checkpoint)
         return self._weights.build(variant)
 
     @property

@@ -1,4 +1,4 @@
-"""A family's layers out of the keys of its state dict: strictly, in every spelling of the norms."""
+"""A network's layers out of the keys of its state dict: strictly, in every spelling of norms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from hifigan_ref.errors import HifiError, shown
+from hifigan_ref.layout import Layout
 from hifigan_ref.norms import Norm
 from hifigan_ref.trained import Conv, convolutions
-from hifigan_ref.variant import find_family
+from hifigan_ref.variant import find_network
 
-LAYOUT = "jik876"
 NAMED_AT_MOST = 5
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Shapes = Mapping[str, tuple[int, ...]]  # by the parametrizations' names
@@ -44,13 +44,14 @@ class Layer:
     tensors: Mapping[str, Tensor]
 
 
-def read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, Layer]:
-    """The layers of a family, each key and shape as it must be.
+def read_state(where: str, name: str, state: Mapping[str, Any], layout: Layout) -> dict[str, Layer]:
+    """The layers of a network, each key and shape as it must be.
 
     Args:
         where: what is read, for the message.
-        name: the family.
+        name: the network.
         state: its state dict, without wrappers.
+        layout: that its names are of.
 
     Raises:
         HifiError: missing, extra, misshapen or non-finite weights, or tensors of another kind.
@@ -70,7 +71,7 @@ def read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, La
         more = len(problems) - NAMED_AT_MOST
         raise HifiError(
             f"{where}: {named}{f'; and {more} more' if more > 0 else ''}: "
-            f"give weights in the layout of {LAYOUT}/hifi-gan"
+            f"give weights of {name} in the layout of {layout.project}"
         )
     return layers
 
@@ -78,10 +79,17 @@ def read_family(where: str, name: str, state: Mapping[str, Any]) -> dict[str, La
 @cache
 def _expected(name: str) -> Mapping[str, Shapes]:
     """Of each layer of a family, kept: a network that tells them takes up to a second to build."""
-    family = find_family(name)
+    network = find_network(name)
     with torch.device("meta"):
-        network = family.build(family.members)
-    return {path: _shapes(conv) for path, conv in convolutions(network).items()}
+        module = network.build(network.parts)
+    return {path: _shapes(conv) for path, conv in convolutions(module).items()}
+
+
+def likeness(name: str, state: Mapping[str, Any]) -> float:
+    """Which part of the layers of a network and of a state dict they have in common, 0 to 1."""
+    expected = set(_expected(name))
+    held = {next((p for p in expected if key.startswith(f"{p}.")), key) for key in state}
+    return len(expected & held) / max(len(expected | held), 1)
 
 
 def _read_layer(

@@ -8,7 +8,7 @@ from torch import nn
 
 from hifigan_ref.variant import Variant
 
-Conv = nn.Conv1d | nn.Conv2d
+Conv = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.Linear
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Trained:
 
     Attributes:
         variant: what the network computes.
-        module: float32, eval mode, norms in place; has ``judge(y)``.
+        module: float32, eval mode, norms in place.
         origin: where the weights come from, without a folder (``seed 0``, ``do_02500000``).
         digest: sha256 of the state dict.
     """
@@ -44,5 +44,5 @@ def state_digest(module: nn.Module) -> str:
 
 
 def convolutions(module: nn.Module) -> dict[str, Conv]:
-    """Every convolution of a network, by its path."""
-    return {name: m for name, m in module.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d)}
+    """Every layer of a network that weighs, by its path."""
+    return {name: each for name, each in module.named_modules() if isinstance(each, Conv)}

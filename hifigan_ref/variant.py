@@ -1,145 +1,207 @@
-"""Which network: a family, and one member of it or all of them."""
+"""Which network: all of it, or one of its parts."""
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TypeVar
 
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, nearest
+from hifigan_ref.module_spec import is_module, parse_spec
+from hifigan_ref.network import Footprint, Network, Signature
 
-if TYPE_CHECKING:
-    from torch import nn
-
-
-class Family(Protocol):
-    """A set of sub-discriminators that see the same waveform. One file each ends in ``FAMILY``."""
-
-    @property
-    def name(self) -> str:
-        """Short name, the key of the family's weights in a training checkpoint (``mpd``)."""
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """Names of all members, in the order of ``discriminators.{i}`` in a checkpoint."""
-
-    @property
-    def noun(self) -> str:
-        """What a member is called in messages (``period``)."""
-
-    def build(self, members: Sequence[str]) -> "nn.Module":
-        """A network with a ``discriminators`` list and ``judge(y)``, holding these members.
-
-        ``judge`` takes y of shape (N, 1, T) and returns one (score, feature maps) per member.
-        """
-
-    def min_samples(self, member: str) -> int:
-        """Shortest T such that every length from T up is legal for this member."""
-
-    def floats_per_sample(self, member: str) -> float:
-        """How many floats all feature maps hold for each sample of a long waveform."""
+Named = TypeVar("Named")
+USUAL = ("mpd", "msd")  # networks that are meant where none is named
 
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """A family (``mpd``) or one member of it (``mpd-11``)."""
+    """A network (``mpd``) or one part of it (``mpd-11``)."""
 
     family: str
     member: str | None = None
 
     def __str__(self) -> str:
+        """``mpd-11``; of a user's module, the name of its class."""
+        if is_module(self.family):
+            return parse_spec(self.family).name
         return self.family if self.member is None else f"{self.family}-{self.member}"
+
+    @property
+    def stated(self) -> str:
+        """What files say, without folders: what ``parse`` takes."""
+        return str(parse_spec(self.family).nameless) if is_module(self.family) else str(self)
 
     @classmethod
     def parse(cls, text: str) -> "Variant":
-        """Read ``str(variant)`` back.
+        """Read what ``stated`` says, or what stands behind ``--network``.
 
         Raises:
-            HifiError: the family or the member does not exist.
+            HifiError: the network or the part does not exist.
         """
-        family, _, member = text.partition("-")
-        variant = cls(family, member or None)
+        if is_module(text):
+            return cls(find_network(text).name)
+        known = [name for name in networks() if text == name or text.startswith(f"{name}-")]
+        family = max(known, key=len, default=text.partition("-")[0])
+        variant = cls(family, text.removeprefix(family).removeprefix("-") or None)
         variant.members()
         return variant
 
+    @property
+    def network(self) -> Network:
+        """What it is, or is a part of. Raises HifiError where there is none of that name."""
+        return find_network(self.family)
+
     def members(self) -> tuple[str, ...]:
-        """The members that this variant computes, in order.
+        """The parts that this variant computes, in order.
 
         Raises:
-            HifiError: the family or the member does not exist.
+            HifiError: the network or the part does not exist.
         """
-        family = find_family(self.family)
+        network = self.network
         if self.member is None:
-            return family.members
-        if self.member not in family.members:
+            return network.parts
+        if self.member not in network.parts:
             raise HifiError(
-                f"{family.noun} {self.member} is not in {family.name}: "
-                f"choose from {', '.join(family.members)}"
+                f"{network.noun} {self.member} is not in {network.name}: "
+                f"choose from {', '.join(network.parts)}"
             )
         return (self.member,)
 
     def apart(self) -> "tuple[Variant, ...]":
-        """A variant of each of its members."""
-        return tuple(Variant(self.family, member) for member in self.members())
+        """A variant of each of its parts; itself where it has none."""
+        return tuple(Variant(self.family, member) for member in self.members()) or (self,)
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives."""
+        return self.network.signature(self.members(), self.member is not None)
+
+    @property
+    def footprint(self) -> Footprint:
+        """About what it holds in memory."""
+        return self.network.footprint(self.members())
+
+    @property
+    def folds(self) -> tuple[int, ...] | None:
+        """Numbers of columns that the waveform is padded for and folded to; None: unknown."""
+        return self.network.folds(self.members())
+
+    def scopes(self) -> Mapping[str, str]:
+        """Where each part lies in the module, and what its layers' names begin with in plans."""
+        places = self.network.scopes(self.members())
+        return {f"{place}.": scope_of(self.family, part) for part, place in places.items()}
 
     def in_family(self, path: str) -> str:
-        """A layer's path in this network -> its path in the whole family: the key in a checkpoint.
+        """A layer's path in this network -> its path in the whole one: the key in a checkpoint.
 
         ``discriminators.0.convs.2`` of ``mpd-11`` -> ``discriminators.4.convs.2``.
         """
-        root, index, rest = path.split(".", 2)
-        everyone = find_family(self.family).members
-        return f"{root}.{everyone.index(self.members()[int(index)])}.{rest}"
+        network = self.network
+        whole = network.scopes(network.parts)
+        for part, place in network.scopes(self.members()).items():
+            if path.startswith(f"{place}."):
+                return whole[part] + path.removeprefix(place)
+        return path
+
+    def node(self, path: str) -> str:
+        """What its graph calls a layer, by the layer's path in the module."""
+        for place, scope in self.scopes().items():
+            if path.startswith(place):
+                rest = path.removeprefix(place)
+                return rest if self.member is not None else f"{scope}{rest}"
+        return path
+
+    def in_plans(self, node: str) -> str:
+        """What plans call a node of its graph: ``mpd_11.convs.4``."""
+        return f"{self._scope}{node}"
+
+    def of_plan(self, layers: Mapping[str, Named]) -> dict[str, Named]:
+        """What a plan says of the nodes of its graph, by their names there."""
+        places = tuple(scope_of(self.family, part) for part in self.members()) or (self._scope,)
+        return {
+            name.removeprefix(self._scope): each
+            for name, each in layers.items()
+            if name.startswith(places)
+        }
+
+    @property
+    def _scope(self) -> str:
+        """What plans put in front of its nodes; an ensemble's have it already."""
+        if self.member is not None:
+            return scope_of(self.family, self.member)
+        return "" if self.members() else f"{self}."
 
     def min_samples(self) -> int:
-        """Shortest T such that every length from T up is legal for every member."""
-        family = find_family(self.family)
-        return max(family.min_samples(member) for member in self.members())
-
-    def floats_per_sample(self) -> float:
-        """How many floats the feature maps of all members hold for each sample of a waveform."""
-        family = find_family(self.family)
-        return sum(family.floats_per_sample(member) for member in self.members())
+        """Shortest T such that every length from T up is legal for every part."""
+        return self.signature.axes["samples"].smallest
 
 
 @cache
-def families() -> dict[str, Family]:
-    """Every family: the ``FAMILY`` of each file in ``hifigan_ref/families/``, by name."""
-    package = importlib.import_module("hifigan_ref.families")
+def networks() -> dict[str, Network]:
+    """Every network of each file in ``hifigan_ref/networks/``, by name."""
+    package = importlib.import_module("hifigan_ref.networks")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"hifigan_ref.families.{name}") for name in names]
-    found: list[Family] = [module.FAMILY for module in modules]
-    return {family.name: family for family in found}
+    modules = [importlib.import_module(f"hifigan_ref.networks.{name}") for name in names]
+    found: list[Network] = [network for module in modules for network in module.NETWORKS]
+    return {network.name: network for network in found}
 
 
-def find_family(name: str) -> Family:
-    """The family of that name.
+def find_network(name: str) -> Network:
+    """The network of that name.
 
     Raises:
         HifiError: there is none.
     """
-    if name not in families():
-        raise HifiError(f"no network family {name!r}: choose from {', '.join(families())}")
-    return families()[name]
+    if is_module(name):
+        return _module_network(name)
+    if name not in networks():
+        raise HifiError(
+            f"no network {name!r}: {nearest(name, networks())}choose from {', '.join(networks())}"
+        )
+    return networks()[name]
 
 
-def all_variants() -> tuple[Variant, ...]:
-    """Every member of every family, then each family as one graph."""
-    single = [Variant(f.name, member) for f in families().values() for member in f.members]
-    return (*single, *(Variant(name) for name in families()))
+_MODULES: dict[
+    str, Network
+] = {}  # that were loaded, by what they are called with folders and without
+
+
+def _module_network(name: str) -> Network:
+    from hifigan_ref.module_network import ModuleNetwork
+
+    known = _MODULES.get(name)
+    if known is None or not parse_spec(name).digest:  # its file may be another one by now
+        found = known = ModuleNetwork(parse_spec(name))
+        _MODULES.update({found.name: found, str(found.spec.nameless): found})
+    return known
+
+
+def all_variants(names: Iterable[str] = USUAL) -> tuple[Variant, ...]:
+    """Every part of some networks, then each network as one graph."""
+    found = [find_network(name) for name in names]
+    single = [Variant(network.name, part) for network in found for part in network.parts]
+    return (*single, *(Variant(network.name) for network in found))
 
 
 def apart(variants: Iterable[Variant]) -> tuple[Variant, ...]:
-    """A variant of each member of these, each once."""
-    return tuple(dict.fromkeys(member for variant in variants for member in variant.apart()))
+    """A variant of each part of these, each once."""
+    return tuple(dict.fromkeys(part for variant in variants for part in variant.apart()))
 
 
 def scope_of(family: str, member: str) -> str:
-    """What the names of a member's layers begin with where plans name them: ``mpd_11.``."""
-    return f"{family}_{member}."
+    """What the names of a part's layers begin with where plans name them: ``mpd_11.``."""
+    return f"{family}_{member}.".replace("-", "_")
 
 
-def scopes() -> tuple[str, ...]:
-    """Those of every member of every family."""
-    return tuple(scope_of(f.name, member) for f in families().values() for member in f.members)
+def check_layers(names: Iterable[str]) -> None:
+    """Raises HifiError for a layer in a plan that is of no network that is known."""
+    parts = [scope_of(each.name, part) for each in networks().values() for part in each.parts]
+    known = (*parts, *dict.fromkeys(f"{Variant(name)}." for name in _MODULES))
+    for name in names:
+        if not name.startswith(known):
+            raise HifiError(
+                f"there is no network with a layer {name}: {nearest(name, known)}its name begins "
+                f"with that of a member, as in {known[0]}convs.4"
+            )

@@ -21,7 +21,7 @@ from bench.suite import Plan, sweep
 from bench.timing.stopping import Limits
 from export.cache import cached_export
 from export.fold import fold
-from export.request import DEFAULT_OPSET, ExportRequest
+from export.request import DEFAULT_OPSET, ExportRequest, views_of
 from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained
@@ -121,9 +121,8 @@ def row_of(mpd_11: Trained, tmp_path: Path) -> Callable[..., Result]:
             backends=(spec,),
             variants=(mpd_11.variant,),
             batches=(2,),
-            samples=samples,
-            outputs="all",
-            pair=False,
+            sizes={"samples": samples},
+            views=(),
             threads=1,
             recording=audio.clip(),
             limits=Limits(0.01, 0.01, 0.01),
@@ -151,11 +150,22 @@ def case_of(mpd_11: Trained) -> Callable[..., Case]:
         split = choice.split(())
         name, origin = str(trained.variant), trained.origin
         request = ExportRequest(
-            trained.variant, split.opset(DEFAULT_OPSET), pair=pair, precision=split.file
+            trained.variant,
+            split.opset(DEFAULT_OPSET),
+            views=views_of("all", pair),
+            precision=split.file,
         )
         artifact = cached_export(request, origin, lambda _: trained)
         precision = choice.precision(trained.variant)
-        load = Workload(name, 2, samples, "all", pair, precision, "clip", origin, 1)
+        load = Workload(
+            name,
+            precision=precision,
+            source="clip",
+            weights=origin,
+            threads=1,
+            sizes={"batch": 2, "samples": samples},
+            views=views_of("all", pair),
+        )
         inputs = {
             name: audio.clip().batch(2, samples, first + 2 * i)
             for i, name in enumerate(request.inputs)

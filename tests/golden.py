@@ -269,16 +269,18 @@ def discriminator_p(state: State, period: int, y: NDArray[Any]) -> tuple[Array, 
     return maps[-1].reshape(batch, -1), maps
 
 
-def discriminator_s(state: State, y: NDArray[Any]) -> tuple[Array, list[Array]]:
+def discriminator_s(
+    state: State, y: NDArray[Any], layers: Sequence[Layer] = SCALE_LAYERS
+) -> tuple[Array, list[Array]]:
     """One scale discriminator (DiscriminatorS; arXiv 2010.05646, section 2.3; MelGAN's).
 
     state: that one's, raw or folded: `convs.{0..6}.*`, `conv_post.*`, weights (O, I/G, K),
-    biases (O,). y: (N, 1, T), already pooled. Returns the score (N, L) and 8 feature maps
-    (N, C, T').
+    biases (O,). y: (N, 1, T), already pooled. layers: a relative's table. Returns the score (N, L)
+    and 8 feature maps (N, C, T').
     """
-    parameters = _parameters(state, SCALE_LAYERS, ())
+    parameters = _parameters(state, layers, ())
     y = _waveform(y)
-    maps = _stack(y, parameters, SCALE_LAYERS)
+    maps = _stack(y, parameters, layers)
     return maps[-1].reshape(y.shape[0], -1), maps
 
 

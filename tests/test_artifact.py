@@ -24,7 +24,7 @@ from hifigan_ref.trained import Trained, finish
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
-REQUEST = ExportRequest(Variant("mpd", "11"), opset=17, batch=3, outputs="scores")
+REQUEST = ExportRequest(Variant("mpd", "11"), opset=17, sizes={"batch": 3}, views=("scores",))
 
 
 class _Small(nn.Module):
@@ -78,8 +78,8 @@ def test_the_manifest_says_what_the_file_holds(saved: Artifact, small: Trained) 
     manifest = saved.manifest
     assert (manifest.schema, manifest.variant, manifest.opset) == (SCHEMA, "mpd-11", 17)
     assert (manifest.weights, manifest.weights_digest) == ("do_00000001", small.digest)
-    assert (manifest.batch, manifest.samples, manifest.min_samples) == (3, None, 6)
-    assert (manifest.output_choice, manifest.pair) == ("scores", False)
+    assert (manifest.sizes, manifest.smallest) == ({"batch": 3}, {"batch": 1, "samples": 6})
+    assert manifest.views == ("scores",)
     assert manifest.inputs == (Port("y", (3, 1, "samples")),)
     assert manifest.outputs == (Port("score", (3, "score_frames")),)
     assert set(manifest.tools) == {"hifi-export", "torch", "onnx", "onnx-ir", "numpy"}
@@ -275,7 +275,7 @@ def test_a_newer_schema_is_refused(saved: Artifact) -> None:
 def test_a_newer_schema_with_other_fields_is_refused(saved: Artifact) -> None:
     def change(record: dict[str, Any]) -> None:
         record.update(schema=SCHEMA + 1, precision="fp16")
-        del record["pair"]
+        del record["views"]
 
     _rewrite(saved.path, change)
     assert "damaged or of another version" in _refusal(saved.path)
@@ -286,11 +286,11 @@ def test_a_newer_schema_with_other_fields_is_refused(saved: Artifact) -> None:
     [
         lambda record: record.pop("variant"),
         lambda record: record.update(opset="seventeen"),
-        lambda record: record.update(output_choice="some"),
+        lambda record: record.update(views=["some"]),
         lambda record: record.update(inputs=[{"name": "y"}]),
         lambda record: record.update(graph_digest="0" * 64),
     ],
-    ids=["missing", "type", "choice", "port", "digest"],
+    ids=["missing", "type", "view", "port", "digest"],
 )
 def test_a_damaged_manifest_is_refused(
     saved: Artifact, change: Callable[[dict[str, Any]], object]
@@ -303,11 +303,11 @@ def test_a_damaged_manifest_is_refused(
     "change",
     [
         lambda record: record.update(variant="mpd-2"),
-        lambda record: record.update(min_samples=1),
+        lambda record: record.update(smallest={"batch": 1, "samples": 1}),
         lambda record: record.update(weights="do_99999999"),
         lambda record: record.update(opset=18),
     ],
-    ids=["variant", "min_samples", "weights", "opset"],
+    ids=["variant", "smallest", "weights", "opset"],
 )
 def test_a_forged_manifest_is_refused(
     saved: Artifact, change: Callable[[dict[str, Any]], object]

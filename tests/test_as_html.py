@@ -82,7 +82,12 @@ def with_snrs(*snrs: float, budget: float = 100.0) -> Parity:
 
 def by_batch(backend: str, *batches: int) -> list[Result]:
     return [
-        fake_result(backend, (0.1 * n,) * 6, workload=replace(WORKLOAD, batch=n)) for n in batches
+        fake_result(
+            backend,
+            (0.1 * n,) * 6,
+            workload=replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": n}),
+        )
+        for n in batches
     ]
 
 
@@ -206,7 +211,7 @@ def test_colours_are_seen_on_the_light_and_on_the_dark_page() -> None:
 
 def test_a_line_goes_through_the_medians_and_breaks_at_a_hole() -> None:
     hole = Skipped("out of memory")
-    gone = fake_result("a", hole, workload=replace(WORKLOAD, batch=2))
+    gone = fake_result("a", hole, workload=replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": 2}))
     report = fake_report(*by_batch("b", 1, 2, 4), *by_batch("a", 4, 1), gone)
     (figure,) = figures(report, "Latency by batch")
     b, a = figure["data"]
@@ -220,7 +225,9 @@ def test_a_line_goes_through_the_medians_and_breaks_at_a_hole() -> None:
 
 def test_whiskers_are_the_interval_of_the_median() -> None:
     times = (0.9, 0.99, 1.0, 1.0, 1.01, 1.5)
-    other = fake_result(seconds=(0.5,) * 5, workload=replace(WORKLOAD, batch=4))
+    other = fake_result(
+        seconds=(0.5,) * 5, workload=replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": 4})
+    )
     (figure,) = figures(fake_report(fake_result(seconds=times), other), "Latency by batch")
     low, high = Measurement(times, 0, 0, warm=True, converged=True).interval
     bars = figure["data"][0]["error_y"]

@@ -79,7 +79,7 @@ def opened(report: Report, folder: Path, theme: Theme) -> Iterator[Page]:
 
 def report_of_everything() -> Report:
     name = "<script>alert(1)</script> & torch-cuda-compile:mode=max-autotune-no-cudagraphs"
-    loads = [replace(WORKLOAD, batch=batch) for batch in (1, 4)]
+    loads = [replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": batch}) for batch in (1, 4)]
     single = fake_result(name, (0.1,) * 9, workload=replace(WORKLOAD, variant="msd-0"))
     rows = [fake_result(each, (0.1,) * 9, workload=load) for load in loads for each in ("a", name)]
     counted = [replace(row, bytes_moved=10**9) for row in (*rows, single)]

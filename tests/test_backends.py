@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,13 +22,10 @@ from cli import bench_main
 from export.cache import cached_export
 from export.optional import why_missing
 from export.precision.budget import BUDGETS_DB
-from export.request import ExportRequest
+from export.request import ExportRequest, views_of
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
-
-if TYPE_CHECKING:
-    from export.request import Outputs
 
 # Inductor's own imports warn.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
@@ -59,16 +55,22 @@ def own_threads() -> Iterator[None]:
 
 def case(
     trained: Trained,
-    outputs: "Outputs" = "all",
+    outputs: str = "all",
     pair: bool = False,
     batch: int = 2,
     threads: int = THREADS,
     first: int = 0,
 ) -> Case:
     """Speech for one network; ``first`` picks another stretch of it."""
-    request = ExportRequest(Variant("mpd", "11"), outputs=outputs, pair=pair)
+    request = ExportRequest(Variant("mpd", "11"), views=views_of(outputs, pair))
     load = Workload(
-        "mpd-11", batch, SAMPLES, outputs, pair, "fp32", "clip", trained.origin, threads
+        "mpd-11",
+        precision="fp32",
+        source="clip",
+        weights=trained.origin,
+        threads=threads,
+        sizes={"batch": batch, "samples": SAMPLES},
+        views=views_of(outputs, pair),
     )
     inputs = {
         name: audio.clip().batch(batch, SAMPLES, first + i * batch)
@@ -413,7 +415,7 @@ def test_two_sessions_have_inputs_of_their_own(backend: Backend, mpd_11: Trained
 @pytest.mark.parametrize("outputs", ["all", "scores"])
 @pytest.mark.parametrize("pair", [False, True], ids=["alone", "pair"])
 def test_every_kind_of_workload(
-    backend: Backend, mpd_11: Trained, outputs: "Outputs", pair: bool
+    backend: Backend, mpd_11: Trained, outputs: str, pair: bool
 ) -> None:
     skip_if_missing(backend)
     chosen = case(mpd_11, outputs, pair, batch=1)

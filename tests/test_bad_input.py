@@ -50,12 +50,12 @@ BAD_VALUES = {
     "second period": (("--period", 2, "--period", 4), ("period 4",)),
     "scale": (("--scale", 3), ("scale 3", "0, 1, 2")),
     "negative scale": (("--scale", -1), ("scale -1", "0, 1, 2")),
-    "too short": (("--period", 11, "--samples", 5), ("5 samples", "mpd-11", "6 or more")),
-    "too short for one of them": (("--model", "all", "--samples", 5), ("6 or more",)),
-    "no samples": (("--period", 2, "--samples", 0), ("0 samples", "2 or more")),
-    "negative samples": (("--period", 2, "--samples", -8192), ("-8192 samples",)),
-    "no batch": (("--period", 11, "--batch", 0), ("batch 0", "1 or more")),
-    "negative batch": (("--period", 11, "--batch", -2), ("batch -2", "1 or more")),
+    "too short": (("--period", 11, "--samples", 5), ("samples 5", "mpd-11", "choose 6 to")),
+    "too short for one of them": (("--model", "all", "--samples", 5), ("choose 6 to",)),
+    "no samples": (("--period", 2, "--samples", 0), ("samples 0", "choose 2 to")),
+    "negative samples": (("--period", 2, "--samples", -8192), ("samples -8192",)),
+    "no batch": (("--period", 11, "--batch", 0), ("batch 0", "choose 1 to")),
+    "negative batch": (("--period", 11, "--batch", -2), ("batch -2", "choose 1 to")),
 }
 
 
@@ -88,8 +88,8 @@ def test_an_opset_out_of_range(folder: Path, opset: int) -> None:
         ),
         *((("--min-snr", value), (f"{value} dB",)) for value in ("nan", "inf", "-inf")),
         (("--rounds", 10**30), ("rounds", "1 to 100")),
-        (("--batch", 10**30), ("batch", "65536 or less")),
-        (("--samples", 10**30), ("samples", "268435456 or less")),
+        (("--batch", 10**30), ("batch", "choose 1 to 268435456")),
+        (("--samples", 10**30), ("samples", "to 268435456")),
     ],
 )
 def test_a_bench_option_out_of_range(

@@ -13,7 +13,7 @@ from export.request import ExportRequest
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
-REQUEST = ExportRequest(Variant("mpd", "11"), outputs="scores")
+REQUEST = ExportRequest(Variant("mpd", "11"), views=("scores",))
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +124,10 @@ def test_every_other_request_is_another_file(
     requests = [
         REQUEST,
         dataclasses.replace(REQUEST, opset=17),
-        dataclasses.replace(REQUEST, batch=2),
-        dataclasses.replace(REQUEST, samples=8192),
-        dataclasses.replace(REQUEST, outputs="all"),
-        dataclasses.replace(REQUEST, pair=True),
+        dataclasses.replace(REQUEST, sizes={**REQUEST.sizes, "batch": 2}),
+        dataclasses.replace(REQUEST, sizes={**REQUEST.sizes, "samples": 8192}),
+        dataclasses.replace(REQUEST, views=()),
+        dataclasses.replace(REQUEST, views=("pair",)),
         dataclasses.replace(REQUEST, variant=Variant("mpd", "7")),
         dataclasses.replace(REQUEST, variant=Variant("mpd")),
     ]

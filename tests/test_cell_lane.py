@@ -26,14 +26,22 @@ from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 REQUEST = ExportRequest(Variant("mpd", "11"))
-LOAD = Workload("mpd-11", 1, 1024, "all", False, "fp32", "clip", "seed 0", 1)
+LOAD = Workload(
+    "mpd-11",
+    precision="fp32",
+    source="clip",
+    weights="seed 0",
+    threads=1,
+    sizes={"batch": 1, "samples": 1024},
+    views=(),
+)
 LIMITS = Limits(0.05, 0.05, 0.05)
 
 
 @pytest.fixture(scope="module")
 def job(mpd_11: Trained, tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("pool")
-    inputs = pool.draw(audio.clip(), REQUEST.inputs, 1, 1024)
+    inputs = pool.draw(audio.clip(), REQUEST.signature, LOAD.sizes)
     pool.save(folder, inputs, reference(mpd_11, REQUEST, inputs[0]))
     path = cached_export(REQUEST, "seed 0", lambda _: mpd_11).path
     return Job("ort-cpu", LOAD, REQUEST, path, folder, None, 0, 1, (), LIMITS)
@@ -177,9 +185,10 @@ def test_a_job_travels_with_its_precisions(job: Job) -> None:
 
 
 def test_inputs_and_references_travel_unchanged(mpd_11: Trained, tmp_path: Path) -> None:
-    inputs = pool.draw(audio.clip(), ("y", "y_hat"), 2, 500)
+    pair = ExportRequest(REQUEST.variant, views=("pair",))
+    inputs = pool.draw(audio.clip(), pair.signature, {"batch": 2, "samples": 500})
     assert len(inputs) == pool.SIZE
-    expected = reference(mpd_11, ExportRequest(REQUEST.variant, pair=True), inputs[0])
+    expected = reference(mpd_11, pair, inputs[0])
     pool.save(tmp_path, inputs, expected)
     again = pool.load_inputs(tmp_path)
     for one, other in zip(inputs, again, strict=True):

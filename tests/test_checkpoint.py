@@ -37,7 +37,7 @@ from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.stand_ins import STAND_INS, Dtype
 from hifigan_ref.stand_ins import number as scalar
 from hifigan_ref.trained import Conv, Trained, convolutions
-from hifigan_ref.variant import Variant, all_variants, find_family
+from hifigan_ref.variant import Variant, all_variants, find_network
 
 State = dict[str, Any]
 
@@ -563,7 +563,7 @@ def test_one_family_is_enough_for_its_own_variants(
             with pytest.raises(HifiError) as caught:
                 checkpoint.build(variant)
             assert str(caught.value).startswith(f"do_00000007 holds {held}, not {asked}")
-    assert checkpoint.build(Variant(held, find_family(held).members[0]))
+    assert checkpoint.build(Variant(held, find_network(held).parts[0]))
 
 
 # --------------------------------------------------------------------------- what is refused

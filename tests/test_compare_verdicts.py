@@ -183,7 +183,9 @@ def test_a_skipped_row_is_found_although_it_does_not_tell_its_precision() -> Non
 
 
 def test_another_workload_is_another_cell() -> None:
-    wide = replace(fake_result("ort-cpu"), workload=replace(WORKLOAD, batch=4))
+    wide = replace(
+        fake_result("ort-cpu"), workload=replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": 4})
+    )
     found = only((fake_result("ort-cpu"),), (wide,))
     assert [each.verdict for each in found.cells] == ["SAME", "LOST", "NOT COMPARED"]
 

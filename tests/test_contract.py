@@ -8,16 +8,17 @@ import pytest
 from torch import nn
 
 from export.contract import ContractError, check_graph, check_precise
+from export.options import sizes_of
 from export.precision.budget import GraphPrecision
 from export.precision.narrow import narrow
 from export.precision.plan import PrecisionPlan
-from export.request import ExportRequest
+from export.request import ExportRequest, views_of
 from export.to_onnx import to_onnx
 from hifigan_ref.variant import Variant
 
 DYNAMIC = ExportRequest(Variant("mpd", "11"))
-FIXED = ExportRequest(Variant("mpd", "11"), batch=2, samples=701)
-DIVIDED = ExportRequest(Variant("mpd", "11"), samples=704)
+FIXED = ExportRequest(Variant("mpd", "11"), sizes={"batch": 2, "samples": 701})
+DIVIDED = ExportRequest(Variant("mpd", "11"), sizes={"samples": 704})
 
 Break = Callable[[ir.Model], None]
 
@@ -82,7 +83,7 @@ def _set_ints(model: ir.Model, node: ir.Node, index: int, values: list[int]) -> 
 def test_dynamic_ensembles_keep_it(
     folded: dict[str, nn.Module], name: str, pair: bool, opset: int
 ) -> None:
-    request = ExportRequest(Variant(name), opset, pair=pair)
+    request = ExportRequest(Variant(name), opset, views=views_of("all", pair))
     check_graph(to_onnx(folded[name], request), request)
 
 
@@ -92,13 +93,15 @@ def test_ensembles_of_fixed_length_keep_it(
     folded: dict[str, nn.Module], samples: int, pair: bool
 ) -> None:
     for name, network in folded.items():
-        request = ExportRequest(Variant(name), batch=1, samples=samples, pair=pair)
+        request = ExportRequest(
+            Variant(name), sizes={"batch": 1, "samples": samples}, views=views_of("all", pair)
+        )
         check_graph(to_onnx(network, request), request)
 
 
 @pytest.mark.parametrize("samples", [*range(6, 18), 8192, None])
 def test_one_period_keeps_it(p11: nn.Module, samples: int | None) -> None:
-    request = ExportRequest(Variant("mpd", "11"), samples=samples, outputs="scores")
+    request = ExportRequest(DYNAMIC.variant, sizes=sizes_of(None, samples), views=("scores",))
     check_graph(to_onnx(p11, request), request)
 
 
@@ -179,7 +182,7 @@ def test_another_number_of_inputs(p11: nn.Module) -> None:
         model.graph.inputs.append(extra)
 
     assert "inputs are" in _broken(p11, DYNAMIC, more)
-    pair = ExportRequest(DYNAMIC.variant, pair=True)
+    pair = ExportRequest(DYNAMIC.variant, views=("pair",))
     assert "inputs are" in _broken(p11, pair, lambda model: model.graph.inputs.reverse())
 
 

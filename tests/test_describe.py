@@ -98,18 +98,20 @@ def test_a_file_of_ours(ours: Path) -> None:
     for layer in golden.PERIOD_LAYERS:
         length = (length + 2 * layer.padding - layer.kernel) // layer.stride + 1
         flops += 2 * 11 * length * layer.outputs * layer.inputs * layer.kernel
-    assert found.flops_per_sample == flops / 8192
+    assert found.flops_per_element == flops / 8192
 
 
-def test_a_pair_counts_its_flops_per_sample_of_each_wave(
+def test_a_pair_counts_its_flops_per_element_of_each_wave(
     mpd_11: Trained, p11: nn.Module, ours: Path, tmp_path: Path
 ) -> None:
-    request = ExportRequest(Variant("mpd", "11"), batch=3, samples=8192, pair=True)
+    request = ExportRequest(
+        Variant("mpd", "11"), sizes={"batch": 3, "samples": 8192}, views=("pair",)
+    )
     path = tmp_path / "pair.onnx"
     artifact.save(path, *artifact.seal(artifact.bare(to_onnx(p11, request)), request, mpd_11))
     found = _onnx(path)
     assert [port.name for port in found.inputs] == ["y", "y_hat"]
-    assert found.flops_per_sample == _onnx(ours).flops_per_sample
+    assert found.flops_per_element == _onnx(ours).flops_per_element
 
 
 def test_a_changed_file_is_described_as_changed(ours: Path, tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_a_file_of_another_tool(tmp_path: Path) -> None:
         outputs=(artifact.Port("z", ("n", 3)),),
         operators={"Gelu": 1, "MatMul": 2},
         parameters=9,
-        flops_per_sample=None,
+        flops_per_element=None,
         precision="",
         budget_db=None,
         calibration="",
@@ -383,7 +385,7 @@ def test_lines_for_a_terminal(ours: Path, tmp_path: Path) -> None:
     onnx.save(_foreign(), path)
     lines = as_text.lines(_onnx(path))
     assert lines[0] == "file: other.onnx, has no manifest"
-    assert "network: -" in lines and "FLOPs per sample: -" in lines
+    assert "network: -" in lines and "FLOPs per element of the inputs: -" in lines
     changed = dataclasses.replace(_onnx(ours), intact=False)
     assert as_text.lines(changed)[0] == "file: mpd-11.onnx, DOES NOT FIT its manifest"
 

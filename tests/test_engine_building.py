@@ -11,10 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from export import pipeline
-from export.artifact import load
 from export.engine.building import build_engine
 from export.engine.library import Library, find_library
-from export.engine.optimisation import axes_of, exactly, profile_for
+from export.engine.optimisation import exactly, profile_for
 from export.engine.request import EngineRequest
 from export.engine.watch import Unwatched
 from export.request import OPSETS, ExportRequest
@@ -24,8 +23,7 @@ from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 MPD_11 = Variant("mpd", "11")
-FEW = exactly(1, 512)
-NOTHING = (None, None, None)
+FEW = exactly({"batch": 1, "samples": 512})
 REQUEST = EngineRequest("rtx")
 PLAN_BYTES = 30_000_000  # at least, for 32.9 MB of weights
 
@@ -47,9 +45,9 @@ def export(request: ExportRequest, trained: Trained, folder: Path) -> Path:
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_builds(opset: int, mpd_11: Trained, library: Library, tmp_path: Path) -> None:
-    request = ExportRequest(MPD_11, opset=opset, outputs="scores")
+    request = ExportRequest(MPD_11, opset=opset, views=("scores",))
     path = export(request, mpd_11, tmp_path)
-    profile = profile_for(axes_of(load(path).manifest), NOTHING, NOTHING)
+    profile = profile_for(request, {}, {})
     plan = build_engine(path.read_bytes(), REQUEST, profile, library, Unwatched())
     assert len(plan) > PLAN_BYTES
 
@@ -57,12 +55,12 @@ def test_every_opset_builds(opset: int, mpd_11: Trained, library: Library, tmp_p
 @pytest.mark.parametrize(
     "request_",
     [
-        ExportRequest(MPD_11, batch=1, samples=8192),
-        ExportRequest(MPD_11, batch=2, samples=8195),
-        ExportRequest(MPD_11, pair=True),
-        ExportRequest(Variant("mpd", "2"), samples=8192),
+        ExportRequest(MPD_11, sizes={"batch": 1, "samples": 8192}),
+        ExportRequest(MPD_11, sizes={"batch": 2, "samples": 8195}),
+        ExportRequest(MPD_11, views=("pair",)),
+        ExportRequest(Variant("mpd", "2"), sizes={"samples": 8192}),
         ExportRequest(Variant("msd", "0")),
-        ExportRequest(Variant("msd", "2"), pair=True, outputs="scores"),
+        ExportRequest(Variant("msd", "2"), views=("scores", "pair")),
     ],
     ids=str,
 )
@@ -70,7 +68,7 @@ def test_static_dynamic_and_pair_graphs_build(
     request_: ExportRequest, library: Library, tmp_path: Path
 ) -> None:
     path = export(request_, Seeded(0).build(request_.variant), tmp_path)
-    profile = profile_for(axes_of(load(path).manifest), NOTHING, NOTHING)
+    profile = profile_for(request_, request_.sizes, {})
     assert build_engine(path.read_bytes(), REQUEST, profile, library, Unwatched())
 
 
@@ -129,7 +127,9 @@ def test_a_workspace_that_is_too_small_gives_the_librarys_reason(
 ) -> None:
     request = EngineRequest("rtx", workspace_mib=1)
     with pytest.raises(HifiError, match="cannot build an engine: .*[Mm]emory") as caught:
-        build_engine(content, request, exactly(32, 220500), library, Unwatched())
+        build_engine(
+            content, request, exactly({"batch": 32, "samples": 220500}), library, Unwatched()
+        )
     assert "\n" not in str(caught.value)
 
 

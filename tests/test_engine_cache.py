@@ -22,7 +22,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
-FEW = exactly(1, 512)
+FEW = exactly({"batch": 1, "samples": 512})
 REQUEST = EngineRequest("rtx")
 H200 = Gpu("NVIDIA H200", "9.0", "580.1", "13.0", 2**37)
 
@@ -42,7 +42,7 @@ def library() -> Library:
 @pytest.fixture(scope="module")
 def onnx(mpd_11: Trained, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     path = tmp_path_factory.mktemp("onnx") / "mpd-11.onnx"
-    request = ExportRequest(Variant("mpd", "11"), outputs="scores")
+    request = ExportRequest(Variant("mpd", "11"), views=("scores",))
     return pipeline.export_onnx(request, mpd_11, path).artifact
 
 
@@ -123,7 +123,7 @@ def test_everything_else_is_another_engine(
     build(onnx=replace(onnx, sha256="0" * 64))
     build(request=replace(REQUEST, opt_level=1))
     build(request=replace(REQUEST, targets=("sm89",)))
-    build(profile=exactly(1, 513))
+    build(profile=exactly({"batch": 1, "samples": 513}))
     build(library=replace(library, version="1.8"))
     monkeypatch.setattr(engine_cache, "find_gpu", lambda: H200)
     tensorrt = Library(PRODUCTS[0], None, "11.1")

@@ -34,7 +34,7 @@ MANIFEST = EngineManifest(
     gpu=None,
     compute_capability=None,
     targets=(),
-    profile=exactly(2, 8192),
+    profile=exactly({"batch": 2, "samples": 8192}),
     precision="fp32",
     tf32=False,
     version_compatible=False,
@@ -42,8 +42,8 @@ MANIFEST = EngineManifest(
     layers={"conv": "fp32"},
     inputs=(Port("y", ("batch", 1, "samples")),),
     outputs=(Port("score", ("batch", 5)),),
-    min_samples=6,
-    pair=False,
+    smallest={"batch": 1, "samples": 6},
+    views=(),
     rebuild=COMMAND,
     tools={"onnx": "1"},
 )
@@ -110,7 +110,7 @@ def test_a_damaged_manifest_is_refused(saved: EngineFile, text: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("schema", 99, "has schema 99, this version reads 1"),
+        ("schema", 99, "has schema 99, this version reads 2"),
         ("file", "mpd-7.engine", "is about mpd-7.engine"),
         ("profile", {"batch": 1}, "is damaged"),
         ("runtime", "other", "is damaged"),

@@ -26,7 +26,7 @@ from export.request import ExportRequest
 from export.verify import snr_db
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained, finish
-from hifigan_ref.variant import Variant, all_variants, find_family
+from hifigan_ref.variant import Variant, all_variants
 
 Array = NDArray[np.float32]
 Exact = dict[str, golden.Array]
@@ -74,11 +74,10 @@ def _only(ensemble: Trained, variant: Variant) -> Trained:
     """One member with the ensemble's weights, norms in place."""
     if variant.member is None:
         return ensemble
-    family = find_family(variant.family)
     with torch.device("meta"):
-        module = family.build((variant.member,))
-    member = ensemble.module.discriminators[family.members.index(variant.member)]  # type: ignore[index]
-    module.discriminators[0] = copy.deepcopy(member)  # type: ignore[operator]
+        module = variant.network.build((variant.member,))
+    place = variant.network.parts.index(variant.member)
+    module.discriminators[0] = copy.deepcopy(ensemble.module.discriminators[place])  # type: ignore[index, operator]
     return finish(variant, module, ensemble.origin)
 
 

@@ -15,7 +15,7 @@ from export.fold import fold, is_plain
 from hifigan_ref.errors import HifiError
 from hifigan_ref.norms import norm_of
 from hifigan_ref.trained import Conv, Trained, convolutions, state_digest
-from hifigan_ref.variant import Variant, find_family
+from hifigan_ref.variant import Variant
 
 Attach = Callable[[Conv], nn.Module]
 
@@ -229,7 +229,7 @@ def _direction() -> str:
 )
 def test_a_layer_of_a_partial_network_is_named_as_in_its_checkpoint(name: str, layer: str) -> None:
     variant = Variant.parse(name)
-    module = find_family(variant.family).build(variant.members())
+    module = variant.network.build(variant.members())
     index = 0 if variant.member else 3
     v = module.state_dict()[f"discriminators.{index}.convs.2.parametrizations.weight.original1"]
     v[3] = 0

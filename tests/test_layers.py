@@ -27,9 +27,16 @@ def networks(mpd: Trained, msd: Trained) -> Networks:
     return found
 
 
-def _total(networks: Networks, request: ExportRequest, batch: int, samples: int) -> int:
+def _layers(
+    networks: Networks, request: ExportRequest, batch: int, samples: int
+) -> dict[str, GraphLayer]:
     model = to_onnx(networks[str(request.variant)], request)
-    return sum(layer.flops for layer in count_layers(model, batch, samples))
+    found = count_layers(model, {"batch": batch, "samples": samples})
+    return {layer.name: layer for layer in found}
+
+
+def _total(networks: Networks, request: ExportRequest, batch: int, samples: int) -> int:
+    return sum(layer.flops for layer in _layers(networks, request, batch, samples).values())
 
 
 def _by_hand(name: str, samples: int) -> int:
@@ -85,20 +92,20 @@ def test_the_batch_multiplies(networks: Networks, name: str) -> None:
 @pytest.mark.parametrize("name", ["mpd", "msd"])
 def test_a_pair_is_twice_as_much(networks: Networks, name: str) -> None:
     one = _total(networks, ExportRequest(Variant(name)), 3, 701)
-    assert _total(networks, ExportRequest(Variant(name), pair=True), 3, 701) == 2 * one
+    assert _total(networks, ExportRequest(Variant(name), views=("pair",)), 3, 701) == 2 * one
 
 
 @pytest.mark.parametrize("name", ["mpd", "msd"])
 def test_fixed_axes_and_the_choice_of_outputs_change_nothing(networks: Networks, name: str) -> None:
     dynamic = _total(networks, ExportRequest(Variant(name)), 2, 704)
-    fixed = ExportRequest(Variant(name), batch=2, samples=704, outputs="scores")
+    fixed = ExportRequest(Variant(name), sizes={"batch": 2, "samples": 704}, views=("scores",))
     assert _total(networks, fixed, 2, 704) == dynamic
 
 
 def test_every_layer_is_named_and_the_graph_is_left_alone(networks: Networks) -> None:
     model = to_onnx(networks["mpd"], ExportRequest(Variant("mpd")))
     before = ir.to_proto(model).SerializeToString(deterministic=True)
-    layers = count_layers(model, 2, 8192)
+    layers = count_layers(model, {"batch": 2, "samples": 8192})
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
     convolutions = [layer for layer in layers if layer.flops]
     assert all(layer.kind.startswith("Conv") for layer in convolutions)
@@ -109,13 +116,6 @@ def test_every_layer_is_named_and_the_graph_is_left_alone(networks: Networks) ->
 
 
 # Bytes
-
-
-def _layers(
-    networks: Networks, request: ExportRequest, batch: int, samples: int
-) -> dict[str, GraphLayer]:
-    model = to_onnx(networks[str(request.variant)], request)
-    return {layer.name: layer for layer in count_layers(model, batch, samples)}
 
 
 def test_a_layer_of_a_period_by_hand(networks: Networks) -> None:
@@ -139,12 +139,24 @@ def test_a_layer_of_a_scale_by_hand(networks: Networks) -> None:
 
 
 def test_a_layer_that_computes_nothing_moves_its_numbers(networks: Networks) -> None:
-    layers = _layers(networks, ExportRequest(Variant("msd"), pair=True), 2, 8192)
-    both = layers["cat"]
+    layers = _layers(networks, ExportRequest(Variant("msd"), views=("pair",)), 2, 8192)
+    both = layers["y_both"]
     assert (both.kind, both.flops, both.bytes) == ("Concat", 0, 4 * (2 * 2 * 8192 + 4 * 8192))
     pool = layers["meanpools.0"]
     assert (pool.kind, pool.flops, pool.bytes) == ("AveragePool", 0, 4 * 4 * (8192 + 4097))
     assert sum("Slice" in layer.kind for layer in layers.values()) == 2 * 3 * (8 + 1)
+
+
+def test_a_spectrogram_keeps_its_own_shape() -> None:
+    """80 bands to 4 channels by 3 taps, on 32 frames."""
+    head = '<ir_version: 10, opset_import: ["" : 18]> g (float[batch, 80, frames] x, '
+    head += "float[4, 80, 3] w) => (float[batch, C, L] y) "
+    model = ir.from_onnx_text(head + "{ y = Conv <pads = [1, 1]> (x, w) }")
+    (one,) = count_layers(model, {"batch": 1, "frames": 32})
+    assert one.bytes == 4 * (4 * 80 * 3 + 80 * 32 + 4 * 32) == 14_592
+    assert one.flops == 2 * (4 * 32) * (80 * 3)
+    (three,) = count_layers(model, {"batch": 3, "frames": 32})
+    assert three.bytes == 4 * (4 * 80 * 3 + 3 * (80 * 32 + 4 * 32))
 
 
 @pytest.mark.parametrize("name", ["mpd", "msd"])
@@ -179,7 +191,7 @@ def _graph(text: str) -> tuple[GraphLayer, ...]:
     head = '<ir_version: 10, opset_import: ["" : 18]> g (float[N, 1, T] x) => '
     weights = "<float[2, 1, 1] w = {1, 2}, float[2] b = {1, 2}, float[1] one = {1}>"
     model = ir.from_onnx_text(f"{head}(float[N, C, L] y) {weights} {{ {text} }}")
-    return count_layers(model, 1, 8)
+    return count_layers(model, {"N": 1, "T": 8})
 
 
 @pytest.mark.parametrize(
@@ -220,4 +232,4 @@ def test_an_output_of_the_graph_is_written_before_its_activation() -> None:
     head = '<ir_version: 10, opset_import: ["" : 18]> g (float[N, 1, T] x) => '
     text = head + "(float[N, C, L] c, float[N, C, L] y) <float[2, 1, 1] w = {1, 2}>"
     model = ir.from_onnx_text(text + "{ c = Conv(x, w) y = Relu(c) }")
-    assert [layer.kind for layer in count_layers(model, 1, 8)] == ["Conv", "Relu"]
+    assert [layer.kind for layer in count_layers(model, {"N": 1, "T": 8})] == ["Conv", "Relu"]

@@ -272,7 +272,7 @@ def test_what_is_saved_is_counted(name: str) -> None:
     layer = Layer(conv, (1, conv.channels[0], 48, *((3,) if folded else ())), False, 18)
 
     def products(form: Form) -> int:
-        counted = count_layers(lower(layer.graph(), {"conv": form}), 1, 48)
+        counted = count_layers(lower(layer.graph(), {"conv": form}), {})
         return max(each.flops for each in counted)
 
     if name == "scale-6":

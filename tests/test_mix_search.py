@@ -37,7 +37,7 @@ from hifigan_ref.variant import Variant
 PERIOD = Variant("mpd", "2")
 REQUEST = ExportRequest(PERIOD, min_snr_db=20.0)
 PLAINLY = dict.fromkeys(GRAPH_PRECISIONS, PLAIN)
-OPENVINO = Wish("openvino", (PERIOD,), REQUEST, PLAINLY, 1, 2048, 1, Source())
+OPENVINO = Wish("openvino", (PERIOD,), REQUEST, PLAINLY, {"batch": 1, "samples": 2048}, 1, Source())
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -103,11 +103,13 @@ def test_the_exported_file_is_as_exact_as_promised(tmp_path: Path) -> None:
     place = tmp_path / "mpd-2.onnx"
     mixed = mix(OPENVINO, {PERIOD: place}, tmp_path, lambda steps: steps)
     (member,) = mixed.mixing.members
-    inputs = pool.draw(audio.speech(), ("y",), 1, 2048)[0]
+    inputs = pool.draw(audio.speech(), REQUEST.signature, OPENVINO.sizes)[0]
     exact = judge.reference(Source().build(PERIOD), ExportRequest(PERIOD), inputs).exact
     bench = Bench("openvino", 1, np.inf, 0.0, random.Random(0))
     (file,) = mixed.files
-    request = ExportRequest(PERIOD, batch=1, samples=2048, precision=file.manifest.precision)
+    request = ExportRequest(
+        PERIOD, sizes={"batch": 1, "samples": 2048}, precision=file.manifest.precision
+    )
     session = bench.open(file, inputs, request)
     again = noise(session, inputs, exact)
     session.close()

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.fx import symbolic_trace
 
 import golden
-from hifigan_ref.families.mpd import FAMILY, PERIODS
 from hifigan_ref.mpd import DiscriminatorP, MultiPeriodDiscriminator
+from hifigan_ref.networks.mpd import NETWORKS, PERIODS
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.trained import Trained, convolutions
 
@@ -86,7 +86,7 @@ def test_each_member_works_from_its_own_shortest_length_up(
     double: MultiPeriodDiscriminator, state: Outputs, index: int
 ) -> None:
     period = PERIODS[index]
-    shortest = FAMILY.min_samples(str(period))
+    shortest = NETWORKS[0].members[str(period)].smallest
     prefix = f"discriminators.{index}."
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     for samples in range(shortest, period + 1):
@@ -183,7 +183,7 @@ def test_spectral_norm_on_request() -> None:
 
 def test_a_network_of_some_members_says_what_the_whole_one_says(mpd: Trained) -> None:
     whole = mpd.module.judge(noise(1, 200).float())  # type: ignore[operator]
-    some = cast("MultiPeriodDiscriminator", FAMILY.build(("11", "3")))
+    some = cast("MultiPeriodDiscriminator", NETWORKS[0].build(("11", "3")))
     for member, index in zip(some.discriminators, (4, 1), strict=True):
         member.load_state_dict(mpd.module.discriminators[index].state_dict())  # type: ignore[index,union-attr]
     for judgement, index in zip(some.judge(noise(1, 200).float()), (4, 1), strict=True):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.fx import symbolic_trace
 
 import golden
-from hifigan_ref.families.msd import FAMILY, SCALES
 from hifigan_ref.msd import DiscriminatorS, MultiScaleDiscriminator
+from hifigan_ref.networks.msd import NETWORKS, SCALES
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.trained import Trained, convolutions
 
@@ -160,7 +160,9 @@ def test_a_network_of_some_members_says_what_the_whole_one_says(
     msd: Trained, scales: tuple[int, ...]
 ) -> None:
     whole = msd.module.judge(noise(1, 301).float())  # type: ignore[operator]
-    some = cast("MultiScaleDiscriminator", FAMILY.build([str(scale) for scale in scales])).eval()
+    some = cast(
+        "MultiScaleDiscriminator", NETWORKS[0].build([str(scale) for scale in scales])
+    ).eval()
     for member, scale in zip(some.discriminators, scales, strict=True):
         member.load_state_dict(msd.module.discriminators[scale].state_dict())  # type: ignore[index,union-attr]
     for judgement, scale in zip(some.judge(noise(1, 301).float()), scales, strict=True):

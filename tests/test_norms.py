@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from hifigan_ref.norms import Norm, norm_of, set_norm
-from hifigan_ref.trained import Conv
 
 KEYS: dict[Norm, set[str]] = {
     "none": {"bias", "weight"},
@@ -24,10 +23,11 @@ KEYS: dict[Norm, set[str]] = {
         "parametrizations.weight.0._v",
     },
 }
+Kind = nn.Conv1d | nn.Conv2d
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 
 
-def make(kind: type[Conv], norm: Norm) -> Conv:
+def make(kind: type[Kind], norm: Norm) -> Kind:
     torch.manual_seed(0)
     conv = kind(4, 6, 3, groups=2).eval()
     if norm == "weight_norm":
@@ -38,14 +38,14 @@ def make(kind: type[Conv], norm: Norm) -> Conv:
 
 
 @pytest.mark.parametrize(("kind", "norm"), list(product(CONVOLUTIONS, KEYS)))
-def test_norms_of_today_are_recognised(kind: type[Conv], norm: Norm) -> None:
+def test_norms_of_today_are_recognised(kind: type[Kind], norm: Norm) -> None:
     assert norm_of(make(kind, norm)) == norm
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
 @pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
-def test_norms_of_yesterday_are_recognised(kind: type[Conv], norm: Norm) -> None:
+def test_norms_of_yesterday_are_recognised(kind: type[Kind], norm: Norm) -> None:
     conv = make(kind, "none")
     getattr(nn.utils, norm)(conv)
     assert norm_of(conv) == norm
@@ -57,7 +57,7 @@ def test_a_container_has_no_norm_of_its_own() -> None:
 
 @pytest.mark.parametrize(("kind", "before", "after"), list(product(CONVOLUTIONS, KEYS, KEYS)))
 def test_every_norm_can_be_exchanged_for_every_other(
-    kind: type[Conv], before: Norm, after: Norm
+    kind: type[Kind], before: Norm, after: Norm
 ) -> None:
     conv = make(kind, before)
     shape = conv.weight.shape

@@ -195,9 +195,9 @@ def test_the_reference_is_float64_beside_float32(mpd_11: Trained) -> None:
 def test_the_reference_of_a_pair_keeps_the_two_apart(mpd_11: Trained) -> None:
     clip = audio.clip()
     y, y_hat = clip.batch(1, 1024), clip.batch(1, 1024, first=3)
-    pair = ExportRequest(Variant("mpd", "11"), outputs="scores", pair=True)
+    pair = ExportRequest(Variant("mpd", "11"), views=("scores", "pair"))
     both = reference(mpd_11, pair, {"y": y, "y_hat": y_hat}).exact
     assert list(both) == ["score_real", "score_fake"]
-    alone = ExportRequest(Variant("mpd", "11"), outputs="scores")
+    alone = ExportRequest(Variant("mpd", "11"), views=("scores",))
     for name, wave in (("score_real", y), ("score_fake", y_hat)):
         np.testing.assert_allclose(both[name], reference(mpd_11, alone, {"y": wave}).exact["score"])

@@ -11,7 +11,7 @@ import soundfile
 from onnx import numpy_helper
 
 from bench.hole import Skipped
-from bench.parity.cases import BASE, ORDINARY, shapes
+from bench.parity.cases import every_size
 from bench.parity.layers import SAME, layer_noise
 from bench.parity.report import ParityReport
 from bench.parity.run import Order, of_file, report
@@ -27,6 +27,7 @@ from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 P2 = Variant("mpd", "2")
+ORDINARY = 8192
 INNER = tuple(f"convs.{i}" for i in range(1, 5))
 
 
@@ -42,7 +43,7 @@ def int8() -> Artifact:
 
 @pytest.fixture(scope="module")
 def judged(int8: Artifact) -> ParityReport:
-    return of_file(int8.path, Order(Source(), audio.speech(), (ORDINARY,)))
+    return of_file(int8.path, Order(Source(), audio.speech(), {"samples": (ORDINARY,)}))
 
 
 def test_every_layer_that_lost_precision_is_there_in_order(
@@ -81,7 +82,7 @@ def test_a_wrongly_scaled_layer_fails(int8: Artifact) -> None:
     proto = onnx.load(int8.path)
     scale = next(each for each in proto.graph.initializer if each.name == "convs.3.weight_scale")
     scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * 1.5, scale.name))
-    order = Order(Source(), audio.speech(), (ORDINARY,))
+    order = Order(Source(), audio.speech(), {"samples": (ORDINARY,)})
     found = report(int8, proto.SerializeToString(), Source().build(P2), order)
     assert not found.passed
     assert found.failures[0] == "fmap_3", "the first layer that leaves the budget"
@@ -101,8 +102,8 @@ def test_other_calibration_audio_is_not_in_the_file(int8: Artifact) -> None:
 
 def test_lesser_files_are_judged_at_ordinary_lengths(int8: Artifact) -> None:
     exact = exported(PrecisionPlan(), 18)
-    assert min(each.samples for each in shapes(exact.manifest)) < BASE
-    assert {each.samples for each in shapes(int8.manifest)} == {ORDINARY, ORDINARY + 1}
+    assert min(each["samples"] for each in every_size(exact, {})) < ORDINARY / 8
+    assert {each["samples"] for each in every_size(int8, {})} == {ORDINARY, ORDINARY + 1}
 
 
 def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
@@ -118,5 +119,5 @@ def test_audio_that_a_file_of_fp16_was_made_with_is_not_needed_again(tmp_path: P
     samples = 0.1 * np.random.default_rng(0).standard_normal(50_000)
     soundfile.write(heard, samples, audio.CLIP_RATE, subtype="FLOAT")
     file = exported(PrecisionPlan("fp16", calibration=calibration_of((heard,))))
-    judged = of_file(file.path, Order(Source(), audio.speech(), (ORDINARY,)))
+    judged = of_file(file.path, Order(Source(), audio.speech(), {"samples": (ORDINARY,)}))
     assert isinstance(judged.layers, tuple) and judged.passed

@@ -19,7 +19,7 @@ from bench.hole import Skipped
 from bench.parity import cases as parity_cases
 from bench.parity import meaning
 from bench.parity import run as parity_run
-from bench.parity.cases import NOISE_DB, Shape, residues, shapes, waveforms
+from bench.parity.cases import NOISE_DB, every_size, real_and_generated
 from bench.parity.meaning import Judged
 from bench.parity.report import (
     DISCRIMINATOR,
@@ -66,7 +66,7 @@ def judge(file: Artifact, mpd_11: Trained) -> Callable[..., ParityReport]:
         model = onnx.load(file.path)
         if spoil is not None:
             spoil(model)
-        order = Order(Source(), audio.clip(), lengths)
+        order = Order(Source(), audio.clip(), {"samples": lengths})
         return report(file, model.SerializeToString(), mpd_11, order)
 
     return run
@@ -80,6 +80,16 @@ def change_weight(model: onnx.ModelProto, name: str, factor: float) -> None:
 # The cases
 
 
+def residues(variant: Variant) -> tuple[int, ...]:
+    return variant.signature.axes["samples"].every_remainder(1024)
+
+
+def shapes(file: Artifact, **fixed: int) -> list[tuple[int, ...]]:
+    """(N, T) of every case of a file with these axes fixed."""
+    file = replace(file, manifest=replace(file.manifest, sizes=fixed))
+    return [tuple(sizes.values()) for sizes in every_size(file, {})]
+
+
 def test_every_residue_of_every_period_is_run() -> None:
     for variant in all_variants():
         lengths = residues(variant)
@@ -91,27 +101,30 @@ def test_every_residue_of_every_period_is_run() -> None:
 
 
 def test_a_dynamic_file_has_batch_edges_a_short_and_an_ordinary_length(file: Artifact) -> None:
-    found = shapes(file.manifest)
-    assert {Shape(n, 1023) for n in (1, 2, 5)} <= set(found)
-    assert found[-2:] == (Shape(1, 6), Shape(1, 8192))
+    found = shapes(file)
+    assert {(n, 1023) for n in (1, 2, 5)} <= set(found)
+    assert found[-2:] == [(1, 6), (1, 8192)]
     assert len(set(found)) == len(found) == 15
 
 
 def test_a_fixed_axis_has_its_one_length(file: Artifact) -> None:
-    fixed = replace(file.manifest, batch=3, samples=500)
-    assert shapes(fixed) == (Shape(3, 500),)
-    assert {s.batch for s in shapes(replace(fixed, samples=None))} == {3}
-    assert shapes(replace(fixed, batch=None)) == tuple(Shape(n, 500) for n in (1, 2, 5))
+    assert shapes(file, batch=3, samples=500) == [(3, 500)]
+    assert {batch for batch, _ in shapes(file, batch=3)} == {3}
+    assert shapes(file, samples=500) == [(n, 500) for n in (1, 2, 5)]
 
 
 def test_y_hat_is_speech_with_little_noise_always_the_same() -> None:
-    y, y_hat = waveforms(audio.clip(), Shape(5, 1023))
+    def waveforms(batch: int, samples: int) -> list[NDArray[np.float32]]:
+        sizes = {"batch": batch, "samples": samples}
+        return [e["y"] for e in real_and_generated(audio.clip(), P11.signature.inputs, sizes)]
+
+    y, y_hat = waveforms(5, 1023)
     assert y.shape == y_hat.shape == (5, 1, 1023)
     power = np.square(y).sum() / np.square(y_hat - y).sum()
     assert 10 * np.log10(power) == pytest.approx(NOISE_DB, abs=0.3)
-    again, _ = waveforms(audio.clip(), Shape(1, 1))
+    again, _ = waveforms(1, 1)
     assert again.any(), "the shortest stretch is not silent"
-    np.testing.assert_array_equal(waveforms(audio.clip(), Shape(5, 1023))[1], y_hat)
+    np.testing.assert_array_equal(waveforms(5, 1023)[1], y_hat)
 
 
 # The verdicts
@@ -120,7 +133,9 @@ def test_y_hat_is_speech_with_little_noise_always_the_same() -> None:
 def test_a_right_file_passes_everywhere(judge: Callable[..., ParityReport]) -> None:
     found = judge()
     assert found.passed and found.failures == ()
-    assert [(c.batch, c.samples) for c in found.cases] == [(n, t) for t in SHORT for n in (1, 2, 5)]
+    assert [tuple(c.sizes.values()) for c in found.cases] == [
+        (n, t) for t in SHORT for n in (1, 2, 5)
+    ]
     assert tuple(worst.name for worst in found.outputs) == LAYERS
     first = found.cases[0].outputs
     assert not isinstance(first, Skipped) and tuple(o.parity.name for o in first) == NAMES
@@ -155,7 +170,7 @@ def test_a_wrong_pad_fails_only_where_there_is_a_pad(judge: Callable[..., Parity
 
     found = judge(spoil, (33, 34, 41))
     wrong = {
-        case.samples
+        case.sizes["samples"]
         for case in found.cases
         if not isinstance(case.outputs, Skipped)
         and min(each.parity.snr_db for each in case.outputs) < found.budget_db
@@ -204,7 +219,7 @@ def test_a_case_that_cannot_be_run_is_a_hole_and_the_others_go_on(
     reasons = {hole.reason for _, hole in found.holes}
     assert all(each.startswith("onnxruntime cannot run the file: ") for each in reasons)
     assert all(case.meaning == hole for case, hole in found.holes)
-    assert {case.samples for case, _ in found.meaning} == {33}
+    assert {case.sizes["samples"] for case, _ in found.meaning} == {33}
     assert as_parity.verdict(found) == "mpd-11 FAILED: 3 of 6 shapes cannot be run, first 1 x 34"
     assert as_parity.load(as_parity.dump([found])) == (found,)
     console = Console(width=400, record=True)
@@ -294,8 +309,7 @@ def test_a_pair_is_read_by_its_endings() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(parity_cases, "BASE", 22)
-    monkeypatch.setattr(parity_cases, "ORDINARY", 110)
+    monkeypatch.setattr(parity_cases, "SHARE", 8192 // 22)
     return tmp_path
 
 
@@ -316,7 +330,7 @@ def test_json_is_printed_alone(folder: Path, file: Artifact) -> None:
     assert ran.code == 0
     assert ran.out.encode() == (folder / "reports/parity.json").read_bytes()
     (found,) = as_parity.load(ran.out.encode())
-    assert {case.samples for case in found.cases} == {33, 35}
+    assert {case.sizes["samples"] for case in found.cases} == {33, 35}
     assert found.sha256 == file.sha256
 
 

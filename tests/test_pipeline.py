@@ -21,16 +21,17 @@ from torch import nn
 import golden
 from export import artifact
 from export.contract import ContractError
+from export.lengths import usual_sizes
 from export.pipeline import Exported, export_onnx
 from export.precision import narrow
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest
-from export.verify import LENGTHS, snr_db
+from export.verify import snr_db
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.trained import Trained, convolutions, finish, state_digest
-from hifigan_ref.variant import Variant, find_family
+from hifigan_ref.variant import Variant
 
 ROOT = Path(__file__).parents[1]
 P11 = Variant("mpd", "11")
@@ -66,7 +67,7 @@ def test_it_says_how_well_it_was_made(exported: Exported) -> None:
     assert (folding.weight_norm, folding.spectral_norm, folding.plain) == (6, 0, 0)
     assert 0 < folding.max_relative_error < 1e-6
     assert 100 < exported.verification.snr_db < 200
-    assert exported.verification.samples in LENGTHS
+    assert exported.verification.sizes in usual_sizes(REQUEST, promised=False)
     assert exported.verification.output in {"score", *(f"fmap_{i}" for i in range(6))}
 
 
@@ -117,9 +118,11 @@ def test_a_fixed_length_of_an_ensemble(
 ) -> None:
     """8192 samples, the length of training: periods 5 and 11 are padded by the same amount."""
     trained = {"mpd": mpd, "msd": msd}[name]
-    request = ExportRequest(trained.variant, batch=1, samples=8192, outputs="scores", pair=True)
+    request = ExportRequest(
+        trained.variant, sizes={"batch": 1, "samples": 8192}, views=("scores", "pair")
+    )
     made = export_onnx(request, trained, tmp_path / f"{name}.onnx")
-    assert made.verification.samples == 8192
+    assert made.verification.sizes == request.sizes
     assert made.verification.snr_db > 100
     assert made.artifact.manifest.inputs == (
         artifact.Port("y", (1, 1, 8192)),
@@ -128,7 +131,7 @@ def test_a_fixed_length_of_an_ensemble(
 
 
 def test_weights_without_norms_are_exported_too(mpd_11: Trained, tmp_path: Path) -> None:
-    module = find_family("mpd").build(P11.members())
+    module = P11.network.build(P11.members())
     for conv in convolutions(module).values():
         set_norm(conv, "none")
     folded = golden.fold({key: x.numpy() for key, x in mpd_11.module.state_dict().items()})
@@ -143,7 +146,7 @@ def test_weights_without_norms_are_exported_too(mpd_11: Trained, tmp_path: Path)
 
 
 def test_a_layer_that_cannot_be_folded_is_named_as_in_the_checkpoint(tmp_path: Path) -> None:
-    module = find_family("mpd").build(P11.members())
+    module = P11.network.build(P11.members())
     module.state_dict()["discriminators.0.convs.2.parametrizations.weight.original1"][3] = 0
     with pytest.raises(HifiError, match=r"mpd's discriminators\.4\.convs\.2 divides"):
         export_onnx(REQUEST, finish(P11, module, "do_1"), tmp_path / "mpd-11.onnx")

@@ -43,7 +43,7 @@ def test_the_line_tells_precision_error_and_budget() -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "; fp16; 6 norms folded" in ran.out
     assert " dB from PyTorch in float64; budget 50 dB for speech of -36 to -11 dBFS;" in ran.out
-    assert "; verified in onnxruntime " in ran.out and " from 9240 samples up" in ran.out
+    assert "; verified in onnxruntime " in ran.out and " from 8192 samples up" in ran.out
     plain = export("onnx", "--period", 2, "--for", "trt").out
     assert " dB from PyTorch; verified in onnxruntime " in plain
     assert plain.endswith(" from 2 samples up; trt was not asked: it needs a GPU\n")
@@ -69,7 +69,7 @@ def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
     assert "precision: int8, budget 5 dB for speech of " in told
     assert "dBFS, calibration: mine.wav" in told
     assert "convolutions in int8: convs.1" in told and "convolutions in fp32: convs.0" in told
-    assert "FLOPs per sample: 240,594" in told
+    assert "FLOPs per element of the inputs: 240,594" in told
     found = json.loads(export("inspect", folder / "artifacts/mpd-11.onnx", "--json").out)
     assert 8_218_433 <= found["parameters"] < 8_230_000, "int8 weights are counted, scales are not"
 

@@ -16,7 +16,7 @@ from export.engine.building import build_engine
 from export.engine.cache import make
 from export.engine.library import Library, find_library
 from export.engine.log import logger
-from export.engine.optimisation import axes_of, exactly, profile_for
+from export.engine.optimisation import exactly, profile_for
 from export.engine.precision import check_precision
 from export.engine.request import EngineRequest
 from export.engine.watch import Unwatched
@@ -39,7 +39,7 @@ CASES: list[tuple[str, GraphPrecision]] = [
     *(("mpd", "fp16"), ("msd", "bf16")),
 ]
 RTX = EngineRequest("rtx")
-NOTHING = (None, None, None)
+ONE_SIZE = exactly({"batch": 1, "samples": 8192})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def test_the_file_tells_its_precision(case: Case) -> None:
 
 def test_tensorrt_for_rtx_builds_it_without_a_gpu(case: Case, library: Library) -> None:
     """Dynamic in both axes; the parsed network was held against the graph before."""
-    profile = profile_for(axes_of(case.artifact.manifest), NOTHING, NOTHING)
+    profile = profile_for(case.artifact.request, {}, {})
     content = case.artifact.path.read_bytes()
     plan = build_engine(content, RTX, profile, library, Unwatched())
     assert len(plan) > describe_onnx(case.artifact.path).parameters
@@ -133,7 +133,7 @@ def test_an_engine_tells_the_precision_of_its_graph(
     eighth: Case, library: Library, tmp_path: Path
 ) -> None:
     path = tmp_path / "mpd-11.engine"
-    make(eighth.artifact, RTX, exactly(1, 8192), library, path)
+    make(eighth.artifact, RTX, ONE_SIZE, library, path)
     found = engine_file.load(path).manifest
     assert (found.precision, found.budget_db) == ("int8", 20)
     assert found.plan == eighth.artifact.manifest.precision
@@ -143,7 +143,7 @@ def test_a_manifest_of_an_engine_of_before_is_read(
     eighth: Case, library: Library, tmp_path: Path
 ) -> None:
     path = tmp_path / "mpd-11.engine"
-    make(eighth.artifact, RTX, exactly(1, 8192), library, path)
+    make(eighth.artifact, RTX, ONE_SIZE, library, path)
     record = json.loads(engine_file.sidecar(path).read_text())
     del record["plan"], record["budget_db"]
     engine_file.sidecar(path).write_text(json.dumps(record))
@@ -172,5 +172,5 @@ def test_zero_points_are_refused_by_the_library_in_its_words(
     request = ExportRequest(mpd_11.variant, precision=plan)
     path = export_onnx(request, mpd_11, tmp_path / "p11.onnx").artifact.path
     with pytest.raises(HifiError, match="cannot read the graph: ") as caught:
-        build_engine(path.read_bytes(), RTX, exactly(1, 8192), library, Unwatched())
+        build_engine(path.read_bytes(), RTX, ONE_SIZE, library, Unwatched())
     assert "\n" not in str(caught.value)

@@ -37,11 +37,11 @@ MEMBERS = ("mpd-2", "mpd-3", "mpd-5", "mpd-7", "mpd-11", "msd-0", "msd-1", "msd-
 INT8 = PrecisionPlan("int8")
 
 
-def graph(name: str, batch: int | None = None, samples: int | None = None) -> ir.Model:
+def graph(name: str, **sizes: int) -> ir.Model:
     variant = Variant.parse(name)
     module = copy.deepcopy(Source().build(variant).module)
     fold(module)
-    return to_onnx(module, ExportRequest(variant, batch=batch, samples=samples))
+    return to_onnx(module, ExportRequest(variant, sizes=sizes))
 
 
 def material_of(name: str) -> tuple[Material, Layers]:
@@ -133,7 +133,7 @@ def test_every_stretch_of_a_batch_counts_for_itself() -> None:
 def test_the_same_layers_are_int8_whatever_the_batch(batch: int) -> None:
     """msd-1 had six layers in int8 at batch 1, and one at batch 16."""
     made = []
-    for model in (graph("msd-1"), graph("msd-1", batch, SEGMENT)):
+    for model in (graph("msd-1"), graph("msd-1", batch=batch, samples=SEGMENT)):
         asked = resolve(model, INT8, Variant.parse("msd-1"))
         made.append(prepare(model, asked, INT8, suiting({})))
     assert made[0].ranges.keys() == made[1].ranges.keys()
@@ -171,11 +171,13 @@ def test_quiet_stretches_judge_nothing(tmp_path: Path) -> None:
     assert all(np.square(each).mean() > np.square(heard.samples).mean() / 4 for each in found)
 
 
-@pytest.mark.parametrize(("batch", "samples"), [(1, None), (3, 4000), (2, 250_000)])
-def test_stretches_have_the_shape_of_the_graph(batch: int, samples: int | None) -> None:
-    levels = stretches(graph("mpd-2", batch, samples), CLIP)
+@pytest.mark.parametrize(
+    "sizes", [{"batch": 1}, {"batch": 3, "samples": 4000}, {"batch": 2, "samples": 250_000}]
+)
+def test_stretches_have_the_shape_of_the_graph(sizes: dict[str, int]) -> None:
+    levels = stretches(graph("mpd-2", **sizes), CLIP)
     for found in levels:
-        assert len(found) and found.shape[1:] == (1, samples or SEGMENT)
+        assert len(found) and found.shape[1:] == (1, sizes.get("samples", SEGMENT))
         assert found.dtype == np.float32 and found.any(axis=(1, 2)).all()
 
 

@@ -18,7 +18,7 @@ from export.precision.layers import resolve
 from export.precision.material import prepare, write
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
-from export.request import ExportRequest
+from export.request import ExportRequest, views_of
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
@@ -52,7 +52,7 @@ def casts(model: ir.Model) -> set[tuple[str, str]]:
 def test_a_uniform_graph_has_one_cast_for_each_input_and_output(
     folded: dict[str, nn.Module], name: str, pair: bool, precision: GraphPrecision
 ) -> None:
-    model = to_onnx(folded[name], ExportRequest(Variant(name), 22, pair=pair))
+    model = to_onnx(folded[name], ExportRequest(Variant(name), 22, views=views_of("all", pair)))
     nodes = dict.fromkeys(convolutions(model), precision)
     inputs = {value.name for value in model.graph.inputs}
     outputs = [value.name for value in model.graph.outputs]

@@ -16,14 +16,15 @@ from export.precision.plan import FP32, PrecisionPlan, parse_plan, plan_of, writ
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
-from hifigan_ref.variant import Variant, scopes
+from hifigan_ref.variant import Variant, all_variants, scope_of
 
 P11 = Variant("mpd", "11")
 MPD, MSD = Variant("mpd"), Variant("msd")
 
 PRECISIONS = st.sampled_from(GRAPH_PRECISIONS)
-LAYERS = st.builds("{}convs.{}".format, st.sampled_from(scopes()), st.integers(0, 7)) | st.builds(
-    "{}conv_post".format, st.sampled_from(scopes())
+SCOPES = [scope_of(v.family, v.member) for v in all_variants() if v.member]
+LAYERS = st.builds("{}convs.{}".format, st.sampled_from(SCOPES), st.integers(0, 7)) | st.builds(
+    "{}conv_post".format, st.sampled_from(SCOPES)
 )
 PLANS = st.builds(
     PrecisionPlan, PRECISIONS, st.dictionaries(LAYERS, PRECISIONS), st.text(max_size=20)

@@ -99,7 +99,7 @@ def test_the_order_of_values_does_not_count() -> None:
 
 
 def test_values_of_inputs_outputs_and_between(folded: dict[str, nn.Module]) -> None:
-    model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), outputs="scores"))
+    model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), views=("scores",)))
     content = ir.to_proto(model).SerializeToString()
     between = next(node for node in model.graph if node.op_type == "LeakyRelu").outputs[0].name
     assert between is not None
@@ -116,7 +116,7 @@ def test_values_of_inputs_outputs_and_between(folded: dict[str, nn.Module]) -> N
 
 
 def test_of_many_values_some_of_each_channel_are_kept_evenly(folded: dict[str, nn.Module]) -> None:
-    model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), outputs="scores"))
+    model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), views=("scores",)))
     first = next(node for node in model.graph if node.op_type == "LeakyRelu").outputs[0].name
     assert first is not None
     wave = np.random.default_rng(0).standard_normal((1, 1, 8192)).astype(np.float32)
@@ -135,8 +135,9 @@ def test_a_fixed_batch_hears_what_a_dynamic_one_hears(
     """Values are counted for each stretch of audio, not for each pass."""
     stretches = np.random.default_rng(0).standard_normal((7, 1, 4096)).astype(np.float32)
     found = []
-    for fixed in (None, batch):
-        model = to_onnx(folded["msd"], ExportRequest(Variant("msd"), batch=fixed, samples=4096))
+    for fixed in ({}, {"batch": batch}):
+        request = ExportRequest(Variant("msd"), sizes={**fixed, "samples": 4096})
+        model = to_onnx(folded["msd"], request)
         deepest = [n for n in model.graph if n.op_type == "LeakyRelu"][-1].outputs[0].name
         assert deepest is not None
         found.append(samples(model, [deepest], stretches)[deepest])

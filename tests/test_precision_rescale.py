@@ -14,7 +14,7 @@ from export.precision.material import Material, prepare, suiting, write
 from export.precision.noise import Meter, worst_db
 from export.precision.plan import PrecisionPlan
 from export.precision.rescale import QUIETEST, loudness_of, rescale
-from export.request import ExportRequest
+from export.request import ExportRequest, views_of
 from export.sums import sums_of
 from export.to_onnx import to_onnx
 from hifigan_ref import audio
@@ -29,7 +29,7 @@ def plain(name: str, pair: bool = False, outputs: str = "all") -> ir.Model:
     variant = Variant.parse(name)
     module = copy.deepcopy(Source().build(variant).module)
     fold(module)
-    return to_onnx(module, ExportRequest(variant, outputs=outputs, pair=pair))  # type: ignore[arg-type]
+    return to_onnx(module, ExportRequest(variant, views=views_of(outputs, pair)))
 
 
 def convolutions(model: ir.Model) -> list[str]:

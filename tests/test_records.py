@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.records import (
+    NO_AUDIO,
     PERCENTILE_FLOORS,
     SCHEMA,
     Ceiling,
@@ -113,17 +114,15 @@ def test_parity_passes_when_every_output_is_within_the_budget() -> None:
 def test_speeds_are_said_in_the_fields_units() -> None:
     result = fake_result(seconds=(0.4, 0.5, 0.6))
     assert result.gflop_per_second == pytest.approx(8.0)  # 4 GFLOP in half a second
-    assert result.audio_seconds_per_second(22050) == pytest.approx(
-        2.0
-    )  # 2 x 11025 samples in 0.5 s
-    pair = dataclasses.replace(result, workload=dataclasses.replace(WORKLOAD, pair=True))
-    assert pair.audio_seconds_per_second(22050) == pytest.approx(4.0)
+    assert result.audio_seconds_per_second == pytest.approx(2.0)  # 2 x 11025 samples in 0.5 s
+    timeless = dataclasses.replace(WORKLOAD, audio_seconds=None)
+    assert dataclasses.replace(result, workload=timeless).audio_seconds_per_second == NO_AUDIO
 
 
 def test_a_row_without_times_has_no_speed_but_the_reason() -> None:
     result = fake_result(seconds=Skipped("no runtime"))
     assert result.gflop_per_second == Skipped("no runtime")
-    assert result.audio_seconds_per_second(22050) == Skipped("no runtime")
+    assert result.audio_seconds_per_second == Skipped("no runtime")
 
 
 def test_records_are_frozen() -> None:
@@ -139,7 +138,11 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 decibels = st.floats(allow_nan=False)  # with both infinities
 counts = st.integers(0, 2**63)
 skipped = st.builds(Skipped, st.text())
-workloads = st.builds(Workload)
+workloads = st.builds(
+    Workload,
+    sizes=st.dictionaries(st.text(), counts, max_size=3),
+    audio_seconds=st.none() | st.floats(0, 1e6),
+)
 output_parities = st.builds(
     OutputParity,
     name=st.text(),
@@ -275,9 +278,9 @@ Edit = Callable[[dict[str, Any]], object]
 MEANINGLESS: dict[str, Edit] = {
     "results gone": lambda r: r.pop("results"),
     "results are text": lambda r: r.update(results="none"),
-    "a field gone": lambda r: r["results"][0]["workload"].pop("batch"),
+    "a field gone": lambda r: r["results"][0]["workload"].pop("sizes"),
     "a number as text": lambda r: r["results"][0].update(flops="many"),
-    "an unknown output choice": lambda r: r["results"][0]["workload"].update(outputs="some"),
+    "an unknown view": lambda r: r["results"][0]["workload"].update(views=["some"]),
     "another clock": lambda r: r["results"][0]["measurement"].update(clock="sundial"),
     "a hole without a reason": lambda r: r["results"][0].update(measurement=None),
 }

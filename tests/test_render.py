@@ -148,7 +148,7 @@ def test_the_wider_side_of_the_interval_is_told() -> None:
 
 
 def test_a_workload_has_a_table_and_a_backend_a_row() -> None:
-    pair = replace(WORKLOAD, pair=True)
+    pair = replace(WORKLOAD, views=("pair",))
     results = [fake_result(n, workload=load) for load in (WORKLOAD, pair) for n in ("a", "b")]
     found = latency(fake_report(*results))
     assert [[row[0] for row in each.rows] for each in found] == [["a", "b"], ["a", "b"]]
@@ -310,7 +310,12 @@ def test_a_report_of_nothing_can_be_shown(view: Callable[[Report], str]) -> None
 
 def test_the_table_fits_eighty_columns() -> None:
     hole = Skipped("a reason " * 20)
-    big = replace(WORKLOAD, variant="mpd-11", batch=1024, samples=1048576, pair=True)
+    big = replace(
+        WORKLOAD,
+        variant="mpd-11",
+        sizes={**WORKLOAD.sizes, "batch": 1024, "samples": 1048576},
+        views=("pair",),
+    )
     slow = fake_result("torch-compile", (1.25,) * 9, workload=big)
     page = table(fake_report(slow, fake_result("tensorrt-rtx", hole, hole, big)))
     assert max(map(len, page.splitlines())) <= WIDTH

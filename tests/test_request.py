@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.request import DEFAULT_OPSET, OPSETS, ExportRequest
+from export.request import DEFAULT_OPSET, LONGEST, OPSETS, ExportRequest, views_of
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant, all_variants
 
@@ -42,20 +42,18 @@ def test_an_opset_out_of_range_is_refused(opset: int) -> None:
 
 @pytest.mark.parametrize("batch", [0, -1])
 def test_a_batch_that_is_not_positive_is_refused(batch: int) -> None:
-    message = _refusal(batch=batch)
-    assert f"batch {batch} " in message
-    assert "1 or more" in message
+    message = _refusal(sizes={"batch": batch})
+    assert message.startswith(f"batch {batch} is too small for mpd-11: choose 1 to ")
 
 
 @pytest.mark.parametrize("variant", all_variants(), ids=str)
 def test_a_length_below_the_smallest_is_refused(variant: Variant) -> None:
     shortest = SHORTEST[str(variant)]
     for samples in {shortest - 1, 0, -1}:
-        message = _refusal(variant=variant, samples=samples)
-        assert f"{samples} samples" in message
-        assert f"{variant}:" in message
-        assert f"choose {shortest} or more" in message
-    assert ExportRequest(variant, samples=shortest).samples == shortest
+        message = _refusal(variant=variant, sizes={"samples": samples})
+        told = f"samples {samples} is too small for {variant}: choose {shortest} to "
+        assert message.startswith(told)
+    assert ExportRequest(variant, sizes={"samples": shortest}).sizes == {"samples": shortest}
 
 
 @pytest.mark.parametrize("variant", [v for v in all_variants() if v.family == "mpd"], ids=str)
@@ -71,10 +69,23 @@ def test_the_smallest_length_is_the_one_that_pytorch_can_pad(variant: Variant) -
         reflect(shortest - 1)
 
 
-def test_an_unknown_choice_of_outputs_is_refused() -> None:
-    message = _refusal(outputs="fmaps")
-    assert "'fmaps'" in message
-    assert "all, scores" in message
+def test_a_length_above_the_largest_is_refused() -> None:
+    assert ExportRequest(Variant("msd"), sizes={"samples": LONGEST}).sizes["samples"] == LONGEST
+    message = _refusal(sizes={"samples": LONGEST + 1})
+    assert message.startswith(f"samples {LONGEST + 1} is too large for mpd-11: choose 6 to ")
+
+
+def test_an_axis_that_the_network_has_not_is_refused() -> None:
+    message = _refusal(sizes={"frames": 8})
+    assert message == "mpd-11 has no axis 'frames': choose from batch, samples"
+
+
+def test_the_choices_of_the_command_line_are_views() -> None:
+    assert [views_of("all", pair) for pair in (False, True)] == [(), ("pair",)]
+    assert [views_of("scores", pair) for pair in (False, True)] == [
+        ("scores",),
+        ("scores", "pair"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,19 +109,18 @@ def test_the_ends_of_the_ranges_are_accepted() -> None:
     variant = Variant("mpd", "11")
     assert (OPSETS.start, OPSETS[-1], DEFAULT_OPSET) == (11, 26, 18)
     assert [ExportRequest(variant, opset=opset).opset for opset in OPSETS] == [*range(11, 27)]
-    assert ExportRequest(variant, batch=1).batch == 1
+    assert ExportRequest(variant, sizes={"batch": 1}).sizes == {"batch": 1}
 
 
 def test_a_request_is_dynamic_and_complete_by_default() -> None:
     request = ExportRequest(Variant("msd"))
-    assert (request.batch, request.samples, request.outputs, request.pair) == (
-        None,
-        None,
-        "all",
-        False,
-    )
+    assert (request.sizes, request.views, request.pair) == ({}, (), False)
+    assert request.sized({"batch": 2}) == {"batch": 2, "samples": 8192}
     assert request.inputs == ("y",)
-    assert ExportRequest(Variant("msd"), pair=True).inputs == ("y", "y_hat")
+    pair = ExportRequest(Variant("msd"), views=("pair",))
+    assert pair.inputs == ("y", "y_hat")
+    seconds = [r.signature.audio_seconds({"batch": 2, "samples": 11025}) for r in (request, pair)]
+    assert seconds == [1, 2]
 
 
 def test_a_request_is_frozen_and_compares_by_value() -> None:

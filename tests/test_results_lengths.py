@@ -14,10 +14,9 @@ from bench.results import lengths, lengths_files, lengths_forms
 from bench.tune.geometry import Geometry
 from export.lowering.rules.fir import Fir
 from export.runtimes import ONNXRUNTIME, RUNTIMES, Arrays, Run, Shapes
-from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
-LAYER = Geometry((2, 8, 0), (8, 8), (5,), (1,), (2,), (2,), 1, 0.1)
+LAYER = Geometry((2, 8, 0), (8, 8), (5,), (1,), (1,), (2,), (2,), 1, 0.1)
 P2 = Variant("mpd", "2")
 
 
@@ -107,7 +106,7 @@ def test_a_backend_that_needs_a_gpu_is_refused(tmp_path: Path) -> None:
 
 def test_lengths_meet_residues_and_widths(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    found = lengths_files.lengths_of(P2, Source().build(P2).module)
+    found = lengths_files.lengths_of(P2)
     assert found[:39] == tuple(range(2, 41)) and found[-1] == 1300
     for period in (2, 3, 5, 7, 11):
         for least, most in ((2, 40), (150, 160), (700, 710)):

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import cli
+from bench import schema_1
 from bench.parity.report import SCHEMA as PARITY_SCHEMA
 from bench.parity.report import Change, Element, OutputCase, ParityCase, ParityReport
 from bench.records import (
@@ -96,8 +97,8 @@ def test_a_parity_report_fits_with_what_is_not_finite_and_with_holes() -> None:
     wrong = OutputCase(OutputParity("score", -inf, nan, nan, nan, inf, (1,)), Skipped("missing"))
     worst = OutputCase(PARITY.outputs[0], Element((0, 3), 1.5, nan))
     change = Change("score", 1.0, inf, 1.0, 0.0)
-    whole = ParityCase(2, 1024, (wrong, worst), (change,))
-    content = parity_report(whole, ParityCase(1, 6, hole, hole))
+    whole = ParityCase({"batch": 2, "samples": 1024}, (wrong, worst), (change,))
+    content = parity_report(whole, ParityCase({"batch": 1, "samples": 6}, hole, hole))
     assert errors(content, of_parity) == []
     assert errors(content), "it is no report of a run"
     for key, value in (("schema", PARITY_SCHEMA + 1), ("cases", {}), ("budget_db", "high")):
@@ -113,7 +114,7 @@ def test_a_text_that_is_no_number_does_not_fit() -> None:
 
 
 def test_an_old_report_fits() -> None:
-    assert errors(json.loads(OLD.read_text())) == []
+    assert errors(json.loads(schema_1.upgraded(OLD.read_text(), schema_1.of_report))) == []
 
 
 def test_an_old_report_opens_in_every_view() -> None:

@@ -27,14 +27,15 @@ PLAN = Plan(
     backends=("torch", "ort-cpu"),
     variants=(Variant("mpd", "11"),),
     batches=(2,),
-    samples=11025,
-    outputs="all",
-    pair=False,
+    sizes={"samples": 11025},
+    views=(),
     threads=1,
     recording=replace(audio.clip(), note="a note"),
     limits=Limits(),
 )
-OTHER = replace(PLAN, samples=500, recording=replace(audio.clip(), note=""))
+OTHER = replace(
+    PLAN, sizes={**PLAN.sizes, "samples": 500}, recording=replace(audio.clip(), note="")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +59,13 @@ def sweeping(monkeypatch: pytest.MonkeyPatch, interrupt: bool = False) -> list[P
     def sweep(plan: Plan, weights: Weights, ledger: Ledger) -> Iterator[Step]:
         assert weights.identity == "seed 0"
         swept.append(plan)
-        load = replace(WORKLOAD, samples=plan.samples)
+        load = replace(WORKLOAD, sizes={**WORKLOAD.sizes, **plan.sizes})
         for name in reversed(plan.backends):
             row = fake_result(name, workload=load)
             if interrupt and len(swept) == 2:
                 yield Partial(row)
                 raise KeyboardInterrupt
-            ledger.append(f"{name} {plan.samples}", row)
+            ledger.append(f"{name} {plan.sizes}", row)
             yield row
 
     monkeypatch.setattr(running, "sweep", sweep)
@@ -72,7 +73,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch, interrupt: bool = False) -> list[P
 
 
 def told(results: tuple[Result, ...]) -> list[tuple[str, int]]:
-    return [(row.backend, row.workload.samples) for row in results]
+    return [(row.backend, row.workload.sizes["samples"]) for row in results]
 
 
 def test_rows_stand_in_the_order_of_the_plans(

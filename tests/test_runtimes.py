@@ -17,12 +17,13 @@ from bench.records import Workload
 from bench.timing.stopping import Limits
 from bench.tune.geometry import Geometry
 from bench.tune.short import why_wrong
-from export import lengths, runtimes
+from export import runtimes
 from export.artifact import Manifest
 from export.as_text import verified_in
 from export.cache import cached_export
+from export.hops import hops
 from export.interface import interface
-from export.lengths import WIDTHS, short_lengths
+from export.lengths import WIDTHS, short_sizes, usual_sizes
 from export.lowering.rule import parse_form
 from export.opened import WrongInRuntimeError
 from export.pipeline import export_onnx
@@ -40,7 +41,7 @@ from export.runtimes import (
     also_asked,
 )
 from export.to_onnx import to_onnx
-from export.verify import LENGTHS, LONG, snr_db, verify
+from export.verify import snr_db, verify
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -125,7 +126,7 @@ def test_every_runtime_takes_and_gives_float32(mpd_11: Trained, plan: PrecisionP
         (lambda samples, shapes: shapes is None and samples == 8, 8),
         (lambda samples, _: samples == 892, 892),
         (lambda samples, shapes: shapes is not None and samples == 6, 6),
-        (lambda samples, _: samples == 2311, 2311),
+        (lambda samples, _: samples == 2058, 2058),
     ],
     ids=["residue", "width", "told", "usual"],
 )
@@ -170,7 +171,7 @@ def test_a_lesser_precision_is_held_against_onnxruntime(
     request = replace(FOR_OPENVINO, precision=PrecisionPlan("fp16"))
     wrong(Wrong(lambda *_: False))
     made = export_onnx(request, mpd_11, tmp_path / "a.onnx").artifact.manifest
-    assert [each.min_samples for each in made.verified] == [LONG[0], 6]
+    assert [each.smallest["samples"] for each in made.verified] == [8195, 6]
     wrong(Wrong(lambda samples, _: samples == 11))
     told = "in openvino 1.2.3 than in onnxruntime: fmap_5 at 11 samples has an SNR of .*, 25 or"
     with pytest.raises(WrongInRuntimeError, match=told):
@@ -193,7 +194,7 @@ def test_a_runtime_that_refuses_the_file(p11: nn.Module, monkeypatch: pytest.Mon
 
 def test_the_manifest_says_who_was_asked(mpd_11: Trained, tmp_path: Path) -> None:
     made = export_onnx(FOR_OPENVINO, mpd_11, tmp_path / "mpd-11.onnx").artifact.manifest
-    assert [(each.runtime, each.min_samples) for each in made.verified] == [
+    assert [(each.runtime, each.smallest["samples"]) for each in made.verified] == [
         ("onnxruntime", 6),
         ("openvino", 6),
     ]
@@ -210,15 +211,16 @@ def test_the_manifest_says_who_was_not(
     monkeypatch.setattr(runtimes, "find_spec", lambda _: None)
     made = export_onnx(FOR_OPENVINO, mpd_11, tmp_path / "mpd-11.onnx").artifact.manifest
     assert made.not_asked == NotAsked("openvino", "not installed")
-    assert verified_in((Verified("onnxruntime", "1", 1),), made.not_asked) == (
-        "in onnxruntime 1 from 1 sample up; openvino was not asked: not installed"
-    )
+    assert verified_in(
+        (Verified("onnxruntime", "1", {"batch": 1, "samples": 1}),), made.not_asked
+    ) == ("in onnxruntime 1 from 1 sample up; openvino was not asked: not installed")
 
 
 def test_a_fixed_length_is_the_only_one(p11: nn.Module, wrong: Callable[[Wrong], None]) -> None:
     wrong(Wrong(lambda samples, _: samples != 701))
-    found = verified(p11, replace(FOR_OPENVINO, samples=701))
-    assert [each.min_samples for each in found.runtimes] == [701, 701]  # type: ignore[attr-defined]
+    found = verified(p11, replace(FOR_OPENVINO, sizes={"samples": 701}))
+    smallest = [each.smallest["samples"] for each in found.runtimes]  # type: ignore[attr-defined]
+    assert smallest == [701, 701]
 
 
 def test_other_versions_verify_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,15 +235,17 @@ def test_other_versions_verify_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("variant", [Variant("mpd"), Variant("mpd", "2"), P11], ids=str)
 def test_short_lengths_meet_residues_and_widths(variant: Variant) -> None:
-    network = Source().build(variant).module
-    found = short_lengths(variant, network, min(LENGTHS))
-    assert found[0] == variant.min_samples() and max(found) < min(LENGTHS)
+    request = ExportRequest(variant)
+    below = usual_sizes(request, promised=False)[0]
+    steps = hops(Source().build(variant).module, request)
+    found = [sizes["samples"] for sizes in short_sizes(request, steps, below)]
+    assert found[0] == variant.min_samples() and max(found) < below["samples"]
     for period in map(int, variant.members()):
         assert {samples % period for samples in found} == set(range(period))
-    hop = min(lengths.hops(variant, network))
+    hop = 81 * min(map(int, variant.members()))
+    assert steps == {"samples": hop}
     widths = {-(-samples // hop) for samples in found}
-    assert widths >= {each for each in (1, *WIDTHS) if hop * (each - 1) + 1 < min(LENGTHS)}
-    assert hop == 81 * min(map(int, variant.members()))
+    assert widths >= {each for each in (1, *WIDTHS) if hop * (each - 1) + 1 < below["samples"]}
 
 
 # --------------------------------------------------------------------------------------- bench
@@ -260,16 +264,24 @@ def test_short_lengths_meet_residues_and_widths(variant: Variant) -> None:
 def test_what_a_backend_alone_runs_is_made_for_it(
     spec: str, target: str | None, mpd_11: Trained, tmp_path: Path
 ) -> None:
-    request = ExportRequest(P11, batch=1, samples=2048)
+    request = ExportRequest(P11, sizes={"batch": 1, "samples": 2048})
     file = cached_export(request, "seed 0", lambda _: mpd_11)
-    load = Workload("mpd-11", 1, 2048, "all", False, "fp32", "clip", "seed 0", 1)
+    load = Workload(
+        "mpd-11",
+        precision="fp32",
+        source="clip",
+        weights="seed 0",
+        threads=1,
+        sizes={"batch": 1, "samples": 2048},
+        views=(),
+    )
     plain = Job(spec, load, request, file.path, tmp_path, None, 0, 0, (), Limits())
     job, reason = job_of(spec, plain, None)
     assert reason is None and job.request.target == target
 
 
 def test_a_form_that_is_wrong_at_a_short_width_is_no_candidate() -> None:
-    layer = Geometry((2, 8, 40), (8, 8), (5,), (1,), (2,), (2,), 1, 0.1)
+    layer = Geometry((2, 8, 40), (8, 8), (5,), (1,), (1,), (2,), (2,), 1, 0.1)
     form = parse_form("fir-4-5")
     assert why_wrong(RUNTIMES["openvino"], layer, form) is None
     assert why_wrong(Wrong(lambda *_: False), layer, form) is None
@@ -281,7 +293,7 @@ def test_parity_of_a_file_is_that_of_its_runtime_too(
     mpd_11: Trained, wrong: Callable[[Wrong], None], tmp_path: Path
 ) -> None:
     def reports(lengths: Sequence[int]) -> list[tuple[str, bool]]:
-        order = Order(Source(), audio.speech(), tuple(lengths))
+        order = Order(Source(), audio.speech(), {"samples": tuple(lengths)})
         found = in_each_runtime(path, order)
         return [(each.runtime, each.passed) for each in found]
 
@@ -291,4 +303,6 @@ def test_parity_of_a_file_is_that_of_its_runtime_too(
     assert reports([40, 41]) == [("onnxruntime", True), ("openvino", False)]
     plain = export_onnx(ExportRequest(P11), mpd_11, tmp_path / "plain.onnx").artifact
     assert isinstance(plain.manifest, Manifest)
-    assert len(in_each_runtime(plain.path, Order(Source(), audio.speech(), (40,)))) == 1
+    assert (
+        len(in_each_runtime(plain.path, Order(Source(), audio.speech(), {"samples": (40,)}))) == 1
+    )

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from hifigan_ref import audio
+from hifigan_ref.ensemble import TYPICAL_SAMPLES
 from hifigan_ref.judgement import Judgement
 from hifigan_ref.mpd import DiscriminatorP
 from hifigan_ref.norms import norm_of
-from hifigan_ref.seeded import CALIBRATION_SAMPLES, Seeded
+from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Conv, Trained, convolutions, state_digest
 from hifigan_ref.variant import Variant
 
@@ -30,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def speech() -> Tensor:
-    return torch.from_numpy(audio.clip().batch(1, CALIBRATION_SAMPLES))  # (1, 1, T)
+    return torch.from_numpy(audio.clip().batch(1, TYPICAL_SAMPLES))  # (1, 1, T)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_every_output_is_about_the_signal(
 ) -> None:
     """Not about the biases: it moves along time, and silence sounds different."""
     for trained, judgements in ((mpd, periods), (msd, scales)):
-        silence = judge(trained, torch.zeros(1, 1, CALIBRATION_SAMPLES))
+        silence = judge(trained, torch.zeros(1, 1, TYPICAL_SAMPLES))
         for (_, fmaps), (_, silent) in zip(judgements, silence, strict=True):
             assert all(ripple(x) > 0.4 for x in fmaps)
             assert all(rms(x - z) > 0.4 * rms(x) for x, z in zip(fmaps, silent, strict=True))

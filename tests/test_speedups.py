@@ -9,12 +9,18 @@ from bench.render.as_html import sections
 from bench.render.as_markdown import brief, markdown
 from bench.render.speedups import together
 from bench.testing import WORKLOAD, fake_report, fake_result
+from export.request import views_of
 
 BROKEN = Skipped("parity failed")
 
 
 def row(backend: str, network: str, seconds: float, batch: int = 2, pair: bool = False) -> Result:
-    load = replace(WORKLOAD, variant=network, batch=batch, pair=pair)
+    load = replace(
+        WORKLOAD,
+        variant=network,
+        sizes={**WORKLOAD.sizes, "batch": batch},
+        views=views_of("all", pair),
+    )
     return fake_result(backend, (seconds,) * 8, workload=load)
 
 
@@ -45,14 +51,19 @@ def test_a_precision_is_no_other_shape() -> None:
 
 
 def test_each_shape_has_its_own_table() -> None:
-    more = [replace(each, workload=replace(each.workload, pair=True)) for each in ROWS]
+    more = [replace(each, workload=replace(each.workload, views=("pair",))) for each in ROWS]
     titles = [table.title for table in together(fake_report(*ROWS, *more))]
     assert titles[1] == "mpd + msd, 2 x 11025 real and generated: how many times as fast"
     assert len(titles) == 2
 
 
 def test_a_network_without_a_speed_is_a_hole_and_one_without_a_row_is_left_out() -> None:
-    failed = fake_result("openvino", BROKEN, BROKEN, replace(WORKLOAD, variant="msd", batch=2))
+    failed = fake_result(
+        "openvino",
+        BROKEN,
+        BROKEN,
+        replace(WORKLOAD, variant="msd", sizes={**WORKLOAD.sizes, "batch": 2}),
+    )
     rows = (*ROWS, row("openvino", "mpd", 0.1), failed, row("torch-folded", "mpd", 0.1))
     (table,) = together(fake_report(*rows))
     assert table.rows[2:] == (("openvino", "-", "-", "-"),)

@@ -46,9 +46,8 @@ PLAN = Plan(
     backends=("right",),
     variants=(MPD_11,),
     batches=(1,),
-    samples=1024,
-    outputs="all",
-    pair=False,
+    sizes={"samples": 1024},
+    views=(),
     threads=1,
     recording=audio.clip(),
     limits=LIMITS,
@@ -210,8 +209,9 @@ def test_timed_passes_are_checked_passes(bench: Bench) -> None:
 def test_the_row_says_what_was_run(bench: Bench) -> None:
     (result,) = bench.results("right")
     load = result.workload
-    assert (load.variant, load.batch, load.samples) == ("mpd-11", 1, 1024)
-    assert (load.outputs, load.pair, load.precision, load.threads) == ("all", False, "fp32", 1)
+    assert (load.variant, load.sizes) == ("mpd-11", {"batch": 1, "samples": 1024})
+    assert (load.views, load.precision, load.threads) == ((), "fp32", 1)
+    assert load.audio_seconds == pytest.approx(1024 / 22050)
     assert (load.source, load.weights) == ("clip", "seed 0")
     assert 3e8 < result.flops < 4e8
     assert result.flops == sum(layer.flops for layer in result.layers)
@@ -264,7 +264,7 @@ def test_the_backend_gets_what_the_row_says(bench: Bench) -> None:
 
 
 def test_the_waveforms_of_a_pair_differ(bench: Bench) -> None:
-    plan = replace(PLAN, pair=True, batches=(2,), outputs="scores")
+    plan = replace(PLAN, views=("scores", "pair"), batches=(2,))
     list(bench.steps(plan))
     (case,) = bench.cases
     waves = np.concatenate([case.inputs["y"], case.inputs["y_hat"]])
@@ -519,12 +519,11 @@ def test_a_plan_counts_its_cells() -> None:
         ({"timeout": float("nan")}, "a timeout of nan seconds: choose more than 0"),
         ({"timeout": 1e308}, r"a timeout of 1e\+308 seconds: .* at most 1000000"),
         ({"threads": 10**6}, "choose 1 to 1024"),
-        ({"batches": (2**16,), "samples": 2**28}, "this process may use"),
-        ({"samples": 5}, "choose 6 or more"),
+        ({"batches": (2**16,), "sizes": {"samples": 2**28}}, "this process may use"),
+        ({"sizes": {"samples": 5}}, "choose 6 to "),
         ({"batches": (1, 0)}, "batch 0"),
         ({"batches": (-3,)}, "batch -3"),
         ({"variants": (MPD_11, Variant("mpd", "4"))}, "period 4"),
-        ({"outputs": "some"}, "outputs 'some'"),
     ],
 )
 def test_a_plan_is_checked_at_the_door(change: dict[str, object], told: str) -> None:

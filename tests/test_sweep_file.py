@@ -53,14 +53,14 @@ def refused(path: Path) -> str:
 def test_the_example_is_what_it_says() -> None:
     latency, pairs, bits, *lengths = read(EXAMPLE)
     assert (latency.backends, latency.batches) == (("torch", "ort-cpu"), (1, 4, 16))
-    assert (pairs.pair, pairs.outputs, pairs.batches) == (True, "scores", (1,))
+    assert (pairs.views, pairs.batches) == (("scores", "pair"), (1,))
     assert bits.backends == (
         *("torch-folded", "torch-folded:precision=bf16", "torch-folded:precision=int8"),
         *("openvino", "openvino:precision=bf16", "openvino:precision=int8"),
     )
     told = [cell.workload.precision for cell in bits.cells()]
     assert told == ["fp32", "bf16", "int8"] * 2
-    assert [part.samples for part in lengths] == [11264, 11265]
+    assert [part.sizes for part in lengths] == [{"samples": 11264}, {"samples": 11265}]
     assert [part.variants for part in lengths] == [(Variant("mpd", "11"),)] * 2
     assert {part.limit for part in (latency, pairs, *lengths)} == {5.0}
     assert [sum(1 for _ in part.cells()) for part in (latency, pairs, *lengths)] == [12, 4, 1, 1]
@@ -71,7 +71,8 @@ def test_an_empty_file_is_the_plain_command(write: Write) -> None:
     runnable = tuple(name for name, each in backends().items() if each.missing() is None)
     assert part == SweepPart(runnable, usable_cores())
     assert part.variants == (Variant("mpd"), Variant("msd"))
-    assert (part.batches, part.samples, part.outputs, part.pair) == ((1,), 8192, "all", False)
+    assert (part.batches, part.views) == ((1,), ())
+    assert [cell.workload.sizes["samples"] for cell in part.cells()] == [8192] * part.plan().cells
     assert part.limits == Limits()
     assert part.source == Source()
 
@@ -102,7 +103,7 @@ def test_a_table_overrides_the_top(write: Write) -> None:
 
 def test_lengths_and_pairs_are_parts(write: Write) -> None:
     parts = read(write('backends = ["torch"]\nsamples = [100, 200]\npair = [false, true]'))
-    shapes = [(part.samples, part.pair) for part in parts]
+    shapes = [(part.sizes["samples"], "pair" in part.views) for part in parts]
     assert shapes == [(100, False), (100, True), (200, False), (200, True)]
 
 
@@ -115,7 +116,7 @@ def test_a_plan_is_what_the_part_says(write: Write) -> None:
         (Variant("mpd", "3"),),
         (2,),
     )
-    assert (plan.samples, plan.outputs, plan.pair, plan.threads) == (99, "scores", True, 1)
+    assert (plan.sizes, plan.views, plan.threads) == ({"samples": 99}, ("scores", "pair"), 1)
     assert (plan.recording.source, plan.limits) == ("clip", Limits(0.5, 0.5, 0.5))
     assert plan.cells == sum(1 for _ in part.cells()) == 1
 
@@ -243,10 +244,10 @@ def test_the_line_is_that_of_its_own_table(write: Write) -> None:
         ('precision = ["bf61"]', ("did you mean 'bf16'?",)),
         ('precision = ["none.json"]', ("none.json: No such file",)),
         ('variants = ["mpd-4"]', (", line 2: variants: period 4", "2, 3, 5, 7, 11")),
-        ('variants = ["gan"]', ("no network family 'gan'", "mpd, msd")),
-        ("samples = [5]", ("5 samples are too few for mpd", "6 or more")),
-        ("[[matrix]]\n[[matrix]]\nsamples = [5]", (", matrix 2: 5 samples",)),
-        ("batches = [99999999]", ("batch 99999999 is too large", "65536")),
+        ('variants = ["gan"]', ("no network 'gan'", "mpd, msd")),
+        ("samples = [5]", ("samples 5 is too small for mpd", "choose 6 to ")),
+        ("[[matrix]]\n[[matrix]]\nsamples = [5]", (", matrix 2: samples 5 is",)),
+        ("batches = [99999999]", ("mpd on 99999999 x 8192 samples needs at least",)),
         ('checkpoint = "do_1"', ("do_1 is no file", "do_*")),
         ('wav = "x.wav"', (": wav: ", "x.wav", "it is not a file")),
         ("matrix = 3", ("[[matrix]]",)),

@@ -21,12 +21,11 @@ ROOF = Ceiling(100.0, 2048, 1, gb_per_second=10.0)
 
 
 def test_the_same_time_agrees_with_the_record() -> None:
-    pair = replace(WORKLOAD, pair=True)
+    pair = replace(WORKLOAD, views=("pair",), audio_seconds=2.0)
     result = fake_result(workload=pair)
-    report = fake_report(result)
     assert gflop_per_second(result, HALF) == result.gflop_per_second == 8
-    audio = audio_seconds_per_second(report, result, HALF)
-    assert audio == result.audio_seconds_per_second(22050) == 4
+    audio = audio_seconds_per_second(result, HALF)
+    assert audio == result.audio_seconds_per_second == 4
 
 
 def test_the_share_of_the_ceiling_needs_a_time_and_a_ceiling() -> None:

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from export import opset
 from export.interface import interface
-from export.request import OPSETS, ExportRequest
+from export.request import OPSETS, ExportRequest, views_of
 from export.to_onnx import to_onnx
 from export.verify import example_inputs, run_torch, snr_db
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
-from hifigan_ref.variant import Variant, all_variants, find_family
+from hifigan_ref.variant import Variant, all_variants, find_network
 
 Networks = Mapping[str, nn.Module]
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -35,13 +35,17 @@ def networks(folded: dict[str, nn.Module]) -> Networks:
     """Every variant's network, folded; the members share the ensembles' weights."""
     found = dict(folded)
     for name, ensemble in folded.items():
-        family = find_family(name)
-        for i, member in enumerate(family.members):
+        network = find_network(name)
+        for i, part in enumerate(network.parts):
             with torch.device("meta"):
-                network = family.build((member,))
-            network.discriminators[0] = ensemble.discriminators[i]  # type: ignore[index, operator]
-            found[f"{family.name}-{member}"] = network
+                alone = network.build((part,))
+            alone.discriminators[0] = ensemble.discriminators[i]  # type: ignore[index, operator]
+            found[f"{name}-{part}"] = alone
     return found
+
+
+def _inputs(request: ExportRequest, batch: int, samples: int) -> Arrays:
+    return example_inputs(request, {"batch": batch, "samples": samples})
 
 
 def _bytes(network: nn.Module, request: ExportRequest) -> bytes:
@@ -81,8 +85,8 @@ def test_a_dynamic_graph_of_every_variant(networks: Networks, variant: Variant) 
         assert first == "batch"
         assert rest[-1] == (f"{output.name}_frames" if variant.family == "msd" else rest[-1])
         assert all(rest)
-    _compare(network, request, content, example_inputs(request, 3, 701))
-    _compare(network, request, content, example_inputs(request, 1, variant.min_samples()))
+    _compare(network, request, content, _inputs(request, 3, 701))
+    _compare(network, request, content, _inputs(request, 1, variant.min_samples()))
 
 
 @pytest.mark.parametrize("number", TESTED_OPSETS)
@@ -94,7 +98,7 @@ def test_the_opset_is_exactly_the_one_asked_for(networks: Networks, number: int)
     assert not proto.functions
     assert {node.domain for node in proto.graph.node} == {""}
     onnx.checker.check_model(content, full_check=True)
-    _compare(networks["mpd-11"], request, content, example_inputs(request, 2, 701))
+    _compare(networks["mpd-11"], request, content, _inputs(request, 2, 701))
 
 
 @pytest.mark.parametrize("number", [min(OPSETS), max(OPSETS)])
@@ -102,10 +106,10 @@ def test_the_opset_is_exactly_the_one_asked_for(networks: Networks, number: int)
 def test_ensembles_and_pairs_at_the_first_and_last_opset(
     networks: Networks, variant: Variant, number: int
 ) -> None:
-    request = ExportRequest(variant, number, pair=True)
+    request = ExportRequest(variant, number, views=("pair",))
     content = _bytes(networks[str(variant)], request)
     onnx.checker.check_model(content, full_check=True)
-    _compare(networks[str(variant)], request, content, example_inputs(request, 2, 701))
+    _compare(networks[str(variant)], request, content, _inputs(request, 2, 701))
 
 
 def test_the_file_format_is_the_oldest_that_holds_the_opset() -> None:
@@ -123,7 +127,7 @@ def test_an_opset_that_onnx_does_not_know_is_refused() -> None:
 def test_a_fixed_length_has_constant_pads_or_none(networks: Networks, samples: int) -> None:
     """Each fold takes the wave itself or a constant pad of it; periods may share a pad."""
     variant = Variant("mpd")
-    request = ExportRequest(variant, samples=samples)
+    request = ExportRequest(variant, sizes={"samples": samples})
     graph = ir.to_proto(to_onnx(networks["mpd"], request)).graph
     constants = {
         tensor.name: onnx.numpy_helper.to_array(tensor).tolist()
@@ -155,35 +159,36 @@ def test_a_fixed_length_has_constant_pads_or_none(networks: Networks, samples: i
 
 @pytest.mark.parametrize("variant", all_variants(), ids=str)
 def test_fixed_axes_are_numbers_everywhere(networks: Networks, variant: Variant) -> None:
-    network, request = networks[str(variant)], ExportRequest(variant, batch=2, samples=1001)
+    network = networks[str(variant)]
+    request = ExportRequest(variant, sizes={"batch": 2, "samples": 1001})
     content = _bytes(network, request)
     onnx.checker.check_model(content, full_check=True)
     graph = onnx.ModelProto.FromString(content).graph
     for value in (*graph.input, *graph.output):
         assert all(isinstance(axis, int) and axis > 0 for axis in _axes(value)), value.name
-    inputs = example_inputs(request, 2, 1001)
+    inputs = _inputs(request, 2, 1001)
     _compare(network, request, content, inputs)
     expected = run_torch(interface(network, request), inputs)
     assert {v.name: tuple(_axes(v)) for v in graph.output} == {
         n: a.shape for n, a in expected.items()
     }
     with pytest.raises(Exception, match="INVALID_ARGUMENT"):
-        _session(content).run(None, example_inputs(request, 3, 1001))
+        _session(content).run(None, _inputs(request, 3, 1001))
 
 
 @pytest.mark.parametrize("variant", [P11, Variant("msd", "2")], ids=str)
 def test_one_fixed_axis_leaves_the_other_dynamic(networks: Networks, variant: Variant) -> None:
     network = networks[str(variant)]
-    batched = ExportRequest(variant, batch=1)
+    batched = ExportRequest(variant, sizes={"batch": 1})
     content = _bytes(network, batched)
     assert _axes(onnx.ModelProto.FromString(content).graph.input[0]) == [1, 1, "samples"]
     for samples in (variant.min_samples(), 700, 704):
-        _compare(network, batched, content, example_inputs(batched, 1, samples))
-    timed = ExportRequest(variant, samples=700)
+        _compare(network, batched, content, _inputs(batched, 1, samples))
+    timed = ExportRequest(variant, sizes={"samples": 700})
     content = _bytes(network, timed)
     assert _axes(onnx.ModelProto.FromString(content).graph.input[0]) == ["batch", 1, 700]
     for batch in (1, 2, 5):
-        _compare(network, timed, content, example_inputs(timed, batch, 700))
+        _compare(network, timed, content, _inputs(timed, batch, 700))
 
 
 def test_outputs_are_named_in_the_order_of_the_interface(networks: Networks) -> None:
@@ -194,9 +199,9 @@ def test_outputs_are_named_in_the_order_of_the_interface(networks: Networks) -> 
         ]
 
     assert names(ExportRequest(P11)) == ["score", *(f"fmap_{i}" for i in range(6))]
-    assert names(ExportRequest(P11, outputs="scores")) == ["score"]
-    assert names(ExportRequest(P11, outputs="scores", pair=True)) == ["score_real", "score_fake"]
-    assert names(ExportRequest(Variant("mpd"), outputs="scores")) == [
+    assert names(ExportRequest(P11, views=("scores",))) == ["score"]
+    assert names(ExportRequest(P11, views=("scores", "pair"))) == ["score_real", "score_fake"]
+    assert names(ExportRequest(Variant("mpd"), views=("scores",))) == [
         f"mpd_{period}_score" for period in (2, 3, 5, 7, 11)
     ]
     assert names(ExportRequest(Variant("msd"))) == [
@@ -204,7 +209,7 @@ def test_outputs_are_named_in_the_order_of_the_interface(networks: Networks) -> 
         for scale in range(3)
         for part in ("score", *(f"fmap_{i}" for i in range(8)))
     ]
-    assert names(ExportRequest(Variant("msd"), outputs="scores", pair=True)) == [
+    assert names(ExportRequest(Variant("msd"), views=("scores", "pair"))) == [
         f"msd_{scale}_score_{wave}" for scale in range(3) for wave in ("real", "fake")
     ]
 
@@ -212,16 +217,16 @@ def test_outputs_are_named_in_the_order_of_the_interface(networks: Networks) -> 
 @pytest.mark.parametrize("variant", [P11, Variant("mpd"), Variant("msd")], ids=str)
 def test_scores_alone_are_the_scores_of_all(networks: Networks, variant: Variant) -> None:
     network = networks[str(variant)]
-    alone = ExportRequest(variant, outputs="scores")
+    alone = ExportRequest(variant, views=("scores",))
     content = _bytes(network, alone)
-    _compare(network, alone, content, example_inputs(alone, 2, 701))
+    _compare(network, alone, content, _inputs(alone, 2, 701))
 
 
 @pytest.mark.parametrize("variant", [P11, Variant("mpd"), Variant("msd")], ids=str)
 def test_a_pair_equals_two_passes(networks: Networks, variant: Variant) -> None:
     network = networks[str(variant)]
     single = _session(_bytes(network, ExportRequest(variant)))
-    pair_request = ExportRequest(variant, pair=True)
+    pair_request = ExportRequest(variant, views=("pair",))
     content = _bytes(network, pair_request)
     pair = _session(content)
     graph = onnx.ModelProto.FromString(content).graph
@@ -229,7 +234,7 @@ def test_a_pair_equals_two_passes(networks: Networks, variant: Variant) -> None:
     assert {_axes(value)[0] for value in graph.output} == {"batch"}
     names = [output.name for output in single.get_outputs()]
     for batch, samples in ((1, 700), (1, 704), (3, 701)):
-        inputs = example_inputs(pair_request, batch, samples)
+        inputs = _inputs(pair_request, batch, samples)
         assert not np.array_equal(inputs["y"], inputs["y_hat"])
         found = dict(zip([o.name for o in pair.get_outputs()], pair.run(None, inputs), strict=True))
         assert len(found) == 2 * len(names)
@@ -243,10 +248,10 @@ def test_a_pair_equals_two_passes(networks: Networks, variant: Variant) -> None:
 
 @pytest.mark.parametrize("shape", [{"batch": 1}, {"batch": 2, "samples": 704}, {"samples": 701}])
 def test_a_pair_with_fixed_axes(networks: Networks, shape: dict[str, int]) -> None:
-    request = ExportRequest(P11, pair=True, **shape)  # type: ignore[arg-type]
+    request = ExportRequest(P11, views=("pair",), sizes=shape)
     content = _bytes(networks["mpd-11"], request)
     onnx.checker.check_model(content, full_check=True)
-    inputs = example_inputs(request, shape.get("batch", 2), shape.get("samples", 705))
+    inputs = _inputs(request, shape.get("batch", 2), shape.get("samples", 705))
     _compare(networks["mpd-11"], request, content, inputs)
 
 
@@ -254,8 +259,8 @@ def test_a_pair_with_fixed_axes(networks: Networks, shape: dict[str, int]) -> No
     "build",
     [
         lambda: ExportRequest(P11),
-        lambda: ExportRequest(P11, 11, samples=8192, batch=2),
-        lambda: ExportRequest(Variant("msd", "2"), pair=True),
+        lambda: ExportRequest(P11, 11, sizes={"batch": 2, "samples": 8192}),
+        lambda: ExportRequest(Variant("msd", "2"), views=("pair",)),
     ],
     ids=["dynamic", "fixed", "pair"],
 )
@@ -272,7 +277,9 @@ def test_the_same_request_gives_the_same_bytes(
 @pytest.mark.parametrize("pair", [False, True])
 @pytest.mark.parametrize("name", ["mpd-11", "mpd", "msd"])
 def test_nothing_tells_of_this_machine(networks: Networks, name: str, pair: bool) -> None:
-    content = _bytes(networks[name], ExportRequest(Variant.parse(name), pair=pair))
+    content = _bytes(
+        networks[name], ExportRequest(Variant.parse(name), views=views_of("all", pair))
+    )
     root = str(Path(__file__).parents[1]).encode()
     for text in (root, b"/home", b"/root", b"site-packages", b"Traceback", b"forward("):
         assert text not in content
@@ -338,9 +345,14 @@ def test_a_decision_on_the_length_is_an_error_and_not_frozen(network: nn.Module)
 
 def test_a_decision_on_a_fixed_length_is_the_same_for_every_input() -> None:
     for samples in (770, 777):
-        request = ExportRequest(P11, samples=samples)
+        request = ExportRequest(P11, sizes={"samples": samples}, views=("scores",))
         content = _bytes(_Branching(), request)
-        _compare(_Branching(), request, content, example_inputs(request, 2, samples))
+        _compare(
+            _Branching(),
+            request,
+            content,
+            example_inputs(request, {"batch": 2, "samples": samples}),
+        )
 
 
 def test_a_network_with_norms_is_not_exported(mpd_11: Trained) -> None:

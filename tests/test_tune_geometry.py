@@ -2,22 +2,25 @@
 
 import numpy as np
 import onnx_ir as ir
+import onnxruntime as ort
 import pytest
 from conftest import Given
 
 from bench.tune.forms import LAST, MOST_PRODUCTS, forms_of
 from bench.tune.geometry import Geometry, geometries
+from bench.tune.layer_file import exact, layer_graph
 from export.cache import cached_export
 from export.lowering.rule import Form, form_text, rules
 from export.lowering.rules.fir import Fir
 from export.request import ExportRequest
+from export.verify import snr_db
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
-REQUEST = ExportRequest(Variant("mpd", "11"), batch=2, samples=8192)
-SCALE = Geometry((2, 128, 4096), (128, 256), (41,), (2,), (20,), (20,), 16, 0.1)
-PERIOD = Geometry((2, 32, 249, 11), (32, 128), (5, 1), (3, 1), (2, 0), (2, 0), 1, 0.1)
-LATE = Geometry((2, 1024, 28, 5), (1024, 1024), (5, 1), (1, 1), (2, 0), (2, 0), 1, 0.1)
+REQUEST = ExportRequest(Variant("mpd", "11"), sizes={"batch": 2, "samples": 8192})
+SCALE = Geometry((2, 128, 4096), (128, 256), (41,), (2,), (1,), (20,), (20,), 16, 0.1)
+PERIOD = Geometry((2, 32, 249, 11), (32, 128), (5, 1), (3, 1), (1, 1), (2, 0), (2, 0), 1, 0.1)
+LATE = Geometry((2, 1024, 28, 5), (1024, 1024), (5, 1), (1, 1), (1, 1), (2, 0), (2, 0), 1, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def test_the_layers_of_a_member_are_named_as_in_plans(model: ir.Model) -> None:
 
 
 def test_the_same_problem_under_another_name_is_the_same(model: ir.Model) -> None:
-    request = ExportRequest(Variant("mpd"), batch=2, samples=8192)
+    request = ExportRequest(Variant("mpd"), sizes={"batch": 2, "samples": 8192})
     names = {node.name for node in model.graph if node.op_type == "Conv"}
     assert list(geometries(model, request)) == [n for n in geometries(model, request) if n in names]
     assert set(geometries(model, request).values()) == set(geometries(model, REQUEST).values())
@@ -54,6 +57,19 @@ def test_its_weights_are_drawn_alike_and_keep_the_signals_power() -> None:
     assert conv.weight.shape == (256, 8, 41) and conv.group == 16 and conv.strides == (2,)
     assert (conv.weight == conv.weight.astype(np.float32)).all()
     assert np.square(conv.weight).sum() / 256 == pytest.approx(1, rel=0.05)
+
+
+def test_a_dilated_layer_is_tried_with_its_dilation() -> None:
+    dilated = Geometry((2, 4, 100), (4, 8), (5,), (2,), (3,), (1,), (1,), 2, 0.1)
+    assert str(dilated) == "4 -> 8, 5 taps, stride 2, dilation 3, 2 groups on 2 x 4 x 100"
+    model = layer_graph(dilated, ())
+    assert list(geometries(model, REQUEST).values()) == [dilated]
+    noise = np.random.default_rng(0).standard_normal((2, 1, 400)).astype(np.float32)
+    session = ort.InferenceSession(ir.to_proto(model).SerializeToString())
+    (found,) = session.run(None, {"y": noise})
+    expected = exact(dilated, noise)
+    assert found.shape == expected.shape == (2, 8, (100 + 2 - 3 * 4 - 1) // 2 + 1)
+    assert snr_db(expected, found) > 110
 
 
 @pytest.mark.parametrize("geometry", [SCALE, PERIOD, LATE], ids=str)
@@ -106,7 +122,7 @@ def test_filters_with_many_products_are_left_out() -> None:
 
 
 def test_few_taps_leave_no_filter() -> None:
-    one = Geometry((1, 4, 9), (4, 4), (1,), (1,), (0,), (0,), 1, None)
+    one = Geometry((1, 4, 9), (4, 4), (1,), (1,), (1,), (0,), (0,), 1, None)
     assert names(forms_of(one)) == {
         "plain",
         "wide",

@@ -17,7 +17,7 @@ from bench.tune.kept import IMPROVED, TRIALS, Kept
 from bench.tune.records import Step, Trial
 from export import store
 
-LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (2,), (2,), 2, 0.1)
+LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (1,), (2,), (2,), 2, 0.1)
 HERE = replace(fake_report().machine, features=("avx2",), versions={"onnxruntime": "1", "a": "2"})
 GPU = GpuState("A GPU", "9.0", "600", "13.0", 2**34, 0, 0, 0, (), 0.0, 0, False, False, 0)
 FOUND = replace(

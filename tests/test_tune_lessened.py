@@ -31,8 +31,8 @@ from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
-SCALE = Geometry((2, 16, 96), (16, 32), (5,), (2,), (2,), (2,), 2, 0.1)
-SCORE = Geometry((2, 32, 24), (32, 1), (3,), (1,), (1,), (1,), 1, None)
+SCALE = Geometry((2, 16, 96), (16, 32), (5,), (2,), (1,), (2,), (2,), 2, 0.1)
+SCORE = Geometry((2, 32, 24), (32, 1), (3,), (1,), (1,), (1,), (1,), 1, None)
 FORMS = [parse_form(text) for text in ("plain", "wide", "phase", "phase+wide", "merge-2")]
 P11 = Variant("mpd", "11")
 
@@ -103,7 +103,8 @@ def test_what_adds_up_is_tried_in_float32_alone(
     monkeypatch.setattr("bench.tune.kept.write", lambda *_: None)
     monkeypatch.setattr(searches, "measure_ceilings", lambda _: ())
     monkeypatch.setattr(Source, "build", lambda *_: mpd_11)
-    wish = Wish("openvino:precision=int8", (P11,), 1, 333, "all", False, 1, Source(), again=True)
+    sizes = {"batch": 1, "samples": 333}
+    wish = Wish("openvino:precision=int8", (P11,), sizes, (), 1, Source(), again=True)
     with pytest.raises(KeyboardInterrupt):
         list(search(wish, fake_report().machine))
     edges = {"mpd_11.convs.0", "mpd_11.conv_post"}
@@ -117,7 +118,7 @@ def test_a_whole_graph_is_timed_in_the_precision(
     runtime = Clockwork(lambda _: 1.0)
     monkeypatch.setattr(backend, "backends", runtime.backends)
     weights = Given(mpd_11)
-    request = ExportRequest(P11, batch=1, samples=512)
+    request = ExportRequest(P11, sizes={"batch": 1, "samples": 512})
     file = cached_export(request, weights.identity, weights.build)
     seen: list[Counter[str]] = []
     bench = runtime.bench()
@@ -128,7 +129,7 @@ def test_a_whole_graph_is_timed_in_the_precision(
         return opened(file, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trial.Bench, "open", look)
-    inside = ExportRequest(P11, batch=1, samples=512, precision=PrecisionPlan("int8"))
+    inside = ExportRequest(P11, sizes={"batch": 1, "samples": 512}, precision=PrecisionPlan("int8"))
     Whole(bench, inside, ir.load(file.path), file).ratios({"": plan})
     assert seen[0]["QuantizeLinear"] == 4, "one for each layer but the first and the last"
     Whole(bench, request, ir.load(file.path), file).ratios({"": plan})

@@ -82,7 +82,7 @@ def test_it_leaves_a_plan_a_file_that_runs_and_their_proof(
     assert plan.origin.startswith("tuned for ort-cpu, 1 x 2048, outputs all, 1 threads, ")
     made = artifact.load(out / "mpd-11.onnx")
     assert made.manifest.lowering == plan
-    assert (made.manifest.batch, made.manifest.samples) == (None, None)
+    assert made.manifest.sizes == {}
     assert ort.InferenceSession(made.path).get_inputs()[0].shape == ["batch", 1, "samples"]
 
     tuning = as_tuning.load(out / "tune.json")
@@ -172,7 +172,7 @@ def test_what_is_refused_is_refused_before_any_work(tmp_path: Path) -> None:
         (("--threads", 0), "0 threads: choose 1 to 1024"),
         (("--limit", 0), "a limit of 0 seconds: choose more than 0"),
         (("--out", "a,b"), "a,b has a comma, which parts the options of a backend: rename it"),
-        (("--batch", 0), "batch 0 is not positive"),
+        (("--batch", 0), "batch 0 is too small for mpd-11"),
         (("--checkpoint", "nothing"), "nothing"),
     ):
         ran = tune(*SMALL, *given)

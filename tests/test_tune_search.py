@@ -34,10 +34,8 @@ LAYERS = [*(f"mpd_11.convs.{i}" for i in range(5)), "mpd_11.conv_post"]
 WISH = partial(
     Wish,
     variants=(PERIOD,),
-    batch=1,
-    samples=256,
-    outputs="all",
-    pair=False,
+    sizes={"batch": 1, "samples": 256},
+    views=(),
     threads=1,
     weights=Source(),
 )
@@ -76,11 +74,10 @@ def test_a_backend_that_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"batch": 0}, "batch 0 is not positive"),
-        ({"samples": 5}, "5 samples are too few for mpd-11"),
+        ({"sizes": {"batch": 0}}, "batch 0 is too small for mpd-11"),
+        ({"sizes": {"samples": 5}}, "samples 5 is too small for mpd-11"),
         ({"threads": 0}, "0 threads: choose 1 to 1024"),
         ({"threads": 1025}, "1025 threads: choose 1 to 1024"),
-        ({"outputs": "some"}, "outputs 'some': choose from all, scores"),
         ({"variants": (Variant("mpd", "4"),)}, "period 4 is not in mpd"),
     ],
 )
@@ -101,7 +98,7 @@ def test_members_of_networks_are_tuned_once() -> None:
     wish = WISH("ort-cpu", variants=(Variant("msd"), Variant("mpd", "3"), Variant("msd", "1")))
     assert list(map(str, wish.members)) == ["msd-0", "msd-1", "msd-2", "mpd-3"]
     request = wish.request(Variant("msd", "1"))
-    assert (request.batch, request.samples, request.lowering.layers) == (1, 256, {})
+    assert (request.sizes, request.lowering.layers) == (wish.sizes, {})
 
 
 # what is measured
@@ -184,10 +181,10 @@ def test_a_second_search_measures_nothing(lab: Lab) -> None:
 
 def test_another_shape_is_measured_anew(lab: Lab) -> None:
     steps_of(WISH("ort-cpu"))
-    steps_of(WISH("ort-cpu", batch=2))
+    steps_of(WISH("ort-cpu", sizes={"batch": 2, "samples": 256}))
     assert len(lab.tried) == 12
     before = len(lab.asked)
-    steps_of(WISH("ort-cpu", outputs="scores"))
+    steps_of(WISH("ort-cpu", views=("scores",)))
     assert len(lab.tried) == 12, "a layer alone has the same output whatever the graph returns"
     assert len(lab.asked) > before
 
@@ -241,7 +238,7 @@ def test_the_command_ends_with_130_and_goes_on(lab: Lab, tmp_path: Path) -> None
 def test_layers_of_one_problem_share_their_trials(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Geometry((1, 4, 9), (4, 4), (5,), (1,), (2,), (2,), 1, 0.1)
+    one = Geometry((1, 4, 9), (4, 4), (5,), (1,), (1,), (2,), (2,), 1, 0.1)
     same = {"mpd_11.convs.0": one, "mpd_11.convs.1": one, "mpd_11.conv_post": replace(one, group=2)}
     monkeypatch.setattr(searches, "geometries", lambda *_: same)
     layers, _, plan = steps_of(WISH("ort-cpu"))

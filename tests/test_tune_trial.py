@@ -22,7 +22,7 @@ from bench.tune.trial import LEAST_CALLS, ROUNDS, Racer, race, try_forms
 from export.lowering.rule import parse_form
 from hifigan_ref.errors import HifiError
 
-LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (2,), (2,), 2, 0.1)
+LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (1,), (2,), (2,), 2, 0.1)
 POOL = [{"y": np.zeros((1, 1, 4), np.float32)}]
 FORMS = ["plain", "wide", "phase", "phase+wide", "merge-2", "rows", "fir-2-2"]
 TIMES = {"plain": 0.5, "wide": 0.25, "phase": 0.625, "phase+wide": 0.3125, "merge-2": 0.375}

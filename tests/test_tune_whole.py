@@ -22,7 +22,7 @@ from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 Plan = Mapping[str, str]
-REQUEST = ExportRequest(Variant("mpd", "11"), batch=1, samples=512)
+REQUEST = ExportRequest(Variant("mpd", "11"), sizes={"batch": 1, "samples": 512})
 
 
 class Told(Whole):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import hifigan_ref.families
+import hifigan_ref.networks
 from hifigan_ref.errors import HifiError
-from hifigan_ref.families.mpd import PERIODS
-from hifigan_ref.families.msd import SCALES
-from hifigan_ref.variant import Variant, all_variants, families, find_family
+from hifigan_ref.networks.mpd import PERIODS
+from hifigan_ref.networks.msd import SCALES
+from hifigan_ref.variant import USUAL, Variant, all_variants, find_network, networks
 
 NAMES = ["mpd-2", "mpd-3", "mpd-5", "mpd-7", "mpd-11", "msd-0", "msd-1", "msd-2", "mpd", "msd"]
 
@@ -57,8 +57,8 @@ def test_an_unknown_scale_is_told_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("text", ["vits", "vits-2", "", "-", "MPD", "mpd 2", "mpd2", "-mpd"])
-def test_an_unknown_family_is_told_the_known_ones(text: str) -> None:
-    with pytest.raises(HifiError, match=r"choose from mpd, msd$") as caught:
+def test_an_unknown_network_is_told_the_known_ones(text: str) -> None:
+    with pytest.raises(HifiError, match=r"choose from mpd, msd, .*[a-z]$") as caught:
         Variant.parse(text)
     assert repr(text.partition("-")[0]) in str(caught.value)
 
@@ -69,7 +69,7 @@ def test_a_variant_that_was_never_checked_is_refused_when_asked() -> None:
     with pytest.raises(HifiError):
         Variant("mpd", "4").min_samples()
     with pytest.raises(HifiError):
-        find_family("vits")
+        find_network("vits")
 
 
 @pytest.mark.parametrize(
@@ -88,29 +88,26 @@ def test_shortest_length_is_where_the_reflection_fits_from_then_on(period: int) 
     assert all(fits[samples] for samples in fits if samples >= shortest)
 
 
-def test_families_say_what_they_are() -> None:
-    assert {name: family.noun for name, family in families().items()} == {
-        "mpd": "period",
-        "msd": "scale",
-    }
-    assert all(find_family(name).name == name for name in families())
+def test_networks_say_what_they_are() -> None:
+    assert [networks()[name].noun for name in USUAL] == ["period", "scale"]
+    assert all(find_network(name).name == name for name in networks())
 
 
 @pytest.fixture
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A file beside the others that ends in FAMILY."""
-    (tmp_path / "aaa.py").write_text("class _F:\n    name = 'aaa'\nFAMILY = _F()\n")
-    package = hifigan_ref.families
+    """A file beside the others that ends in NETWORKS."""
+    (tmp_path / "aaa.py").write_text("class _N:\n    name = 'aaa'\nNETWORKS = (_N(),)\n")
+    package = hifigan_ref.networks
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     yield "aaa"
-    sys.modules.pop("hifigan_ref.families.aaa", None)
+    sys.modules.pop("hifigan_ref.networks.aaa", None)
     vars(package).pop("aaa", None)
 
 
-def test_a_family_joins_by_adding_a_file(newcomer: str) -> None:
-    # Past the cache, which keeps the real families for everybody else.
-    assert list(families.__wrapped__()) == [newcomer, "mpd", "msd"]
-    assert list(families()) == ["mpd", "msd"]
+def test_a_network_joins_by_adding_a_file(newcomer: str) -> None:
+    # Past the cache, which keeps the real networks for everybody else.
+    assert list(networks.__wrapped__()) == [newcomer, *networks()]
+    assert newcomer not in networks()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,11 @@ REPORT = fake_report(
     with_worst("torch:norms=folded", 113.5),
     fake_result("trt", HOLE, HOLE),
     replace(with_worst("ort-cpu", 61.5), measurement=FAILED),
-    replace(fake_result("ort-cuda", INVALID), proof=PROOF, workload=replace(WORKLOAD, batch=16)),
+    replace(
+        fake_result("ort-cuda", INVALID),
+        proof=PROOF,
+        workload=replace(WORKLOAD, sizes={**WORKLOAD.sizes, "batch": 16}),
+    ),
     notes=("x.wav is at 16000 Hz",),
 )
 

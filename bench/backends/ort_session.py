@@ -80,8 +80,8 @@ def open_session(case: Case, asked: Asked, profile: Path | None = None) -> ort.I
     options = ort.SessionOptions()
     options.intra_op_num_threads = case.workload.threads
     options.inter_op_num_threads = 1
-    options.add_free_dimension_override_by_name("batch", case.workload.batch)
-    options.add_free_dimension_override_by_name("samples", case.workload.samples)
+    for axis, length in case.workload.sizes.items():
+        options.add_free_dimension_override_by_name(axis, length)
     remember(options, ort.InferenceSession, types=profile is None and is_typed(case, asked))
     if profile is not None:
         options.enable_profiling = True

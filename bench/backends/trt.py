@@ -66,15 +66,14 @@ class Trt:
         from bench.backends.trt_session import TrtSession
         from export.engine.cache import cached_engine
         from export.engine.library import find_library
-        from export.engine.optimisation import axes_of, exactly, profile_for
+        from export.engine.optimisation import exactly, profile_for
         from export.engine.request import EngineRequest
 
-        load = case.workload
-        nothing = (None, None, None)
-        profile = exactly(load.batch, load.samples)
+        sizes, file = case.workload.sizes, case.artifact
+        profile = exactly(sizes)
         if case.options["profile"] == "range":
-            profile = profile_for(axes_of(case.artifact.manifest), nothing, nothing)
-        profile.check(load.batch, load.samples)
+            profile = profile_for(file.request, file.manifest.sizes, {})
+        profile.check(sizes)
         level = case.options["opt_level"]
         request = EngineRequest(
             self.runtime,

@@ -108,7 +108,7 @@ class TrtSession:
             "library": str(self._library),
             "engine": self._file.sha256[:12],
             "engine_mb": f"{self._file.bytes / 1e6:.1f}",
-            "profile": f"batch {manifest.profile.batch}, samples {manifest.profile.samples}",
+            "profile": str(manifest.profile),
             "tf32": str(manifest.tf32),
             "cuda_graph": str(self._graph),
             "layers": told(layer_precisions(self._information)),

@@ -163,8 +163,7 @@ class Runner:
     def _energy(self) -> float | Skipped:
         if self._session.stream is None:
             return Skipped("runs on the host, whose energy nothing counts")
-        load = self._job.workload
-        items = load.batch * (2 if load.pair else 1)
+        items = self._job.workload.items
 
         def call() -> None:
             self._timer.again()

@@ -16,11 +16,12 @@ from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import GRAPH_PRECISIONS
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 INTERRUPTED_SEARCH = "interrupted: members that were finished are kept; the same command goes on"
-BATCH, SAMPLES = 2, 8192  # of what is timed, where the axes are dynamic
+ITEMS = 2  # of what is timed, where the batch is dynamic
 
 
 def export_mixed(
@@ -52,13 +53,12 @@ def export_mixed(
         tuple(paths),
         replace(request, precision=replace(plan, base="fp32")),
         {each: lowering_of(typed.lowering, name, each) for each in GRAPH_PRECISIONS},
-        request.batch or BATCH,
-        request.samples or SAMPLES,
+        {**request.signature.typical, BATCH: ITEMS, **request.sizes},
         usable_cores(),
         weights,
     )
     for variant in wish.variants:
-        memory.demand(wish.request_of(variant), wish.batch, wish.samples, in_float64=True)
+        memory.demand(wish.request_of(variant), wish.sizes_of(variant), in_float64=True)
     weights.check(wish.variants)
     busy.warn(wish.threads)
     return mix(wish, paths, folder, lambda steps: shown(steps, _told))

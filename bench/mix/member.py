@@ -21,7 +21,6 @@ from bench.timing.stopping import LEAST_SAMPLES, median_interval
 from bench.tune.trial import ROUNDS, Bench, Racer, race
 from export import artifact, scratch
 from export.artifact import Artifact
-from export.lowering.plan import layer_name
 from export.precision.layers import Layers
 from export.precision.material import Material, write
 from export.precision.noise import power
@@ -100,7 +99,7 @@ class Member:
         """The file of a plan."""
         proto = ir.to_proto(write(self.material, {**self.plain, **plan}))
         variant = self.request.variant
-        named = {layer_name(variant, name): precision for name, precision in plan.items()}
+        named = {variant.in_plans(name): precision for name, precision in plan.items()}
         told = PrecisionPlan(layers=named, activations=self.material.plan.activations)
         manifest = replace(self.file.manifest, precision=told)
         folder.mkdir()

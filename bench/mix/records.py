@@ -7,9 +7,10 @@ from math import inf, log10
 from bench.hole import NOT_TAKEN, Skipped
 from bench.machine.hardware import Machine, Others
 from export.precision.budget import GraphPrecision
-from export.request import Outputs
+from hifigan_ref.network import Sizes
+from hifigan_ref.views import View
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,8 @@ class Mixing:
         backend: name and options.
         base: precision of layers that are not named.
         min_snr_db: least SNR of the worst output, dB.
-        batch: N.
-        samples: T.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        sizes: lengths of axes; the typical ones of others.
+        views: how the networks are seen.
         threads: of a CPU runtime.
         source: of the waveform that errors were measured on.
         weights: of the networks.
@@ -148,10 +147,8 @@ class Mixing:
     backend: str
     base: GraphPrecision
     min_snr_db: float
-    batch: int
-    samples: int
-    outputs: Outputs
-    pair: bool
+    sizes: Sizes
+    views: tuple[View, ...]
     threads: int
     source: str
     weights: str

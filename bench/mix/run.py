@@ -78,10 +78,8 @@ def mix(wish: Wish, paths: dict[Variant, Path], folder: Path, watch: Watch) -> M
         backend=wish.backend,
         base=wish.base,
         min_snr_db=wish.min_snr_db,
-        batch=wish.batch,
-        samples=wish.samples,
-        outputs=wish.request.outputs,
-        pair=wish.request.pair,
+        sizes=wish.sizes,
+        views=wish.request.views,
         threads=wish.threads,
         source=audio.speech().source,
         weights=wish.weights.origin,
@@ -97,11 +95,10 @@ def _promise(wish: Wish, variant: Variant, file: Artifact) -> Promise:
     """Raises HifiError where the file is less exact in the runtime than was asked for."""
     request = replace(
         wish.request_of(variant),
-        batch=wish.batch,
-        samples=wish.samples,
+        sizes=wish.sizes_of(variant),
         precision=file.manifest.precision,
     )
-    inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)[0]
+    inputs = pool.draw(audio.speech(), request.signature, request.sizes)[0]
     exact = judge.reference(wish.weights.build(variant), request, inputs).exact
     session = bench_of(wish).open(file, inputs, request)
     try:

@@ -55,7 +55,7 @@ def search(wish: Wish, machine: Machine) -> Iterator[Progress]:
     steps = len(STEPS) * len(wish.members)
     for number, variant in enumerate(wish.members):
         place = keeper.improved(
-            "mixed", str(variant), wish.weights.identity, wish.batch, wish.samples,
+            "mixed", str(variant), wish.weights.identity, wish.sizes,
             replace(wish.request, variant=variant), wish.plan, wish.lowerings,
         )  # fmt: skip
         known = kept.read(place, MIXED)
@@ -109,10 +109,11 @@ def _alone(bench: Bench, wish: Wish, variant: Variant) -> _Alone:
     least = resolve(model, replace(wish.plan, base=lowest, layers={}), variant)
     layers = tuple(name for name, precision in least.items() if precision != "fp32")
     blocks = blocks_of(layers, len(wish.lower))
-    inputs = pool.draw(audio.speech(), request.inputs, wish.batch, wish.samples)
+    sizes = wish.sizes_of(variant)
+    inputs = pool.draw(audio.speech(), request.signature, sizes)
     exact = judge.reference(wish.weights.build(variant), request, inputs[0]).exact
     material = prepare(model, least, wish.plan, wish.forms_of(variant))
-    fixed = replace(request, batch=wish.batch, samples=wish.samples)
+    fixed = replace(request, sizes=sizes)
     member = Member(bench, fixed, plain, material, dict.fromkeys(least, "fp32"), inputs, exact)
     single = [(block, each) for block in blocks for each in wish.lower]
     plans: list[Assigned] = [dict.fromkeys(*each) for each in single]

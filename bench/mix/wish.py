@@ -8,10 +8,11 @@ from functools import cached_property
 from bench.backend import lacking
 from bench.choice import choose, is_told, target_of
 from bench.mix.records import Trial
+from bench.render.names import shape_name
 from bench.suite import check_threads
 from bench.tune.trial import Bench
 from export.cache import cached_export
-from export.lowering.plan import PLAIN, LoweringPlan, layer_name
+from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.precision.forms import merged
 from export.precision.material import Forms, suiting
@@ -19,6 +20,7 @@ from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import ExportRequest
 from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, apart
 
@@ -30,10 +32,9 @@ class Wish:
     Attributes:
         backend: its name and options; its precision is that of layers that are not named.
         variants: networks.
-        request: opset, outputs, pair, calibration audio and least SNR of every graph.
+        request: opset, views, calibration audio and least SNR of every graph.
         lowerings: rewrites of layers of each precision.
-        batch: N.
-        samples: T.
+        sizes: lengths of axes; the typical ones of others.
         threads: of a CPU runtime.
         weights: of the networks.
 
@@ -46,8 +47,7 @@ class Wish:
     variants: tuple[Variant, ...]
     request: ExportRequest
     lowerings: Mapping[GraphPrecision, LoweringPlan]
-    batch: int
-    samples: int
+    sizes: Sizes
     threads: int
     weights: Source
 
@@ -98,6 +98,10 @@ class Wish:
         told = replace(self.request, variant=variant)
         return replace(told, precision=PrecisionPlan(), lowering=PLAIN, min_snr_db=None)
 
+    def sizes_of(self, variant: Variant) -> Sizes:
+        """A length for each axis of a network."""
+        return {**variant.signature.typical, **self.sizes}
+
     def request_by(self, variant: Variant, plan: PrecisionPlan) -> ExportRequest:
         """Of the graph by a plan, less what of it is set on the runtime."""
         split = choose(self.backend).precisions.split(plan, plan.used(variant), self.backend)
@@ -131,11 +135,11 @@ def bench_of(wish: Wish) -> Bench:
 def plan_of(wish: Wish, chosen: dict[Variant, Trial]) -> PrecisionPlan:
     """The plan of several members."""
     layers = {
-        layer_name(variant, name): precision
+        variant.in_plans(name): precision
         for variant, trial in chosen.items()
         for name, precision in trial.layers.items()
     }
-    load = f"{wish.batch} x {wish.samples}, {wish.threads} threads"
+    load = f"{shape_name(wish.sizes)}, {wish.threads} threads"
     origin = f"mixed for {wish.backend}, {wish.min_snr_db:g} dB, {load}"
     return replace(wish.plan, base=wish.base, layers=layers, origin=origin)
 

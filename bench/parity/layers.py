@@ -8,20 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.hole import Skipped
-from bench.parity.cases import ORDINARY, Shape, waveforms
+from bench.parity.cases import ITEMS, real_and_generated
 from bench.parity.report import LayerNoise
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.precision.calibration import CLIP
-from export.request import ExportRequest
 from hifigan_ref.audio import Recording
+from hifigan_ref.network import BATCH
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
     from export.precision.noise import Noise, Place
 
-BATCH = 2
 SAME = Skipped("every layer is in float32")
 
 
@@ -50,11 +49,12 @@ def layer_noise(
         plan = replace(plan, calibration=CLIP)  # its audio was heard when the file was made
     elif plan.calibration != CLIP:
         return Skipped(f"its ranges are of {plan.calibration}, which the file does not hold")
-    request = ExportRequest(variant, held.opset, outputs=held.output_choice, pair=held.pair)
+    request = file.request
     model = ir.load(cached_export(request, weights.identity, weights.build).path)
     layers = resolve(model, plan, variant)
     material = prepare(model, layers, plan, suiting(held.lowering.forms(variant)))
-    y, _ = waveforms(recording, Shape(BATCH, ORDINARY))
+    ports, sizes = request.variant.signature.inputs, request.sized({BATCH: ITEMS})
+    (y, *_) = real_and_generated(recording, ports, sizes)[0].values()
     meter = Meter(material.graph, (y,))  # y has the shape of stretches, (n, 1, T)
     parts = contributions(meter, material, layers)
     sum_ = together(parts)

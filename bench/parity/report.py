@@ -8,8 +8,9 @@ from math import inf, log10
 
 from bench.hole import Skipped, require
 from bench.records import OutputParity
+from hifigan_ref.network import Sizes
 
-SCHEMA = 1
+SCHEMA = 2
 ONNXRUNTIME = "onnxruntime"
 SCORE, DISCRIMINATOR, GENERATOR, FEATURES = (
     "score",
@@ -93,14 +94,12 @@ class ParityCase:
     """One shape of the input.
 
     Attributes:
-        batch: N.
-        samples: T.
+        sizes: a length for each axis.
         outputs: in the order of the graph's outputs, or why the file cannot be run.
         meaning: scores and losses of speech and the same speech with noise, or why not.
     """
 
-    batch: int
-    samples: int
+    sizes: Sizes
     outputs: tuple[OutputCase, ...] | Skipped
     meaning: tuple[Change, ...] | Skipped
 
@@ -110,7 +109,7 @@ class ParityCase:
     @property
     def shape(self) -> str:
         """``2 x 1024``."""
-        return f"{self.batch} x {self.samples}"
+        return " x ".join(map(str, self.sizes.values()))
 
 
 @dataclass(frozen=True)

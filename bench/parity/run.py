@@ -5,7 +5,7 @@ In onnxruntime, and in the runtime that it was made for where that is another on
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.hole import Skipped
 from bench.parity import meaning
-from bench.parity.cases import Shape, shapes, waveforms
+from bench.parity.cases import every_size, paired, real_and_generated
 from bench.parity.judge import Reference, check_least, compare
 from bench.parity.layers import layer_noise
 from bench.parity.meaning import Judged
@@ -24,15 +24,17 @@ from bench.peer import outputs_in
 from export import artifact, runtimes
 from export.artifact import Artifact, Port
 from export.cache import cached_export
-from export.request import ExportRequest, Outputs
+from export.request import ExportRequest
 from export.runtimes import ONNXRUNTIME, NotAsked, Runtime, also_asked
 from export.targets import TARGETS
 from export.verify import run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError, in_one_line
+from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import USUAL, Variant
 from hifigan_ref.version import VERSION
+from hifigan_ref.views import View
 
 if TYPE_CHECKING:
     from export.interface import Interface
@@ -42,6 +44,7 @@ Arrays = Mapping[str, NDArray[np.floating]]
 Inputs = Mapping[str, NDArray[np.float32]]
 Run = Callable[[Inputs], Arrays]
 ELSEWHERE = Skipped("measured in onnxruntime alone")
+NO_SCORES = Skipped("no output is a score")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Order:
     Attributes:
         weights: that the file must have been made from.
         recording: speech.
-        lengths: T of the cases instead of the usual ones.
+        lengths: of some axes, instead of the usual ones.
         min_snr_db: least SNR of the worst output, dB, instead of what the file promises.
 
     Raises:
@@ -60,7 +63,7 @@ class Order:
 
     weights: Source
     recording: Recording
-    lengths: tuple[int, ...] = ()
+    lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     min_snr_db: float | None = None
 
     def __post_init__(self) -> None:
@@ -86,13 +89,11 @@ class Selection:
 
     Attributes:
         variants: mpd and msd where it is empty.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        views: how the networks are seen.
     """
 
     variants: tuple[Variant, ...] = ()
-    outputs: Outputs = "all"
-    pair: bool = False
+    views: tuple[View, ...] = ()
 
 
 def run(file: Path | None, chosen: Selection, order: Order) -> tuple[ParityReport, ...]:
@@ -102,7 +103,7 @@ def run(file: Path | None, chosen: Selection, order: Order) -> tuple[ParityRepor
         HifiError: both were given, or the file, its weights, a length or speech is refused.
     """
     if file is None:
-        variants = chosen.variants or (Variant("mpd"), Variant("msd"))
+        variants = chosen.variants or tuple(map(Variant, USUAL))
         order.weights.check(variants)
         return tuple(_of_variant(variant, chosen, order) for variant in variants)
     if chosen != Selection():
@@ -152,7 +153,7 @@ def of_file(path: Path, order: Order, runtime: Runtime = ONNXRUNTIME) -> ParityR
 def _of_variant(variant: Variant, chosen: Selection, order: Order) -> ParityReport:
     """Exported if it is not kept."""
     trained = order.weights.build(variant)
-    request = ExportRequest(variant, outputs=chosen.outputs, pair=chosen.pair)
+    request = ExportRequest(variant, views=chosen.views)
     exported = cached_export(request, order.weights.identity, lambda _: trained)
     return report(exported, exported.path.read_bytes(), trained, order)
 
@@ -187,7 +188,7 @@ def report(
         versions=_versions(runtime),
         budget_db=_budget(file, order),
         cases=tuple(
-            _case(computers, shape, file, order) for shape in shapes(file.manifest, order.lengths)
+            _case(computers, sizes, file, order) for sizes in every_size(file, order.lengths)
         ),
         precision=file.manifest.precision.name,
         layers=layer_noise(file, order.weights, order.recording) if once else ELSEWHERE,
@@ -207,7 +208,7 @@ def _versions(runtime: Runtime) -> dict[str, str]:
 def _computers(file: Artifact, content: bytes, trained: "Trained", runtime: Runtime) -> _Computers:
     from export.interface import interface
 
-    request = _request(file)
+    request = file.request
     double = interface(copy.deepcopy(trained.module).double(), request)
 
     @cache
@@ -222,11 +223,6 @@ def _computers(file: Artifact, content: bytes, trained: "Trained", runtime: Runt
         single if plan.is_float32 else partial(outputs_in, plan, trained, request),
         lambda inputs: _run(runtime, opened, list(file.manifest.outputs), inputs),
     )
-
-
-def _request(file: Artifact) -> ExportRequest:
-    held = file.manifest
-    return ExportRequest(Variant.parse(held.variant), outputs=held.output_choice, pair=held.pair)
 
 
 def _torch(function: "Interface") -> Run:
@@ -244,15 +240,16 @@ def _run(
     return {port.name: found[port.name] for port in outputs if port.name in found}
 
 
-def _case(computers: _Computers, shape: Shape, file: Artifact, order: Order) -> ParityCase:
-    pair, budget_db = file.manifest.pair, _budget(file, order)
-    y, y_hat = waveforms(order.recording, shape)
-    inputs = [{"y": y, "y_hat": y_hat}] if pair else [{"y": y}, {"y": y_hat}]
+def _case(computers: _Computers, sizes: Sizes, file: Artifact, order: Order) -> ParityCase:
+    request, budget_db = file.request, _budget(file, order)
+    pair = request.pair
+    both = real_and_generated(order.recording, request.variant.signature.inputs, sizes)
+    inputs = [paired(*both)] if pair else list(both)
     try:
         found = [computers.found(each) for each in inputs]
     except HifiError as error:
         hole = Skipped(str(error))
-        return ParityCase(shape.batch, shape.samples, hole, hole)
+        return ParityCase(sizes, hole, hole)
     exact, torch = ([run(each) for each in inputs] for run in (computers.exact, computers.torch))
     judged = [meaning.from_pair(*p) if pair else Judged(*p) for p in (exact, torch, found)]
     own = torch[0] if computers.peer is computers.torch else computers.peer(inputs[0])
@@ -260,7 +257,8 @@ def _case(computers: _Computers, shape: Shape, file: Artifact, order: Order) -> 
     outputs = tuple(
         OutputCase(parity, _worst(parity.name, exact[0], found[0])) for parity in compared.outputs
     )
-    return ParityCase(shape.batch, shape.samples, outputs, meaning.changes(*judged))
+    scored = any(port.role == "score" for port in request.signature.outputs)
+    return ParityCase(sizes, outputs, meaning.changes(*judged) if scored else NO_SCORES)
 
 
 def _worst(name: str, exact: Arrays, found: Arrays) -> Element | Skipped:

@@ -6,26 +6,32 @@ from io import StringIO
 
 from bench.machine.hardware import crowd
 from bench.records import NOT_TAKEN, Clock, Measurement, Parity, Report, Result, Skipped
+from bench.render.names import outputs_name
 from bench.timing.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
 from bench.timing.stopping import LEAST_SAMPLES
 
 Cell = str | int | float
 
-WORKLOAD = ("variant", "batch", "samples", "pair", "outputs", "precision", "threads")
 MIDDLE = ("n", "median_s", "ci_low_s", "ci_high_s", "mad_s", "min_s")
 STATISTICS = (*MIDDLE, "p90_s", "p95_s", "p99_s", "max_s")
 SPEEDS = ("gflop_per_s", "percent_of_ceiling", "x_real_time")
 VERDICT = ("snr_db", "budget_db", "passed", "reason")
-HEADER = ("backend", *WORKLOAD, "clock", *STATISTICS, *SPEEDS, *VERDICT)
+REST = ("pair", "outputs", "precision", "threads", "clock", *STATISTICS, *SPEEDS, *VERDICT)
 
 
 def dump(report: Report) -> bytes:
     """A header and the lines, UTF-8; what was not measured is empty and has a reason."""
     page = StringIO()
     writer = csv.writer(page)
-    writer.writerow(HEADER)
-    writer.writerows(_line(report, *each) for each in _timed(report))
+    axes = _axes(report)
+    writer.writerow(("backend", "variant", *axes, *REST))
+    writer.writerows(_line(report, axes, *each) for each in _timed(report))
     return page.getvalue().encode()
+
+
+def _axes(report: Report) -> tuple[str, ...]:
+    """Names of all axes, a column each."""
+    return tuple(dict.fromkeys(name for row in report.results for name in row.workload.sizes))
 
 
 def _timed(report: Report) -> Iterator[tuple[Result, Clock, Measurement | Skipped]]:
@@ -43,7 +49,11 @@ def _timed(report: Report) -> Iterator[tuple[Result, Clock, Measurement | Skippe
 
 
 def _line(
-    report: Report, result: Result, clock: Clock, found: Measurement | Skipped
+    report: Report,
+    axes: tuple[str, ...],
+    result: Result,
+    clock: Clock,
+    found: Measurement | Skipped,
 ) -> tuple[Cell, ...]:
     load = result.workload
     others = crowd([result.others])
@@ -53,7 +63,12 @@ def _line(
         numbers = (*_statistics(found), *_speeds(report, result, found))
     return (
         result.backend,
-        *(_cell(getattr(load, name)) for name in WORKLOAD),
+        load.variant,
+        *(load.sizes.get(axis, "") for axis in axes),
+        _cell("pair" in load.views),
+        outputs_name(load.views),
+        load.precision,
+        load.threads,
         clock,
         *numbers,
         *_parity(result.parity),
@@ -77,10 +92,11 @@ def _statistics(found: Measurement) -> tuple[Cell, ...]:
 
 def _speeds(report: Report, result: Result, found: Measurement) -> tuple[Cell, ...]:
     share = percent_of_ceiling(report, result, found)
+    audio = audio_seconds_per_second(result, found)
     return (
         gflop_per_second(result, found),
         "" if isinstance(share, Skipped) else share,
-        audio_seconds_per_second(report, result, found),
+        "" if isinstance(audio, Skipped) else audio,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from bench import schema_1
 from bench.records import SCHEMA, Report
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
@@ -36,7 +37,7 @@ def load(path: Path) -> Report:
             f"cannot read {path}: {error}: give the --out folder of an earlier run"
         ) from None
     try:
-        report = _REPORT.validate_json(content)
+        report = _REPORT.validate_json(schema_1.upgraded(content, schema_1.of_report))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

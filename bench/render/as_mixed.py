@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
+from bench import schema_1
 from bench.mix.member import plan_text
 from bench.mix.records import MemberTrials, Mixing, Trial
 from bench.mix.run import PLAN, Mixed
@@ -17,6 +18,7 @@ from bench.render.as_markdown import section, warning
 from bench.render.as_table import draw, warn
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
 from bench.render.context import machine_lines, warnings
+from bench.render.names import outputs_name, shape_name
 from bench.render.table import EMPTY, Table, milliseconds
 from export import atomic
 from export.artifact import read_file
@@ -63,7 +65,7 @@ def load(path: Path) -> Mixing:
         HifiError: the file is missing, truncated, or of another version.
     """
     try:
-        return _MIXING.validate_json(read_file(path))
+        return _MIXING.validate_json(schema_1.upgraded(read_file(path), schema_1.of_search))
     except ValidationError:
         raise HifiError(f"{path} is no search of this version: search again") from None
 
@@ -97,7 +99,7 @@ def brief(mixing: Mixing) -> str:
 
 def facts(mixing: Mixing) -> tuple[str, ...]:
     """Under which conditions."""
-    load = f"{mixing.batch} x {mixing.samples}, outputs: {mixing.outputs}"
+    load = f"{shape_name(mixing.sizes)}, outputs: {outputs_name(mixing.views)}"
     return (
         f"{mixing.backend}, base {mixing.base}, budget {mixing.min_snr_db:g} dB",
         f"{load}, threads: {mixing.threads}, weights: {mixing.weights}",

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
+from bench import schema_1
 from bench.parity.cases import NOISE_DB
 from bench.parity.report import ONNXRUNTIME, Change, ParityCase, ParityReport, Worst
 from bench.records import Parity, Result, Skipped, Workload
@@ -84,7 +85,7 @@ def dump(reports: Sequence[ParityReport]) -> bytes:
 
 def load(content: bytes) -> tuple[ParityReport, ...]:
     """What ``dump`` wrote."""
-    return _REPORTS.validate_json(content)
+    return _REPORTS.validate_json(schema_1.upgraded(content, schema_1.of_parity))
 
 
 def verdict(report: ParityReport) -> str:
@@ -221,10 +222,8 @@ def _chart(report: ParityReport) -> Chart:
     case = report.cases[0]
     load = Workload(
         variant=report.variant,
-        batch=case.batch,
-        samples=case.samples,
-        outputs="all",
-        pair=False,
+        sizes=case.sizes,
+        views=(),
         precision="fp32",
         source=report.source,
         weights=report.weights,

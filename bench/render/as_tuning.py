@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
+from bench import schema_1
 from bench.choice import has_lowering
 from bench.hole import Skipped
 from bench.records import Result
@@ -19,6 +20,7 @@ from bench.render.as_markdown import section, warning
 from bench.render.as_table import draw, warn
 from bench.render.charts import COLOURS, GREY, Chart, Key, figure
 from bench.render.context import context, machine_lines, warnings
+from bench.render.names import outputs_name, shape_name
 from bench.render.speedups import median_of, times_of, worst_of
 from bench.render.table import EMPTY, Table, milliseconds
 from bench.tune.records import LayerTrials, Step, Trial, Tuning
@@ -60,7 +62,7 @@ def load(path: Path) -> Tuning:
         HifiError: the file is missing, truncated, or of another version.
     """
     try:
-        return _TUNING.validate_json(read_file(path))
+        return _TUNING.validate_json(schema_1.upgraded(read_file(path), schema_1.of_search))
     except ValidationError:
         raise HifiError(f"{path} is no tuning of this version: tune again") from None
 
@@ -92,7 +94,7 @@ def markdown(tuned: Tuned) -> str:
 def brief(tuning: Tuning) -> str:
     """The comparison and every layer, for a page about something else."""
     tables = (*speeds(tuning.results), winners(tuning))
-    load = f"{tuning.batch} x {tuning.samples}, outputs: {tuning.outputs}"
+    load = f"{shape_name(tuning.sizes)}, outputs: {outputs_name(tuning.views)}"
     facts = (
         f"{tuning.backend} in {tuning.precision}, {load}, threads: {tuning.threads}",
         *machine_lines(tuning.machine),
@@ -122,7 +124,7 @@ def speeds(results: Sequence[Result]) -> tuple[Table, ...]:
 
 def _speeds(name: str, rows: Mapping[str, tuple[Result, ...]]) -> Table:
     load = next(iter(rows.values()))[0].workload
-    title = f"{name}, {load.batch} x {load.samples}: how many times as fast"
+    title = f"{name}, {shape_name(load.sizes)}: how many times as fast"
     header = ("backend", "median ms", "times torch", "times plain", "SNR dB")
     lines = [
         (

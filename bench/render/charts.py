@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from bench.records import Report, Result, Workload
+from hifigan_ref.network import BATCH
 
 # Each has a contrast of 3 or more on the light and on the dark background.
 COLOURS = (
@@ -100,8 +101,13 @@ def by_series(results: Iterable[Result]) -> dict[Workload, list[Result]]:
     """Rows that differ by their batch and precision alone."""
     groups: dict[Workload, list[Result]] = {}
     for result in results:
-        groups.setdefault(replace(result.workload, precision="fp32", batch=1), []).append(result)
+        groups.setdefault(_of_any_batch(result.workload), []).append(result)
     return groups
+
+
+def _of_any_batch(load: Workload) -> Workload:
+    sizes = {**load.sizes, BATCH: 1}
+    return replace(load, precision="fp32", sizes=sizes, audio_seconds=None)
 
 
 def figure(traces: list[Any], height: int, **layout: Any) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bench.records import Measurement, Report, Result, Workload
+from bench.records import Measurement, Report, Result
 from bench.render.charts import Chart, Key, by_series, figure, keys, label, symbol
 from bench.render.charts_bands import LANE, Band, banded, bands
-from bench.render.names import workload_name
+from bench.render.names import series_name, workload_name
 from bench.timing.stopping import LEAST_SAMPLES
 
 Timed = tuple[Result, Measurement]
@@ -20,16 +20,10 @@ def latency_charts(report: Report) -> Iterator[Chart]:
             timed = [(r, m) for r in results for m in _by(clock, r)]
             batches = {result.workload.batch for result, _ in timed}
             if len(batches) > 1:
-                yield _lines(f"{_series_name(load)}, {clock} clock", timed, looks)
+                yield _lines(f"{series_name(load)}, {clock} clock", timed, looks)
             elif timed:
                 name = workload_name(timed[0][0].workload)
                 yield _bars(f"{name}, {clock} clock", timed, looks)
-
-
-def _series_name(load: Workload) -> str:
-    """Whatever its batch."""
-    pair = " real and generated" if load.pair else ""
-    return f"{load.variant}, {load.samples} samples{pair}"
 
 
 def _by(clock: str, result: Result) -> list[Measurement]:

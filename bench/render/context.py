@@ -1,9 +1,11 @@
 """The lines around a report's table, as text: what a reader must know to read it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bench.machine.hardware import crowd
-from bench.records import Ceiling, GpuState, Machine, Others, Report, Skipped
+from bench.records import Ceiling, GpuState, Machine, Others, Report, Skipped, Workload
+from bench.render.names import outputs_name
+from hifigan_ref.network import in_words
 
 SWITCH = {True: "on", False: "off"}
 BOUND = (
@@ -92,9 +94,11 @@ def _ceiling(ceiling: Ceiling) -> str:
 def _workload(report: Report) -> str:
     loads = [result.workload for result in report.results]
 
-    def every(attribute: str) -> str:
-        return ", ".join(sorted({str(getattr(load, attribute)) for load in loads}))
+    def every(tell: Callable[[Workload], object]) -> str:
+        return ", ".join(sorted({str(tell(load)) for load in loads}))
 
-    signal = f"{every('samples')} samples at {report.sample_rate} Hz from {every('source')}"
-    rest = f"outputs: {every('outputs')}; weights: {every('weights')}; threads: {every('threads')}"
-    return f"{signal}; {rest}"
+    lengths, source = every(lambda load: in_words(load.sizes)), every(lambda load: load.source)
+    outputs = every(lambda load: outputs_name(load.views))
+    weights, threads = every(lambda load: load.weights), every(lambda load: load.threads)
+    signal = f"{lengths} at {report.sample_rate} Hz from {source}"
+    return f"{signal}; outputs: {outputs}; weights: {weights}; threads: {threads}"

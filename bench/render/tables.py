@@ -122,7 +122,7 @@ def _row(result: Result, report: Report, on_gpu: bool, counted: bool) -> tuple[s
         *((number(gb_per_second(result), ".1f"),) if counted else ()),
         number(share, ".0f"),
         *((number(bound_share(report, result), ".0f"),) if counted else ()),
-        number(result.audio_seconds_per_second(report.sample_rate), ".1f"),
+        number(result.audio_seconds_per_second, ".1f"),
         *errors,
         number(result.prepare_seconds, ".1f"),
     )

@@ -35,6 +35,7 @@ from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 
 BATCH, SAMPLES = 2, 8192
+SIZES = {"batch": BATCH, "samples": SAMPLES}
 WITHIN = 0.03
 BARE_LOOP = """
 import sys, time
@@ -166,11 +167,9 @@ def measure(variant: Variant, rounds: int, seconds: float) -> list[Pair]:
     request = ExportRequest(variant)
     path = cached_export(request, source.identity, source.build).path
     with scratch.folder() as folder:
-        inputs = pool.draw(audio.speech(), request.inputs, BATCH, SAMPLES)
+        inputs = pool.draw(audio.speech(), request.signature, SIZES)
         pool.save(folder, inputs, judge.reference(source.build(variant), request, inputs[0]))
-        load = Workload(
-            str(variant), BATCH, SAMPLES, "all", False, "fp32", "clip", source.origin, threads
-        )
+        load = Workload(str(variant), SIZES, (), "fp32", "clip", source.origin, threads)
         limits = Limits()
 
         def job(backend: str) -> Job:

@@ -59,14 +59,14 @@ def other_libraries(places: tuple[str, ...]) -> str:
 def _engines(gpu: Gpu) -> Iterator[str]:
     """The portable engine, then one for each compute capability alone."""
     library = find_library("rtx")
-    request = ExportRequest(Variant("mpd", "11"), outputs="scores")
+    request = ExportRequest(Variant("mpd", "11"), views=("scores",))
     source = Source()
     onnx = cached_export(request, source.identity, source.build)
     for targets in ((), *((target,) for target in targets_of(library))):
         name = f"{library}, engine for {', '.join(targets) or 'every GPU'}, on {gpu}"
         try:
             wanted = EngineRequest("rtx", targets)
-            engine = cached_engine(onnx, wanted, exactly(1, 8192), library)
+            engine = cached_engine(onnx, wanted, exactly({"batch": 1, "samples": 8192}), library)
             deserialize(library, engine.path.read_bytes())
         except HifiError as error:
             yield f"{name}: {error}"

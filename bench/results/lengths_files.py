@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from export.artifact import bare
-from export.lengths import hops
+from export.hops import hops
 from export.lowering.plan import DEFAULT, NONE, has_plan, plan_of
 from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
@@ -91,7 +91,7 @@ def rows_of(variant: Variant, backends: Sequence[str]) -> Iterator[Row]:
 
     network = Seeded(0).build(variant).module
     function = interface(network, ExportRequest(variant))
-    lengths = lengths_of(variant, network)
+    lengths = lengths_of(variant)
     files = files_of(variant, backends)
     runs = [file.runtime.open(content_of(network, file.request)) for file in files]
     usual = {name: power_of(array) for name, array in _reference(function, 3, LONGEST)[1].items()}
@@ -107,13 +107,14 @@ def rows_of(variant: Variant, backends: Sequence[str]) -> Iterator[Row]:
         yield _row(variant, file, True, len(few), each)
 
 
-def lengths_of(variant: Variant, network: "nn.Module") -> tuple[int, ...]:
+def lengths_of(variant: Variant) -> tuple[int, ...]:
     """Every short length, every residue in other places, and both ends of every inner width."""
     first = variant.min_samples()
     found = {*range(first, EVERY + 1), LONGEST}
     for place in PLACES:
         found |= set(range(place, place + 11))
-    for hop in hops(variant, network):
+    for part in variant.apart():
+        hop = int(hops(part.network.build(part.members()), ExportRequest(part))["samples"])
         ends = range(hop, LONGEST, hop)
         found |= {*ends, *(end + 1 for end in ends)}
     return tuple(sorted(samples for samples in found if first <= samples <= LONGEST))
@@ -164,14 +165,14 @@ def _fixed(
     function: "Interface", network: "nn.Module", file: File, samples: int, usual: Levels
 ) -> Worst:
     """A file of one shape, which the runtime knows ahead."""
-    request = replace(file.request, batch=1, samples=samples)
+    request = replace(file.request, sizes={"batch": 1, "samples": samples})
     run = file.runtime.open(content_of(network, request))
     inputs, exact = _reference(function, 1, samples)
     return _compared(run, inputs, exact, 1, usual)
 
 
 def _reference(function: "Interface", batch: int, samples: int) -> tuple[Arrays, Arrays]:
-    inputs = example_inputs(ExportRequest(Variant("msd")), batch, samples)
+    inputs = example_inputs(ExportRequest(Variant("msd")), {"batch": batch, "samples": samples})
     return inputs, run_in_float64(function, inputs)
 
 

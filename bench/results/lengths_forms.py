@@ -79,7 +79,7 @@ def layers() -> list[Geometry]:
     for variant in apart(all_variants()):
         network = Seeded(0).build(variant).module
         fold(network)
-        request = ExportRequest(variant, batch=2, samples=8192)
+        request = ExportRequest(variant, sizes={"batch": 2, "samples": 8192})
         for geometry in geometries(to_onnx(network, request), request).values():
             found[_smaller(geometry)] = None
     return list(found)

@@ -12,8 +12,10 @@ from bench.backend import backends, find, lacking
 from bench.choice import check, in_precisions
 from bench.machine.survey import usable_cores
 from bench.precisions import PLAN
+from bench.render.names import workload_name
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
+from export.request import views_of
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
@@ -60,10 +62,11 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
     precisions = values.pop("precision", ())
     check(values["backends"], precisions)
     values["backends"] = in_precisions(values["backends"], precisions)
-    lengths = values.pop("samples", (SweepPart.samples,))
-    pairs = values.pop("pair", (SweepPart.pair,))
-    for samples, pair in product(lengths, pairs):
-        yield SweepPart(**values, samples=samples, pair=pair)
+    lengths = values.pop("samples", (None,))
+    outputs = values.pop("outputs", "all")
+    for samples, pair in product(lengths, values.pop("pair", (False,))):
+        sizes = {} if samples is None else {"samples": samples}
+        yield SweepPart(**values, sizes=sizes, views=views_of(outputs, pair))
 
 
 def _text(path: Path) -> str:
@@ -136,7 +139,7 @@ def _check_cells(parts: list[SweepPart], path: Path) -> None:
     (cell, count), *_ = counts.most_common(1)
     if count > 1:
         load = cell.workload
-        what = f"{cell.backend} on {load.variant}, {load.batch} x {load.samples}"
+        what = f"{cell.backend} on {workload_name(load)}"
         raise HifiError(f"{path}: {what} is there {count} times: leave it in one {MATRIX}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from bench.choice import told_precision
 from bench.records import Workload
 from bench.timing.stopping import BESIDE, WARM_SECONDS, Limits
 from export import memory
-from export.request import ExportRequest, Outputs
+from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH, Sizes
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import USUAL, Variant
+from hifigan_ref.views import View
 
 if TYPE_CHECKING:
     from bench.suite import Plan
@@ -44,9 +46,8 @@ class SweepPart:
         threads: that a CPU runtime may use.
         variants: networks.
         batches: N.
-        samples: T.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        sizes: lengths of other axes.
+        views: how the networks are seen.
         checkpoint: weights, instead of a seed's.
         seed: of the weights without a checkpoint.
         wav: instead of the shipped clip.
@@ -61,11 +62,10 @@ class SweepPart:
 
     backends: tuple[str, ...]
     threads: int
-    variants: tuple[Variant, ...] = (Variant("mpd"), Variant("msd"))
+    variants: tuple[Variant, ...] = tuple(map(Variant, USUAL))
     batches: tuple[int, ...] = (1,)
-    samples: int = 8192
-    outputs: Outputs = "all"
-    pair: bool = False
+    sizes: Sizes = field(default_factory=dict)
+    views: tuple[View, ...] = ()
     checkpoint: Path | None = None
     seed: int = 0
     wav: Path | None = None
@@ -76,10 +76,9 @@ class SweepPart:
 
     def __post_init__(self) -> None:
         for variant, batch in product(self.variants, self.batches):
-            request = ExportRequest(
-                variant, batch=batch, samples=self.samples, outputs=self.outputs, pair=self.pair
-            )
-            memory.demand(request, batch, self.samples, in_float64=True)
+            sizes = {**variant.signature.typical, **self.sizes, BATCH: batch}
+            request = ExportRequest(variant, sizes=sizes, views=self.views)
+            memory.demand(request, sizes, in_float64=True)
         # long names
         if self.checkpoint and not os.path.isfile(self.checkpoint):  # noqa: PTH113
             raise HifiError(
@@ -107,10 +106,8 @@ class SweepPart:
         for variant, batch, backend in product(self.variants, self.batches, self.backends):
             load = Workload(
                 str(variant),
-                batch,
-                self.samples,
-                self.outputs,
-                self.pair,
+                {**variant.signature.typical, **self.sizes, BATCH: batch},
+                self.views,
                 told_precision(backend),
                 source,
                 weights,
@@ -133,9 +130,8 @@ class SweepPart:
             backends=self.backends,
             variants=self.variants,
             batches=self.batches,
-            samples=self.samples,
-            outputs=self.outputs,
-            pair=self.pair,
+            sizes=self.sizes,
+            views=self.views,
             threads=self.threads,
             recording=self.recording(),
             limits=self.limits,

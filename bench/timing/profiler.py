@@ -49,7 +49,7 @@ def graph_layers(path: Path, load: Workload) -> tuple[GraphLayer, ...]:
     """The layers of an exported file for the shapes of a workload."""
     import onnx_ir as ir
 
-    return count_layers(ir.load(path), load.batch, load.samples)
+    return count_layers(ir.load(path), load.sizes)
 
 
 def profile(backend: Backend, case: Case) -> tuple[Layer, ...] | Skipped:

@@ -1,7 +1,7 @@
 """A time in other words: GFLOP/s, audio per second, and how far from what the machine can do."""
 
 from bench.machine.bound import ceiling_of
-from bench.records import Ceiling, Measurement, Report, Result, Skipped
+from bench.records import Ceiling, Measurement, Report, Result, Skipped, audio_rate
 
 
 def gflop_per_second(result: Result, measurement: Measurement) -> float:
@@ -9,11 +9,9 @@ def gflop_per_second(result: Result, measurement: Measurement) -> float:
     return result.flops / measurement.median / 1e9
 
 
-def audio_seconds_per_second(report: Report, result: Result, measurement: Measurement) -> float:
-    """Seconds of audio judged in a second, at the median by that clock."""
-    load = result.workload
-    waveforms = load.batch * (2 if load.pair else 1)
-    return waveforms * load.samples / report.sample_rate / measurement.median
+def audio_seconds_per_second(result: Result, measurement: Measurement) -> float | Skipped:
+    """Seconds of audio in a second, at the median by that clock."""
+    return audio_rate(result.workload, measurement.median)
 
 
 def percent_of_ceiling(

@@ -10,7 +10,7 @@ from bench.exit_code import INTERRUPTED, WRONG_ROW, exit_code
 from export import options as opt
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import USUAL, Variant
 
 Tunable = Annotated[str, typer.Option("--backend", help="One that runs the exported file.")]
 OneBatch = Annotated[int, typer.Option("--batch", help="N.")]
@@ -24,7 +24,10 @@ def tune(
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
-    samples: opts.Samples = 8192,
+    network: opt.Network = None,
+    input: opt.Input = None,  # noqa: A002 - as it is typed
+    samples: opts.Samples = None,
+    axis: opt.AxisOption = None,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     outputs: opt.OutputsOption = opt.Outputs.all,
@@ -43,26 +46,26 @@ def tune(
     from bench.tune.run import look, prove
     from bench.tune.search import Wish
     from export import atomic, memory
-    from export.request import ExportRequest
+    from export.request import views_of
 
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
     source = Source(checkpoint, seed)
+    variants = tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL))
+    sizes = {**variants[0].signature.typical, **opt.sizes_of(batch, samples, axis)}
     wish = Wish(
         backend,
-        tuple(opt.select(period, scale, model) or (Variant("mpd"), Variant("msd"))),
-        batch,
-        samples,
-        outputs.value,
-        pair,
+        variants,
+        sizes,
+        views_of(outputs.value, pair),
         usable_cores() if threads is None else threads,
         source,
         again,
     )
     for variant in wish.variants:
-        request = ExportRequest(variant, outputs=wish.outputs, pair=pair)
-        memory.demand(request, batch, samples, in_float64=True)
+        request = wish.request(variant)
+        memory.demand(request, request.sizes, in_float64=True)
     wish.weights.check(wish.variants)
     opt.tell_notes(source)
     atomic.check_writable(out)

@@ -8,7 +8,6 @@ import numpy as np
 
 from export.builder import shape_of
 from export.lowering.convolution import Convolution, read
-from export.lowering.plan import layer_name
 from export.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ class Geometry:
         channels: in and out.
         kernel: taps along each axis.
         strides: along each axis.
+        dilations: along each axis.
         before: zeros in front.
         after: zeros behind.
         group: number of groups.
@@ -36,6 +36,7 @@ class Geometry:
     channels: tuple[int, int]
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
+    dilations: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
     group: int
@@ -50,6 +51,7 @@ class Geometry:
         c_in, c_out = self.channels
         told = [f"{c_in} -> {c_out}", f"{max(self.kernel)} taps"]
         told += [f"stride {max(self.strides)}"] if max(self.strides) > 1 else []
+        told += [f"dilation {max(self.dilations)}"] if max(self.dilations) > 1 else []
         told += [f"{self.group} groups"] if self.group > 1 else []
         return f"{', '.join(told)} on {' x '.join(map(str, self.shape))}"
 
@@ -66,7 +68,7 @@ def _convolution(geometry: Geometry) -> Convolution:
         weight.astype(np.float32).astype(np.float64),
         bias.astype(np.float32).astype(np.float64),
         geometry.strides,
-        (1,) * len(geometry.kernel),
+        geometry.dilations,
         geometry.before,
         geometry.after,
         geometry.group,
@@ -76,7 +78,7 @@ def _convolution(geometry: Geometry) -> Convolution:
 def geometries(model: "ir.Model", request: ExportRequest) -> dict[str, Geometry]:
     """The convolutions of a graph, by their names in plans."""
     return {
-        layer_name(request.variant, node.name or ""): _geometry(node)
+        request.variant.in_plans(node.name or ""): _geometry(node)
         for node in model.graph
         if node.op_type == "Conv"
     }
@@ -97,6 +99,7 @@ def _geometry(node: "ir.Node") -> Geometry:
         conv.channels,
         conv.kernel,
         conv.strides,
+        conv.dilations,
         conv.before,
         conv.after,
         conv.group,

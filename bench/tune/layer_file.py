@@ -82,11 +82,9 @@ def save(model: ir.Model, folder: Path) -> Artifact:
         weights_digest="",
         opset=model.opset_imports[""],
         ir_version=proto.ir_version,
-        batch=batch,
-        samples=samples,
-        min_samples=1,
-        output_choice="all",
-        pair=False,
+        sizes={"batch": batch, "samples": samples},
+        smallest={"batch": 1, "samples": 1},
+        views=(),
         inputs=ports[0],
         outputs=ports[1],
         graph_digest="",
@@ -110,6 +108,7 @@ def exact(geometry: Geometry, noise: NDArray[np.float32]) -> NDArray[np.float64]
         torch.from_numpy(conv.bias),
         stride=conv.strides,
         padding=conv.before,
+        dilation=conv.dilations,
         groups=conv.group,
     )
     if geometry.slope is not None:

@@ -7,9 +7,10 @@ from statistics import median
 from bench.hole import NOT_TAKEN, Skipped
 from bench.machine.hardware import Machine, Others
 from bench.records import Precision, Result
-from export.request import Outputs
+from hifigan_ref.network import Sizes
+from hifigan_ref.views import View
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,8 @@ class Tuning:
         backend: name and options.
         precision: of the arithmetic.
         variants: networks.
-        batch: N.
-        samples: T.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        sizes: lengths of axes; the typical ones of others.
+        views: how the networks are seen.
         threads: of a CPU runtime.
         floor_db: least SNR of a form that was considered, dB.
         layers: with every trial.
@@ -121,10 +120,8 @@ class Tuning:
     backend: str
     precision: Precision
     variants: tuple[str, ...]
-    batch: int
-    samples: int
-    outputs: Outputs
-    pair: bool
+    sizes: Sizes
+    views: tuple[View, ...]
     threads: int
     floor_db: float
     layers: tuple[LayerTrials, ...]

@@ -13,6 +13,7 @@ from bench.machine.survey import this_machine
 from bench.parity import run as parity_run
 from bench.parity.report import ParityReport
 from bench.records import Report
+from bench.render.names import outputs_name, shape_name
 from bench.run import Finished, run
 from bench.suite import Plan
 from bench.timing.stopping import Limits
@@ -23,6 +24,7 @@ from export.artifact import Artifact
 from export.cache import exported_at
 from export.lowering.plan import LoweringPlan, write_plan
 from hifigan_ref import audio
+from hifigan_ref.network import BATCH
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
@@ -86,10 +88,8 @@ def look(wish: Wish, watch: Watch) -> Tuning:
         backend=wish.backend,
         precision=wish.precision,
         variants=tuple(map(str, wish.variants)),
-        batch=wish.batch,
-        samples=wish.samples,
-        outputs=wish.outputs,
-        pair=wish.pair,
+        sizes=wish.sizes,
+        views=wish.views,
         threads=wish.threads,
         floor_db=wish.floor_db,
         layers=tuple(layers),
@@ -105,7 +105,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
     Raises:
         HifiError: the folder cannot be written, or a file is refused.
     """
-    workload = f"{wish.batch} x {wish.samples}, outputs {wish.outputs}"
+    workload = f"{shape_name(wish.sizes)}, outputs {outputs_name(wish.views)}"
     origin = f"tuned for {wish.backend}, {workload}, {wish.threads} threads, {tuning.machine.cpu}"
     plan = LoweringPlan(origin, tuning.plan)
     choice = choose(wish.backend)
@@ -116,8 +116,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
             out / f"{variant}.onnx",
             replace(
                 wish.request(variant),
-                batch=None,
-                samples=None,
+                sizes={},
                 lowering=plan,
                 precision=choice.split(()).file,
                 target=target_of(choice),
@@ -154,10 +153,9 @@ def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finish
     plan = Plan(
         backends=(PEER, wish.backend, tuned_backend(wish.backend, out / PLAN)),
         variants=wish.variants,
-        batches=(wish.batch,),
-        samples=wish.samples,
-        outputs=wish.outputs,
-        pair=wish.pair,
+        batches=(wish.sizes[BATCH],),
+        sizes=wish.sizes,
+        views=wish.views,
         threads=wish.threads,
         recording=audio.speech(),
         limits=Limits.up_to(limit),

@@ -23,10 +23,12 @@ from export.cache import cached_export
 from export.lowering.rule import moving
 from export.precision.budget import BUDGETS_DB
 from export.precision.plan import PrecisionPlan
-from export.request import DEFAULT_OPSET, ExportRequest, Outputs
+from export.request import DEFAULT_OPSET, ExportRequest
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, apart
+from hifigan_ref.views import View
 
 OF_PRODUCTS = ("ort-cuda",)  # where cuDNN takes groups apart; CPUs do not
 MARGIN_DB = 8.0  # what seven layers in a row may add to the error of one
@@ -39,10 +41,8 @@ class Wish:
     Attributes:
         backend: its name and options.
         variants: networks.
-        batch: N.
-        samples: T.
-        outputs: ``all`` or ``scores``.
-        pair: y and y_hat in one pass.
+        sizes: lengths of axes; the typical ones of others.
+        views: how the networks are seen.
         threads: of a CPU runtime.
         weights: of the networks.
         again: measure what was measured before.
@@ -54,10 +54,8 @@ class Wish:
 
     backend: str
     variants: tuple[Variant, ...]
-    batch: int
-    samples: int
-    outputs: Outputs
-    pair: bool
+    sizes: Sizes
+    views: tuple[View, ...]
     threads: int
     weights: Source
     again: bool = False
@@ -96,14 +94,8 @@ class Wish:
     def request(self, variant: Variant) -> ExportRequest:
         """Of a plain graph with fixed axes, in float32."""
         split = choose(self.backend).split(())
-        return ExportRequest(
-            variant,
-            split.opset(DEFAULT_OPSET),
-            self.batch,
-            self.samples,
-            outputs=self.outputs,
-            pair=self.pair,
-        )
+        sizes = {**variant.signature.typical, **self.sizes}
+        return ExportRequest(variant, split.opset(DEFAULT_OPSET), sizes, self.views)
 
     @property
     def members(self) -> tuple[Variant, ...]:
@@ -184,8 +176,7 @@ def _improved(
     whole: Whole, keeper: Kept, member: str, trials: dict[str, LayerTrials], wish: Wish
 ) -> Iterator[Step | dict[str, str]]:
     fields = {name: each.contenders(wish.floor_db) for name, each in trials.items()}
-    load = (wish.batch, wish.samples, wish.outputs, wish.pair)
-    path = keeper.improved(RULE, member, *load, fields)
+    path = keeper.improved(RULE, member, wish.sizes, wish.views, fields)
     known = None if wish.again else kept.read(path, IMPROVED)
     if known is not None:
         yield from known[0]

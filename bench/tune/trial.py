@@ -100,15 +100,14 @@ class Bench:
             HifiError: the backend runs no file.
         """
         choice = choose(self.backend)
-        batch, _, samples = next(iter(inputs.values())).shape
         if request is None:
-            request = ExportRequest(LAYER, self.opset, batch, samples, precision=self.plan)
+            batch, _, samples = next(iter(inputs.values())).shape
+            sizes = {"batch": batch, "samples": samples}
+            request = ExportRequest(LAYER, self.opset, sizes, precision=self.plan)
         load = Workload(
             str(request.variant),
-            batch,
-            samples,
-            request.outputs,
-            request.pair,
+            request.sizes,
+            request.views,
             choice.precision(request.variant),
             "noise",
             "",

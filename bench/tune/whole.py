@@ -54,11 +54,10 @@ class Whole:
         self._request = request
         self._model = model
         self._file = file
-        assert request.batch is not None and request.samples is not None
-        shape = (request.batch, 1, request.samples)
         generator = np.random.default_rng(1)
+        shapes = {port.name: port.sized(request.sizes) for port in request.signature.inputs}
         self._pool = [
-            {name: generator.standard_normal(shape, dtype=np.float32) for name in request.inputs}
+            {n: generator.standard_normal(s, dtype=np.float32) for n, s in shapes.items()}
             for _ in range(2)
         ]
 

@@ -76,7 +76,12 @@ def _build(
     _configure(config, request, library)
     shapes = builder.create_optimization_profile()
     for index in range(network.num_inputs):
-        shapes.set_shape(network.get_input(index).name, *profile.shapes())
+        tensor = network.get_input(index)
+        named = [
+            tensor.get_dimension_name(place) if length < 0 else length
+            for place, length in enumerate(tensor.shape)
+        ]
+        shapes.set_shape(tensor.name, *profile.shapes(named))
     if config.add_optimization_profile(shapes) < 0:
         raise HifiError(f"{library} refuses the profile {profile.options()}: {log.reason()}")
     config.progress_monitor = monitor

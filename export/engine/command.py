@@ -16,11 +16,14 @@ def trt(
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
+    network: opt.Network = None,
+    input: opt.Input = None,  # noqa: A002 - as it is typed
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     opset: opt.Opset = 18,
     batch: opt.Batch = None,
     samples: opt.Samples = None,
+    axis: opt.AxisOption = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
     lowering: opt.Lowering = "none",
@@ -53,10 +56,10 @@ def trt(
     from export.engine.progress import BuildProgress
     from export.engine.request import EngineRequest
     from export.lowering.plan import DEFAULT
-    from export.request import ExportRequest
+    from export.request import ExportRequest, views_of
     from hifigan_ref.variant import all_variants
 
-    variants = opt.select(period, scale, model)
+    variants = opt.select(period, scale, model, network, input)
     if file is not None:
         opt.refuse_beside(file, context)
     if precision == opt.MIXED:
@@ -79,8 +82,10 @@ def trt(
     order = trt_pipeline.EngineOrder(
         request,
         library,
-        (min_batch, opt_batch, max_batch),
-        (min_samples, opt_samples, max_samples),
+        {
+            "batch": (min_batch, opt_batch, max_batch),
+            "samples": (min_samples, opt_samples, max_samples),
+        },
         BuildProgress,
     )
     source = Source(checkpoint, seed)
@@ -88,9 +93,10 @@ def trt(
         engines = iter([trt_pipeline.engine_of_file(file, order)])
     else:
         backend = "trt" if lowering == DEFAULT else None
+        sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
         plans = choose(Wish(lowering, precision, io_types.value, calibration or (), backend))
         requests = [
-            ExportRequest(variant, opset, batch, samples, outputs.value, pair, *plans, min_snr)
+            ExportRequest(variant, opset, sizes, views, *plans, min_snr)
             for variant in variants or all_variants()
         ]
         engines = trt_pipeline.engines_of(requests, source, out, order)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,8 +17,10 @@ from export.gpu import Gpu
 from export.precision.budget import BUDGETS_DB
 from export.precision.plan import FP32, PrecisionPlan
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import Sizes
+from hifigan_ref.views import View
 
-SCHEMA = 1
+SCHEMA = 2
 SUFFIX = ".engine"
 
 
@@ -47,8 +50,8 @@ class EngineManifest:
         layers: precision of each layer as the library tells it, or why it could not be asked.
         inputs: in order.
         outputs: in order.
-        min_samples: smallest T that the reflect pad accepts.
-        pair: whether y and y_hat go in together.
+        smallest: of each axis, from which up every length is legal.
+        views: how the network is seen.
         rebuild: the command that builds it again.
         tools: versions of what made the ONNX file.
         plan: precision of the graph's layers, which the parsed network was held against.
@@ -76,8 +79,8 @@ class EngineManifest:
     layers: Mapping[str, str] | str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    min_samples: int
-    pair: bool
+    smallest: Sizes
+    views: tuple[View, ...]
     rebuild: str
     tools: Mapping[str, str]
     plan: PrecisionPlan = FP32
@@ -150,7 +153,7 @@ def told(path: Path) -> EngineFile:
         HifiError: it is missing, damaged, of another schema or about another file.
     """
     try:
-        record = json.loads(sidecar(path).read_bytes())
+        record = _upgraded(json.loads(sidecar(path).read_bytes()))
         name, sha256, size = (record.pop(key) for key in ("file", "sha256", "bytes"))
     except OSError as error:
         raise HifiError(
@@ -201,3 +204,19 @@ def why_not_here(manifest: EngineManifest, library: Library, gpu: Gpu) -> str | 
     ):
         reason = f"it was built on {manifest.gpu}, here is {gpu}"
     return None if reason is None else f"this engine cannot run here: {reason}: {manifest.rebuild}"
+
+
+def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of schema 1, whose profile was of batch and samples, in today's.
+
+    Raises:
+        AttributeError, KeyError, TypeError: it is no such record.
+    """
+    if record.get("schema") != 1 or not {"profile", "min_samples", "pair"} <= record.keys():
+        return record
+    found = {**record, "schema": SCHEMA, "profile": {"spans": [*record["profile"].values()]}}
+    found["smallest"] = {"batch": 1, "samples": found.pop("min_samples")}
+    scores = not any("fmap" in port["name"] for port in record["outputs"])
+    asked = {"scores": scores, "pair": found.pop("pair")}
+    found["views"] = [view for view, there in asked.items() if there]
+    return found

@@ -1,19 +1,15 @@
-"""The optimisation profile: batches and lengths that an engine accepts, and those it is best at."""
+"""The optimisation profile: lengths of each axis that an engine accepts, and its best ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from export.artifact import Manifest
-from export.request import MOST_BATCH, MOST_SAMPLES, ExportRequest
+from export.request import LONGEST, ExportRequest
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH, Axis, Sizes
 
 Asked = tuple[int | None, int | None, int | None]  # min, opt, max; None where nothing was said
-
-DEFAULTS: Mapping[str, tuple[int, int, int]] = {
-    "batch": (1, 16, 32),
-    "samples": (2048, 8192, 220500),
-}
-MOST: Mapping[str, int] = {"batch": MOST_BATCH, "samples": MOST_SAMPLES}  # far within 32 bits
+NOTHING: Asked = (None, None, None)
+SHARE = 4  # a profile begins at this part of a typical length
 
 
 @dataclass(frozen=True)
@@ -21,7 +17,7 @@ class Span:
     """One axis.
 
     Attributes:
-        axis: ``batch`` or ``samples``.
+        axis: its name.
         least: smallest length that the engine accepts.
         best: length that it is tuned for.
         most: largest length that it accepts.
@@ -47,104 +43,102 @@ class Span:
         return self.least <= length <= self.most
 
     def __str__(self) -> str:
-        return f"{self.least} to {self.most}"
+        return f"{self.axis} {self.least} to {self.most}"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Both axes of every input."""
+    """Every axis of every input."""
 
-    batch: Span
-    samples: Span
+    spans: tuple[Span, ...]
 
-    def shapes(self) -> tuple[tuple[int, int, int], ...]:
-        """(N, 1, T) of an input: smallest, best, largest."""
-        ends = ("least", "best", "most")
-        return tuple((getattr(self.batch, end), 1, getattr(self.samples, end)) for end in ends)
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.spans))
 
-    def check(self, batch: int, samples: int) -> None:
-        """Raises HifiError for a shape that the engine does not accept."""
-        for span, length in ((self.batch, batch), (self.samples, samples)):
-            if length not in span:
+    def shapes(self, shape: Sequence[int | str]) -> tuple[tuple[int, ...], ...]:
+        """Of an input with fixed lengths and names of axes: smallest, best, largest."""
+        spans = {span.axis: span for span in self.spans}
+        return tuple(
+            tuple(getattr(spans[n], end) if isinstance(n, str) else n for n in shape)
+            for end in ("least", "best", "most")
+        )
+
+    def check(self, sizes: Sizes) -> None:
+        """Raises HifiError for lengths that the engine does not accept."""
+        for span in self.spans:
+            if sizes[span.axis] not in span:
                 raise HifiError(
-                    f"{span.axis} {length} is outside of the engine's profile: choose {span}, "
-                    "or build another engine"
+                    f"{span.axis} {sizes[span.axis]} is outside of the engine's profile: choose "
+                    f"{span.least} to {span.most}, or build another engine"
                 )
 
     def options(self) -> str:
         """As typed on the command line."""
-        spans = (self.batch, self.samples)
         return " ".join(
             f"--{name}-{span.axis} {length}"
-            for span in spans
+            for span in self.spans
             for name, length in (("min", span.least), ("opt", span.best), ("max", span.most))
         )
 
 
-def exactly(batch: int, samples: int) -> Profile:
-    """A profile of one shape."""
-    return Profile(Span("batch", batch, batch, batch), Span("samples", *(samples,) * 3))
+def exactly(sizes: Sizes) -> Profile:
+    """A profile of one length for each axis."""
+    return Profile(tuple(Span(axis, *(length,) * 3) for axis, length in sizes.items()))
 
 
-@dataclass(frozen=True)
-class Axes:
-    """What a graph allows.
+def profile_for(graph: ExportRequest, sizes: Sizes, asked: Mapping[str, Asked]) -> Profile:
+    """The profile of a graph: what was asked for, else the usual; a fixed axis has one length.
 
-    Attributes:
-        variant: network.
-        batch: N, or None where dynamic.
-        samples: T, or None where dynamic.
-        min_samples: smallest T that the reflect pad accepts.
-    """
-
-    variant: str
-    batch: int | None
-    samples: int | None
-    min_samples: int
-
-
-def axes_of(graph: ExportRequest | Manifest) -> Axes:
-    """The axes of a graph that will be, or is, in a file."""
-    shortest = graph.min_samples if isinstance(graph, Manifest) else graph.variant.min_samples()
-    return Axes(str(graph.variant), graph.batch, graph.samples, shortest)
-
-
-def profile_for(axes: Axes, batch: Asked, samples: Asked) -> Profile:
-    """The profile of a graph: what was asked for, else the defaults; a fixed axis has one length.
+    Args:
+        graph: whose axes.
+        sizes: lengths of those that are fixed.
+        asked: of each axis, as far as something was said.
 
     Raises:
-        HifiError: out of order, too large, outside of the reflect pad's limit, or against a fixed
-            axis.
+        HifiError: out of order, too small or large, against a fixed axis, or of no axis.
     """
-    fitted = Profile(_span("batch", batch, axes.batch), _span("samples", samples, axes.samples))
-    if fitted.samples.least < axes.min_samples:
-        raise HifiError(
-            f"--min-samples {fitted.samples.least} is too short for {axes.variant}: choose "
-            f"{axes.min_samples} or more (a reflect pad must be shorter than the signal)"
+    axes = graph.signature.axes
+    for name, lengths in asked.items():
+        if name not in axes and any(length is not None for length in lengths):
+            raise HifiError(
+                f"a profile for {name}, which {graph.variant} has not: choose from "
+                f"{', '.join(axes)}"
+            )
+    return Profile(
+        tuple(
+            _span(axis, asked.get(name, NOTHING), sizes.get(name), str(graph.variant))
+            for name, axis in axes.items()
         )
-    return fitted
+    )
 
 
-def _span(axis: str, asked: Asked, fixed: int | None) -> Span:
+def _span(axis: Axis, asked: Asked, fixed: int | None, variant: str) -> Span:
     given = [length for length in asked if length is not None]
     if fixed is not None:
         other = next((length for length in given if length != fixed), fixed)
         if other != fixed:
             raise HifiError(
-                f"a profile for {axis} {other} against a file whose {axis} is fixed to {fixed}: "
-                "leave the profile out, or export with a dynamic axis"
+                f"a profile for {axis.name} {other} against a file whose {axis.name} is fixed to "
+                f"{fixed}: leave the profile out, or export with a dynamic axis"
             )
-        return Span(axis, fixed, fixed, fixed)
+        return Span(axis.name, fixed, fixed, fixed)
     least, best, most = asked
-    usual_least, usual_best, usual_most = DEFAULTS[axis]
-    most = max(usual_most, *given) if most is None and given else most or usual_most
-    least = min(usual_least, most, *given) if least is None else least
-    best = min(max(usual_best, least), most) if best is None else best
-    span = Span(axis, least, best, most)
+    most = max(axis.largest, *given) if most is None and given else most or axis.largest
+    least = min(_first(axis), most, *given) if least is None else least
+    best = min(max(axis.typical, least), most) if best is None else best
+    span = Span(axis.name, least, best, most)
     for name, length in (("min", least), ("opt", best), ("max", most)):
-        if length > MOST[axis]:
+        if length > LONGEST:
             raise HifiError(
-                f"--{name}-{axis} {length} is more than an engine's axis holds: choose "
-                f"{MOST[axis]} or less"
+                f"--{name}-{axis.name} {length} is more than an engine's axis holds: choose "
+                f"{LONGEST} or less"
             )
+    if least < axis.smallest:
+        raise HifiError(
+            f"--min-{axis.name} {least} is too short for {variant}: choose {axis.smallest} or more"
+        )
     return span
+
+
+def _first(axis: Axis) -> int:
+    return 1 if axis.name == BATCH else max(axis.smallest, axis.typical // SHARE)

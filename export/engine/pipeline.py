@@ -1,6 +1,6 @@
 """One way through to engines: export or read, fit the profile, build or find, put in place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from export.cache import exported_at
 from export.engine.cache import engine_at
 from export.engine.file import SUFFIX, EngineFile
 from export.engine.library import Library
-from export.engine.optimisation import Asked, Profile, axes_of, profile_for
+from export.engine.optimisation import Asked, Profile, profile_for
 from export.engine.request import EngineRequest
 from export.engine.watch import Watch
 from export.request import ExportRequest
@@ -27,15 +27,13 @@ class EngineOrder:
     Attributes:
         request: for the library.
         library: that builds.
-        batch: of the profile, as far as it was told.
-        samples: of the profile, as far as it was told.
+        profile: of each axis, as far as something was said.
         watching: gives a watch for a named piece of work.
     """
 
     request: EngineRequest
     library: Library
-    batch: Asked
-    samples: Asked
+    profile: Mapping[str, Asked]
     watching: Watching
 
 
@@ -47,7 +45,7 @@ def engines_of(
     Raises:
         HifiError: as ``cached_export`` and ``cached_engine``.
     """
-    profiles = [_profile(request, order) for request in requests]
+    profiles = [profile_for(each, each.sizes, order.profile) for each in requests]
     atomic.check_writable(folder)
     for request, profile in zip(requests, profiles, strict=True):
         path = folder / f"{request.variant}.onnx"
@@ -69,13 +67,9 @@ def engine_of_file(path: Path, order: EngineOrder) -> EngineFile:
             f"{path} has {plan.activations} activations, as runtimes on a CPU like them; TensorRT "
             "takes int8 alone: export it again without --for"
         )
-    profile = _profile(onnx.manifest, order)
+    profile = profile_for(onnx.request, onnx.manifest.sizes, order.profile)
     atomic.check_writable(path.parent)
     return _engine_of(onnx, profile, order)
-
-
-def _profile(graph: ExportRequest | artifact.Manifest, order: EngineOrder) -> Profile:
-    return profile_for(axes_of(graph), order.batch, order.samples)
 
 
 def _engine_of(onnx: artifact.Artifact, profile: Profile, order: EngineOrder) -> EngineFile:

@@ -13,7 +13,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from torch import nn
 
 from export.artifact import PRODUCER
-from export.builder import Builder, shape_of
+from export.builder import Builder, Extent, shape_of
 from export.frontend.symbol import Symbol
 from export.frontend.tracer import Tracer, place_of
 from export.operators.table import is_weighted
@@ -21,7 +21,7 @@ from export.opset import ir_version
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.version import VERSION
 
-Shape = tuple[int | str, ...]
+Shape = tuple[Extent, ...]
 
 
 def trace(

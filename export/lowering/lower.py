@@ -82,14 +82,14 @@ def _write(
         assert node.inputs[0] is not None
         return write_form(graph, forms.get(name, ()), read(node), known[node.inputs[0]])
     inputs = [
-        known[value] if value in known else _constant(graph, value)
+        value if value is None else known[value] if value in known else _constant(graph, value)
         for value in node.inputs
-        if value is not None
     ]
     (output,) = node.outputs
     attributes = {key: attribute.value for key, attribute in node.attributes.items()}
-    if kind_of(node) == "elementwise" and len(inputs) == 1 and output.dtype != ir.DataType.INT64:
-        return graph.activate(name, node.op_type, inputs[0], attributes)
+    alone = inputs[0] if len(inputs) == 1 else None
+    if kind_of(node) == "elementwise" and alone is not None and output.dtype != ir.DataType.INT64:
+        return graph.activate(name, node.op_type, alone, attributes)
     return graph.op(name, node.op_type, inputs, shape_of(output), attributes, _type(output, graph))
 
 

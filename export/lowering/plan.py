@@ -16,7 +16,7 @@ from export.cpu import multiplies_tiles
 from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
-from hifigan_ref.variant import Variant, scope_of, scopes
+from hifigan_ref.variant import Variant, check_layers
 
 if TYPE_CHECKING:
     from export.lowering.rule import Form
@@ -47,7 +47,7 @@ class LoweringPlan:
         """What it says now that it is known which nodes of a variant's graph went back."""
         if self.back is None:
             return self
-        names = {layer_name(variant, node) for node in nodes}
+        names = set(map(variant.in_plans, nodes))
         told = {name: form for name, form in self.layers.items() if name not in names}
         told |= {name: form for name, form in self.back.items() if name in names}
         return LoweringPlan(self.origin, told)
@@ -60,21 +60,10 @@ class LoweringPlan:
         """
         from export.lowering.rule import parse_form
 
-        scope = "" if variant.member is None else scope_of(variant.family, variant.member)
-        members = tuple(scope_of(variant.family, member) for member in variant.members())
-        return {
-            name.removeprefix(scope): parse_form(form)
-            for name, form in self.layers.items()
-            if name.startswith(members)
-        }
+        return {name: parse_form(form) for name, form in variant.of_plan(self.layers).items()}
 
 
 PLAIN = LoweringPlan()
-
-
-def layer_name(variant: Variant, node: str) -> str:
-    """A node of a variant's graph as plans name it."""
-    return node if variant.member is None else scope_of(variant.family, variant.member) + node
 
 
 def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
@@ -162,12 +151,8 @@ def parse_plan(text: str, name: str) -> LoweringPlan:
     if not texts or not isinstance(origin, str):
         raise HifiError(f"{name} is no lowering plan: origin is a text, layers are name: form")
     for layer, form in layers.items():
-        if not layer.startswith(scopes()):
-            raise HifiError(
-                f"{name}: there is no network with a layer {layer}: its name begins with one of "
-                f"{', '.join(scopes())} as in {scopes()[0]}convs.4"
-            )
         try:
+            check_layers([layer])
             parse_form(form)
         except HifiError as error:
             raise HifiError(f"{name}: layer {layer}: {error}") from None

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from export.builder import shape_of
 from export.precision.calibration import (
     FEWEST_SEGMENTS,
     SEGMENT,
@@ -35,7 +34,7 @@ BRIEF = 4  # in one of so many parts of a stretch there is sound
 
 
 def stretches(model: "ir.Model", calibration: Calibration) -> tuple[Level, ...]:
-    """Those that judge, in the length of a graph's inputs.
+    """Those that judge, in the length of a graph's waveforms.
 
     Returns:
         The same at each gain, then briefly: (n, 1, T) each.
@@ -43,8 +42,9 @@ def stretches(model: "ir.Model", calibration: Calibration) -> tuple[Level, ...]:
     Raises:
         HifiError: the audio is refused.
     """
-    length = shape_of(model.graph.inputs[0])[2]
-    chosen = _chosen(calibration, length if isinstance(length, int) else SEGMENT)
+    from export.precision.feeds import length_of
+
+    chosen = _chosen(calibration, length_of(model))
     return (*at_gains(chosen), np.stack([_brief(each) for each in chosen]))
 
 

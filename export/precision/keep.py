@@ -71,7 +71,7 @@ def keep(
 def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict[str, int]:
     """Of each layer's convolutions, for inputs of a shape (N, 1, T)."""
     found = dict.fromkeys(layers, 0)
-    for each in count_layers(material.graph, shape[0], shape[2]):
+    for each in count_layers(material.graph, {"batch": shape[0], "samples": shape[2]}):
         layer = layer_of(each.name, layers)
         if layer is not None:
             found[layer] += each.flops

@@ -6,7 +6,6 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from export.lowering.convolution import read
-from export.lowering.plan import layer_name
 from export.operators.table import is_weighted
 from export.precision.budget import GraphPrecision
 from export.precision.plan import PrecisionPlan
@@ -18,7 +17,7 @@ Layers = Mapping[str, GraphPrecision]
 
 
 def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str, GraphPrecision]:
-    """A precision for each convolution, by name of its node.
+    """A precision for each layer, by name of its node; int8 is for convolutions alone.
 
     Args:
         model: the plain graph.
@@ -26,24 +25,38 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
         variant: which network it is.
 
     Raises:
-        HifiError: a layer is named that the network does not have.
+        HifiError: a layer is named that the network does not have, or that cannot be in int8.
     """
-    convolutions = [read(node) for node in model.graph if node.op_type == "Conv"]
+    layers = {node.name or "": node for node in model.graph if is_weighted(node)}
     named = plan.named(variant)
-    unknown = sorted(set(named) - {conv.name for conv in convolutions})
+    unknown = sorted(set(named) - set(layers))
     if unknown:
         raise HifiError(
             f"the precision plan names {', '.join(unknown)}, which {variant} does not have: it has "
-            f"{', '.join(conv.name for conv in convolutions)}"
+            f"{', '.join(layers)}"
         )
-    return {conv.name: named.get(conv.name, plan.of(conv.channels)) for conv in convolutions}
+    found = {name: named.get(name, _usual(node, plan)) for name, node in layers.items()}
+    for name, precision in found.items():
+        if precision == "int8" and layers[name].op_type != "Conv":
+            raise HifiError(
+                f"layer {name} is a {layers[name].op_type}: int8 is for convolutions, choose "
+                "another precision for it"
+            )
+    return found
+
+
+def _usual(node: ir.Node, plan: PrecisionPlan) -> GraphPrecision:
+    """Of a layer that is not named."""
+    if node.op_type == "Conv":
+        return plan.of(read(node).channels)
+    return "fp32" if plan.base == "int8" else plan.base
 
 
 def stated(plan: PrecisionPlan, variant: Variant, asked: Layers, kept: Layers) -> PrecisionPlan:
     """The plan of this network alone; it also names layers that did not become what was asked."""
     other = {name: precision for name, precision in kept.items() if precision != asked[name]}
     named = {**plan.named(variant), **other}
-    return replace(plan, layers={layer_name(variant, name): each for name, each in named.items()})
+    return replace(plan, layers={variant.in_plans(name): each for name, each in named.items()})
 
 
 def layer_of(node: str, layers: Iterable[str]) -> str | None:

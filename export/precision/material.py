@@ -19,6 +19,7 @@ from export.precision.budget import GraphPrecision
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize, factors
+from export.precision.feeds import hears
 from export.precision.layers import Layers, in_nodes, layer_of
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
@@ -86,7 +87,7 @@ def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) 
     audio = fitting(model, plan.calibration)
     heard = samples(model, read.values(), audio)
     _check_sound(read, heard, plan.calibration)
-    loudness = loudness_of(audio)[:, None, None]
+    loudness = loudness_of(audio)[:, None, None] if hears(model) else np.float64(1)
     held = {layer: heard[tensor] / loudness for layer, tensor in read.items()}
     scales = factors(model, held, plan.activations)
     check_reach(equalize(model, scales), halves, plan.calibration)
@@ -106,7 +107,7 @@ def write(material: Material, layers: Layers) -> ir.Model:
     if eighths:
         model = equalize(model, {n: k for n, k in material.scales.items() if n in eighths})
         held = {name: x for name, x in material.held.items() if name in eighths}
-        model = correct(rescale(model, eighths), held, material.ranges)
+        model = correct(rescale(model, eighths) if hears(model) else model, held, material.ranges)
     forms = {
         name: material.forms[precision][name]
         for name, precision in layers.items()

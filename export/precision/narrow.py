@@ -83,7 +83,7 @@ class _Narrowing:
         real = self._type(node)
         (output,) = node.outputs
         attributes = {key: attribute.value for key, attribute in node.attributes.items()}
-        inputs = [self._input(node, value, real) for value in node.inputs if value is not None]
+        inputs = [None if v is None else self._input(node, v, real) for v in node.inputs]
         dtype = output.dtype if output.dtype not in REAL else real
         self._known[output] = self._builder.op(
             output.name or "", node.op_type, inputs, shape_of(output), attributes, dtype, node.name

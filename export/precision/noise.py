@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from export.precision.branches import branches
 from export.precision.calibration import GAINS_DB, Level
+from export.precision.feeds import batch_of, feed
 from export.precision.layers import Layers
 from export.precision.material import Material, write
-from export.precision.samples import batch_of, waves_of
+from export.precision.samples import waves_of
 
 Place = tuple[str, int, int]
 """Name of an output, number of a level, number of a stretch at that level."""
@@ -32,7 +33,7 @@ class Meter:
 
     Args:
         exact: the graph in float32.
-        levels: stretches of each level, (n, 1, T), for every input.
+        levels: stretches of each level, (n, 1, T), for every waveform.
     """
 
     def __init__(self, exact: ir.Model, levels: Sequence[Level]) -> None:
@@ -48,11 +49,10 @@ class Meter:
 
         session = open_on_cpu(ir.to_proto(model).SerializeToString())
         names = [output.name for output in session.get_outputs()]
-        inputs = [each.name for each in session.get_inputs()]
         for level, stretches in enumerate(self._levels):
             number = 0
             for wave, new in waves_of(stretches, batch_of(model)):
-                outputs = session.run(None, dict.fromkeys(inputs, wave))
+                outputs = session.run(None, feed(model, wave))
                 for name, array in zip(names, outputs, strict=True):
                     for item in range(new):
                         yield (name, level, number + item), array[item]

@@ -14,7 +14,7 @@ from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision, budget_of
 from export.precision.calibration import CLIP, Calibration
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
-from hifigan_ref.variant import Variant, scope_of, scopes
+from hifigan_ref.variant import Variant, check_layers
 
 SCHEMA = 1
 Activations = Literal["uint8", "int8"]
@@ -56,12 +56,6 @@ class PrecisionPlan:
             if precision not in GRAPH_PRECISIONS:
                 raise HifiError(
                     f"precision {precision!r}: choose from {', '.join(GRAPH_PRECISIONS)}"
-                )
-        for layer in self.layers:
-            if not layer.startswith(scopes()):
-                raise HifiError(
-                    f"there is no network with a layer {layer}: its name begins with one of "
-                    f"{', '.join(scopes())} as in {scopes()[0]}convs.4"
                 )
         if self.io not in IO_TYPES:
             raise HifiError(f"io types {self.io!r}: choose from {', '.join(IO_TYPES)}")
@@ -113,13 +107,7 @@ class PrecisionPlan:
 
     def named(self, variant: Variant) -> dict[str, GraphPrecision]:
         """The named layers of a variant's graph, by name of their node there."""
-        scope = "" if variant.member is None else scope_of(variant.family, variant.member)
-        members = tuple(scope_of(variant.family, member) for member in variant.members())
-        return {
-            name.removeprefix(scope): precision
-            for name, precision in self.layers.items()
-            if name.startswith(members)
-        }
+        return variant.of_plan(self.layers)
 
     def used(self, variant: Variant) -> tuple[GraphPrecision, ...]:
         """What a variant's graph may hold, finest first."""
@@ -178,6 +166,7 @@ def parse_plan(
     if not all(isinstance(text, str) for text in told):
         raise HifiError(f"{name} is no precision plan: layers are name: precision")
     try:
+        check_layers(layers)
         return PrecisionPlan(base, layers, origin, io, calibration)
     except HifiError as error:
         raise HifiError(f"{name}: {error}") from None

@@ -7,8 +7,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.builder import shape_of
 from export.precision.calibration import SEGMENT, Calibration, Level, Segment, segments
+from export.precision.feeds import batch_of, feed, length_of
 
 MOST = 2**14  # values of a tensor for each SEGMENT of audio
 
@@ -30,12 +30,6 @@ def waves_of(stretches: Level, batch: int) -> Iterator[tuple[Segment, int]]:
         yield np.resize(new, (batch, *new.shape[1:])), len(new)
 
 
-def batch_of(model: ir.Model) -> int:
-    """N of a graph's inputs; 1 where it is dynamic."""
-    batch = shape_of(model.graph.inputs[0])[0]
-    return batch if isinstance(batch, int) else 1
-
-
 def values(
     model: ir.Model, names: Iterable[str], stretches: Level
 ) -> Iterator[Mapping[str, Floats]]:
@@ -44,7 +38,7 @@ def values(
     Args:
         model: that onnxruntime runs.
         names: of tensors, inputs included.
-        stretches: (n, 1, T), for every input.
+        stretches: (n, 1, T), for every waveform.
     """
     import onnxruntime as ort
 
@@ -58,20 +52,19 @@ def values(
     content = ir.to_proto(told).SerializeToString()
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
     for wave, new in waves_of(stretches, batch_of(model)):
-        feed = dict.fromkeys(inputs, wave)
-        held = feed | dict(zip(inner, session.run(inner, feed) if inner else (), strict=True))
+        given = feed(model, wave)
+        held = given | dict(zip(inner, session.run(inner, given) if inner else (), strict=True))
         for item in range(new):
             yield {name: held[name][item : item + 1] for name in names}
 
 
 def fitting(model: ir.Model, calibration: Calibration) -> Level:
-    """Calibration audio at every level, (n, 1, T): in the length of a graph's inputs.
+    """Calibration audio at every level, (n, 1, T): in the length of a graph's waveforms.
 
     Raises:
         HifiError: the audio is refused.
     """
-    length = shape_of(model.graph.inputs[0])[2]
-    size = length if isinstance(length, int) else SEGMENT
+    size = length_of(model)
     found = []
     for level in segments(calibration):
         count = -(-level.size // size)

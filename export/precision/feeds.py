@@ -1,0 +1,64 @@
+"""What a graph's inputs are given where audio decides: speech, and noise where none fits."""
+
+import zlib
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from export.builder import Extent, shape_of
+from export.precision.calibration import SEGMENT, Segment
+
+ELSE = 64  # elements of a dynamic axis that is not the time of a waveform
+
+Feed = dict[str, NDArray[np.float32]]
+
+
+def is_waveform(value: ir.Value) -> bool:
+    """Whether an input is (N, 1, T)."""
+    shape = shape_of(value)
+    return len(shape) == 3 and shape[1] == 1 and shape[2] != 1
+
+
+def hears(model: ir.Model) -> bool:
+    """Whether every input of a graph is a waveform, whose loudness what follows grows with."""
+    return all(map(is_waveform, model.graph.inputs))
+
+
+def length_of(model: ir.Model) -> int:
+    """T of a graph's waveforms; that of a segment where it is dynamic, or where there is none."""
+    waves = [shape_of(value)[2] for value in model.graph.inputs if is_waveform(value)]
+    return next((length for length in waves if isinstance(length, int)), SEGMENT)
+
+
+def batch_of(model: ir.Model) -> int:
+    """N of a graph's inputs; 1 where it is dynamic."""
+    batch = shape_of(model.graph.inputs[0])[0]
+    return batch if isinstance(batch, int) else 1
+
+
+def feed(model: ir.Model, wave: Segment) -> Feed:
+    """The inputs of a graph for segments of audio, (N, 1, T).
+
+    What is no waveform gets standard normal noise, which the segments' own numbers seed.
+    """
+    times = {shape_of(v)[2]: wave.shape[2] for v in model.graph.inputs if is_waveform(v)}
+    found: Feed = {}
+    for value in model.graph.inputs:
+        name = value.name or ""
+        if is_waveform(value):
+            found[name] = wave
+        else:
+            shape = [_length(extent, times) for extent in shape_of(value)]
+            found[name] = _noise(name, wave, (len(wave), *shape[1:]))
+    return found
+
+
+def _length(extent: Extent, times: dict[Extent, int]) -> int:
+    return extent if isinstance(extent, int) else times.get(extent, ELSE)
+
+
+def _noise(name: str, wave: Segment, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    seeds = [zlib.crc32(name.encode() + item.tobytes()) for item in wave]
+    items = [np.random.default_rng(s).standard_normal(shape[1:], np.float32) for s in seeds]
+    return np.stack(items)

@@ -1,0 +1,51 @@
+"""Where a project's training checkpoints keep the weights of each network."""
+
+import importlib
+import pkgutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a project writes. One file each in ``hifigan_ref/layouts/``.
+
+    Attributes:
+        name: short name.
+        project: whose code wrote the file.
+        files: what its files are called.
+        keys: at the top of a file, of the state dict of each network, by the network's name.
+        beside: of what else lies there and could be taken for it, with a word on what it is.
+    """
+
+    name: str
+    project: str
+    files: str
+    keys: Mapping[str, str]
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.project} ({self.files})"
+
+
+@cache
+def layouts() -> tuple[Layout, ...]:
+    """Every layout, the project's own first."""
+    package = importlib.import_module("hifigan_ref.layouts")
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    found = [importlib.import_module(f"hifigan_ref.layouts.{name}").LAYOUT for name in names]
+    return tuple(sorted(found, key=lambda each: each.name != "jik876"))
+
+
+def readers(held: Collection[object] = ()) -> Mapping[str, Mapping[str, Layout]]:
+    """Networks that a key at the top of a file may hold, by the key, with the layout of each.
+
+    Args:
+        held: keys of a file; of several layouts the one counts that knows most of them.
+    """
+    found: dict[str, dict[str, Layout]] = {}
+    for layout in sorted(layouts(), key=lambda each: -len(each.beside.keys() & set(held))):
+        for network, key in layout.keys.items():
+            found.setdefault(key, {}).setdefault(network, layout)
+    return found

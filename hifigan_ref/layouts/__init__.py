@@ -1,0 +1,1 @@
+"""One file per layout of training checkpoints, which ends in ``LAYOUT``."""

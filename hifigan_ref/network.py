@@ -1,0 +1,209 @@
+"""What a network is to everything else: named tensors over named axes, and how to build it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import lcm, prod
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Sizes = Mapping[str, int]
+"""A length for each axis, by its name: ``{"batch": 16, "samples": 8192}``."""
+
+Role = Literal["waveform", "score", "feature_map", "spectrogram", "other"]
+
+BATCH = "batch"  # the axis of items that do not know of each other
+MOST_COMMON = 2**12  # a length that several moduli divide is not longer than so many elements
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A dimension whose length the caller chooses.
+
+    Attributes:
+        name: in the graph and on the command line: ``batch``, ``samples``, ``frames``.
+        smallest: every length from here up is legal.
+        typical: traced and measured where no length is given.
+        largest: what an engine's optimisation profile covers.
+        residues: moduli, every remainder of which a proof must visit.
+        unit_s: seconds of audio for each element; None for what is not time.
+    """
+
+    name: str
+    smallest: int = 1
+    typical: int = 1
+    largest: int = 2**16
+    residues: tuple[int, ...] = ()
+    unit_s: float | None = None
+
+    def every_remainder(self, near: int) -> tuple[int, ...]:
+        """The fewest neighbouring lengths, from about ``near`` on, that leave every remainder."""
+        cycle = max(self.residues, default=1)
+        first = max(near // cycle * cycle, self.smallest)
+        return tuple(range(first, first + cycle))
+
+    def extremes(self, near: int) -> tuple[int, ...]:
+        """Lengths from ``near`` on at which each modulus leaves no remainder, and then 1.
+
+        A padding to a multiple is empty at the first and longest at the second. Moduli share a
+        length where one of at most ``MOST_COMMON`` elements is a multiple of them all.
+        """
+        found: list[int] = []
+        for common in _common_multiples(self.residues):
+            first = -(-max(near, self.smallest) // common) * common
+            found += [first, first + 1]
+        return tuple(dict.fromkeys(found))
+
+
+def _common_multiples(moduli: Sequence[int]) -> list[int]:
+    """The least common multiple of each group of moduli that stays small."""
+    groups: list[int] = []
+    for modulus in moduli or (1,):
+        for place, group in enumerate(groups):
+            if lcm(group, modulus) <= MOST_COMMON:
+                groups[place] = lcm(group, modulus)
+                break
+        else:
+            groups.append(modulus)
+    return groups
+
+
+@dataclass(frozen=True)
+class Port:
+    """A tensor that enters or leaves.
+
+    Attributes:
+        name: ``y``, ``mpd_11_score``, ``audio``.
+        shape: of each dimension its length, the axis that it is, or None where it is computed.
+        dtype: as NumPy calls it.
+        role: what it holds.
+        member: part of the network that computes it; None for an input or the whole.
+    """
+
+    name: str
+    shape: tuple[int | Axis | None, ...]
+    dtype: str = "float32"
+    role: Role = "other"
+    member: str | None = None
+
+    def sized(self, sizes: Sizes) -> tuple[int, ...]:
+        """Its shape for some lengths. Raises KeyError for an axis that has none."""
+        known = [sizes[each.name] if isinstance(each, Axis) else each for each in self.shape]
+        assert all(each is not None for each in known), f"{self.name} is computed"
+        return tuple(each for each in known if each is not None)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a graph takes and gives.
+
+    Attributes:
+        inputs: in order.
+        outputs: in order.
+    """
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @property
+    def axes(self) -> Mapping[str, Axis]:
+        """Every axis of the inputs, by name, in the order in which they occur."""
+        ports = (each for port in self.inputs for each in port.shape)
+        return {each.name: each for each in ports if isinstance(each, Axis)}
+
+    @property
+    def smallest(self) -> Sizes:
+        """The smallest legal length of each axis."""
+        return {name: axis.smallest for name, axis in self.axes.items()}
+
+    @property
+    def typical(self) -> Sizes:
+        """The typical length of each axis."""
+        return {name: axis.typical for name, axis in self.axes.items()}
+
+    def audio_seconds(self, sizes: Sizes, rate: int | None = None) -> float | None:
+        """Seconds of audio that enter or are made, of all inputs together.
+
+        Args:
+            sizes: a length for each axis.
+            rate: of the recordings that waveforms are out of, Hz; the network's own without one.
+
+        Returns:
+            The sum over the inputs that have a time axis of the product of their lengths but that
+            of fixed dimensions; None where no axis is time.
+        """
+        found = [_seconds(port, sizes, rate) for port in self.inputs]
+        told = [seconds for seconds in found if seconds is not None]
+        return sum(told) if told else None
+
+
+def _seconds(port: Port, sizes: Sizes, rate: int | None) -> float | None:
+    """Items of an input times the seconds of each."""
+    axes = [each for each in port.shape if isinstance(each, Axis)]
+    units = [axis.unit_s for axis in axes if axis.unit_s is not None]
+    if not units:
+        return None
+    unit = 1 / rate if rate is not None and port.role == "waveform" else prod(units)
+    return unit * prod(sizes[axis.name] for axis in axes)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a network holds in memory.
+
+    Attributes:
+        parameters: number of values.
+        floats: that all its outputs hold for each element of its inputs.
+    """
+
+    parameters: int
+    floats: float
+
+
+class Network(Protocol):
+    """Anything that can be exported. One file each in ``hifigan_ref/networks/``."""
+
+    @property
+    def name(self) -> str:
+        """``mpd``, ``vits-d``, ``generator-v1``."""
+
+    @property
+    def noun(self) -> str:
+        """What a part is called in messages (``period``)."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Networks of their own that it is made of, in the order of a checkpoint; () of one."""
+
+    def signature(self, parts: Sequence[str], alone: bool) -> Signature:
+        """Of some of its parts; one that is exported alone does not stand in the names."""
+
+    def build(self, parts: Sequence[str]) -> "nn.Module":
+        """A module with weights of no meaning, holding these parts."""
+
+    def function(self, module: "nn.Module", parts: Sequence[str], alone: bool) -> "nn.Module":
+        """A module around ``build``'s whose ``forward`` takes and gives what the signature says."""
+
+    def scopes(self, parts: Sequence[str]) -> Mapping[str, str]:
+        """Where each part lies in the module that was built, by part: ``discriminators.0``."""
+
+    def folds(self, parts: Sequence[str]) -> tuple[int, ...] | None:
+        """Numbers of columns that the waveform is padded for and folded to; None: unknown."""
+
+    def footprint(self, parts: Sequence[str]) -> Footprint:
+        """About what it holds in memory."""
+
+
+def together(lengths: Mapping[str, Sequence[int]]) -> tuple[Sizes, ...]:
+    """The fewest sizes in which each axis has each of its lengths once."""
+    turns = max(map(len, lengths.values()), default=0)
+    return tuple(
+        {name: each[turn % len(each)] for name, each in lengths.items()} for turn in range(turns)
+    )
+
+
+def in_words(sizes: Sizes) -> str:
+    """``8191 samples``: every length but that of the batch."""
+    told = ((length, name) for name, length in sizes.items() if name != BATCH)
+    return ", ".join(f"{n} {name.removesuffix('s') if n == 1 else name}" for n, name in told)

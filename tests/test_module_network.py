@@ -1,0 +1,221 @@
+"""A user's own module: exported, measured, and refused in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+import cli
+from bench.testing import Ran, run_main
+from hifigan_ref.module_spec import parse_spec
+
+UNET = ("--input", "x=batch,1,samples", "--input", "g=batch,1,1")
+NETS = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hifigan_ref.network import Axis, Port, Signature
+
+
+class Unet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv1d(2, 16, 5, padding=2), nn.Conv1d(16, 32, 4, 2, 1)])
+        self.up = nn.ConvTranspose1d(32, 16, 4, 2, 1)
+        self.post = nn.Conv1d(32, 1, 7, padding="same", bias=False)
+
+    def forward(self, x, g):
+        samples = x.shape[-1]
+        x = F.pad(x, (0, -samples % 2))
+        a = F.leaky_relu(self.down[0](torch.cat([x, x + g], 1)), 0.2)
+        b = F.relu(self.up(torch.tanh(self.down[1](a))))
+        return {"audio": torch.tanh(self.post(torch.cat([a, b], 1)))[..., :samples]}
+
+
+class Spec(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ELU(), nn.Conv2d(8, 16, 3, 2, 1))
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, mel):
+        return self.head(self.convs(mel.unsqueeze(1)).mean((2, 3)))
+
+
+BATCH = Axis("batch", typical=2, largest=32)
+SAMPLES = Axis("samples", typical=4000, largest=80000, unit_s=1 / 16000)
+
+
+class Stack(nn.Module):
+    SIGNATURE = Signature(
+        (Port("y", (BATCH, 1, SAMPLES), role="waveform"),), (Port("z", (BATCH, 1, SAMPLES)),)
+    )
+
+    def __init__(self):
+        super().__init__()
+        self.pre = nn.Conv1d(1, 24, 1)
+        dilated = (nn.Conv1d(24, 24, 3, padding=2**i, dilation=2**i) for i in range(4))
+        self.convs = nn.ModuleList(dilated)
+        self.post = nn.Conv1d(24, 1, 1)
+
+    def forward(self, y):
+        x = self.pre(y)
+        for conv in self.convs:
+            x = x + F.leaky_relu(conv(x), 0.1)
+        return {"z": self.post(x)}
+
+
+class Branch(Stack):
+    def forward(self, y):
+        if y.shape[-1] % 2:
+            y = F.pad(y, (0, 1))
+        return {"z": self.post(self.pre(y))}
+
+
+class Sorted(Stack):
+    def forward(self, y):
+        return {"z": torch.sort(y)[0]}
+
+
+class Needy(Unet):
+    def __init__(self, channels):
+        super().__init__()
+
+
+class Liar(Stack):
+    SIGNATURE = Signature(Stack.SIGNATURE.inputs, (Port("z", (BATCH, 2, SAMPLES)),))
+
+
+def plain(x):
+    return x
+"""
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "nets.py"
+    path.write_text(NETS)
+    return path
+
+
+def export(*given: object) -> Ran:
+    return run_main(cli.export_main, "onnx", *given)
+
+
+@pytest.mark.parametrize("opset", [11, 17, 26])
+def test_two_inputs_and_a_transposed_convolution(nets: Path, opset: int) -> None:
+    ran = export("--network", f"{nets}:Unet", *UNET, "--opset", opset, "--out", "o")
+    assert ran.code == 0, ran.err
+    session = ort.InferenceSession("o/Unet.onnx", providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_inputs()] == ["x", "g"]
+    for samples in (1, 2, 1001):
+        given = {"x": np.ones((3, 1, samples), np.float32), "g": np.ones((3, 1, 1), np.float32)}
+        (audio,) = session.run(None, given)
+        assert audio.shape == (3, 1, samples)
+    manifest = json.loads(Path("o/Unet.json").read_text())
+    assert manifest["variant"].startswith("nets.py:Unet(x=batch,1,samples;g=batch,1,1)@")
+    assert str(nets.parent) not in json.dumps(manifest)
+
+
+def test_another_source_is_another_file(nets: Path) -> None:
+    command = ("--network", f"{nets}:Spec", "--input", "mel=batch,80,frames", "--out")
+    assert export(*command, "a").code == 0
+    nets.write_text(NETS.replace("nn.ELU()", "nn.ReLU()"))
+    assert export(*command, "b").code == 0
+    kinds = [{n["op_type"] for n in nodes(Path(folder) / "Spec.onnx")} for folder in ("a", "b")]
+    assert "Elu" in kinds[0] and "Elu" not in kinds[1] and "Relu" in kinds[1]
+
+
+def nodes(path: Path) -> list[dict[str, str]]:
+    import onnx
+
+    return [{"op_type": node.op_type} for node in onnx.load(path).graph.node]
+
+
+def test_weights_are_those_of_a_state_dict(nets: Path) -> None:
+    spec = parse_spec(f"{nets}:Stack")
+    from hifigan_ref.module_file import load_class
+
+    module = load_class(spec)()
+    state = {f"module.{key}": tensor for key, tensor in module.state_dict().items()}
+    torch.save({"model": state, "step": 3}, "stack.pt")
+    ran = export("--network", f"{nets}:Stack", "--weights", "stack.pt", "--out", "o")
+    assert ran.code == 0, ran.err
+    session = ort.InferenceSession("o/Stack.onnx", providers=["CPUExecutionProvider"])
+    y = np.random.default_rng(0).standard_normal((1, 1, 500), np.float32)
+    (found,) = session.run(None, {"y": y})
+    with torch.no_grad():
+        expected = module(torch.from_numpy(y))["z"].numpy()
+    assert np.allclose(found, expected, atol=1e-5)
+    torch.save(dict(list(state.items())[1:]), "less.pt")
+    ran = export("--network", f"{nets}:Stack", "--weights", "less.pt", "--out", "o")
+    assert ran.code == 1 and "does not fit Stack: missing pre.weight; give a state" in ran.err
+
+
+def test_it_is_measured_and_proved(nets: Path) -> None:
+    network = ("--network", f"{nets}:Stack")
+    given = ("--axis", "samples=2000", "--backend", "torch", "--backend", "ort-cpu", "--limit", 0.1)
+    ran = run_main(cli.bench_main, *network, *given, "--out", "r")
+    assert ran.code == 0, ran.err
+    rows = json.loads(Path("r/report.json").read_text())["results"]
+    assert [row["backend"] for row in rows] == ["torch", "ort-cpu"]
+    assert all(row["workload"]["sizes"] == {"batch": 1, "samples": 2000} for row in rows)
+    ran = run_main(cli.bench_main, "parity", *network, "--out", "r")
+    assert ran.code == 0 and "PASSED" in ran.out, ran.err
+
+
+def test_it_may_compute_in_fewer_bits(nets: Path) -> None:
+    for precision in ("fp16", "int8"):
+        ran = export("--network", f"{nets}:Stack", "--precision", precision, "--out", precision)
+        assert ran.code == 0, ran.err
+        assert f"; {precision}; " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "told"),
+    [
+        ("Branch", (), "nets.py:59: a branch on a length"),
+        ("Sorted", (), "sort has no ONNX form here"),
+        ("Needy", UNET[1::2], "Needy() fails: TypeError: "),
+        ("Liar", (), "its SIGNATURE says z (2, 2, 4000), its forward gives z (2, 1, 4000)"),
+        ("plain", (), "plain is no nn.Module: choose from Unet, Spec, Stack, Branch"),
+        ("Gone", (), "Gone is not there: choose from Unet"),
+        ("Unet", (), "declares no SIGNATURE: say what it takes (--input x=... --input g=...)"),
+        ("Unet", ("x=batch,1,samples",), "g is missing: its forward takes x, g"),
+        ("Unet", ("x=batch,1,", "g=batch,1,1"), "is no length and no axis"),
+        ("Unet", ("x=batch,2,samples", "g=batch,1,1"), "fails on x (2, 2, 8192)"),
+        ("Stack", ("y=batch,1,samples",), "declares its SIGNATURE: leave out --input"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    nets: Path, network: str, inputs: tuple[str, ...], told: str
+) -> None:
+    given = [each for text in inputs for each in ("--input", text)]
+    ran = export("--network", f"{nets}:{network}", *given, "--out", "o")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran.err
+    assert told in ran.err, ran.err
+    assert not Path("o").exists() or not list(Path("o").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--network", "mpdd"), "no network 'mpdd': did you mean 'mpd'?"),
+        (("--network", "missing.py:A"), "missing.py cannot be read"),
+        (("--network", "nets.py"), "name a class of the file, as in nets.py:"),
+        (("--input", "y=batch,1,samples"), "--input is for a module of your own"),
+        (("--period", "2", "--axis", "frames=3"), "mpd-2 has no axis 'frames': choose from batch"),
+        (("--period", "2", "--axis", "samples"), "--axis samples: write a name and a length"),
+        (("--period", "11", "--axis", "samples=5"), "samples 5 is too small for mpd-11"),
+        (("--batch", "2", "--axis", "batch=3"), "--axis batch=3 and --batch 2: give one"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(nets: Path, given: tuple[str, ...], told: str) -> None:
+    ran = export(*given, "--out", nets.parent / "o")
+    assert (ran.code, ran.err.count("\n")) == (1, 1), ran.err
+    assert told in ran.err, ran.err

@@ -1,0 +1,144 @@
+"""The contract of every network that is declared, whoever adds one: it does what it says."""
+
+import copy
+from functools import cache
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from export.fold import fold
+from export.interface import function_of
+from export.request import ExportRequest
+from export.to_onnx import to_onnx
+from hifigan_ref.audio import speech
+from hifigan_ref.examples import example
+from hifigan_ref.layout import layouts
+from hifigan_ref.network import BATCH, Axis, Port, Sizes
+from hifigan_ref.trained import convolutions
+from hifigan_ref.variant import Variant, all_variants, networks
+
+NAMES = list(networks())
+VARIANTS = all_variants(NAMES)
+LONG = 6 * 2310
+
+
+@cache
+def module(variant: Variant) -> nn.Module:
+    """With weights as the classes draw them: what counts here is shape and order."""
+    torch.manual_seed(0)
+    return variant.network.build(variant.members()).eval()
+
+
+def outputs(variant: Variant, sizes: Sizes) -> dict[str, torch.Tensor]:
+    inputs = example(variant.signature.inputs, sizes, speech())
+    given = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    with torch.inference_mode():
+        found: dict[str, torch.Tensor] = function_of(module(variant), variant)(**given)
+    return found
+
+
+def fits(port: Port, shape: tuple[int, ...], sizes: Sizes) -> bool:
+    wanted = [sizes[d.name] if isinstance(d, Axis) else d for d in port.shape]
+    return len(wanted) == len(shape) and all(
+        each in (None, there) for each, there in zip(wanted, shape, strict=True)
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_outputs_are_those_of_the_signature(variant: Variant) -> None:
+    signature = variant.signature
+    for lengths in ({}, signature.smallest):
+        sizes = {**signature.typical, **lengths, BATCH: 2}
+        found = outputs(variant, {**sizes, "samples": min(sizes["samples"], 600)})
+        assert list(found) == [port.name for port in signature.outputs]
+        for port in signature.outputs:
+            assert fits(port, tuple(found[port.name].shape), sizes), port
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_no_shorter_length_is_legal(variant: Variant) -> None:
+    smallest = variant.signature.smallest["samples"]
+    if smallest > 1:
+        with pytest.raises((RuntimeError, ValueError)):
+            outputs(variant, {BATCH: 1, "samples": smallest - 1})
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_it_takes_the_memory_that_it_says(variant: Variant) -> None:
+    layers = convolutions(module(variant)).values()
+    held = sum(each.weight.numel() + each.bias.numel() for each in layers if each.bias is not None)
+    assert variant.footprint.parameters == pytest.approx(held, rel=0.01)
+    maps = {p.name for p in variant.signature.outputs if p.role == "feature_map"}
+    made = outputs(variant, {BATCH: 1, "samples": LONG})
+    floats = sum(made[name].numel() for name in maps)
+    assert variant.footprint.floats * LONG == pytest.approx(floats, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_layer_lies_in_one_part(name: str) -> None:
+    variant = Variant(name)
+    places = variant.network.scopes(variant.members())
+    assert list(places) == list(variant.network.parts)
+    for path in convolutions(module(variant)):
+        assert sum(path.startswith(f"{place}.") for place in places.values()) == 1, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_alone_computes_what_it_does_in_the_whole(name: str) -> None:
+    whole = Variant(name)
+    sizes = {BATCH: 1, "samples": 700}
+    expected = outputs(whole, sizes)
+    state = module(whole).state_dict()
+    for part in whole.apart():
+        alone = copy.deepcopy(module(part))
+        own = {key: state[part.in_family(key)] for key in alone.state_dict()}
+        alone.load_state_dict(own)
+        inputs = example(part.signature.inputs, sizes, speech())
+        given = {key: torch.from_numpy(array) for key, array in inputs.items()}
+        with torch.inference_mode():
+            found = function_of(alone, part)(**given)
+        named = [port.name for port in whole.signature.outputs if port.member == part.member]
+        for there, (_, tensor) in zip(named, found.items(), strict=True):
+            assert torch.equal(expected[there], tensor), there
+
+
+@pytest.mark.parametrize("opset", [11, 17, 26])
+@pytest.mark.parametrize("name", NAMES)
+def test_its_graph_computes_the_same_at_every_remainder(name: str, opset: int) -> None:
+    whole = Variant(name)
+    variant = whole.apart()[-1] if opset == 17 else whole
+    folded = copy.deepcopy(module(variant))
+    fold(folded)
+    content = to_onnx(folded, ExportRequest(variant, opset))
+    session = ort.InferenceSession(serialized(content), providers=["CPUExecutionProvider"])
+    axis = variant.signature.axes["samples"]
+    for samples in (axis.smallest, *axis.every_remainder(300)):
+        sizes = {BATCH: 1, "samples": samples}
+        inputs = example(variant.signature.inputs, sizes, speech().loudest_first())
+        expected = outputs(variant, sizes) if samples == axis.smallest else None
+        found = session.run(None, inputs)
+        given = {key: torch.from_numpy(array) for key, array in inputs.items()}
+        with torch.inference_mode():
+            made = function_of(folded, variant)(**given)
+        assert [each.name for each in session.get_outputs()] == list(made)
+        for array, tensor in zip(found, made.values(), strict=True):
+            error = np.square(array - tensor.numpy()).sum()
+            assert error <= 1e-9 * max(np.square(tensor.numpy()).sum(), 1e-9 * prod(array.shape))
+        assert expected is None or list(expected) == list(made)
+
+
+def serialized(model: ir.Model) -> bytes:
+
+    content: bytes = ir.to_proto(model).SerializeToString()
+    return content
+
+
+def test_layouts_name_networks_that_there_are() -> None:
+    named = {name for layout in layouts() for name in layout.keys}
+    assert named <= set(NAMES)
+    assert len({layout.name for layout in layouts()}) == len(layouts())
