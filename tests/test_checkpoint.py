@@ -520,7 +520,7 @@ NVIDIA = "keys that NVIDIA's DeepLearningExamples write"
         ({"ema": {"mpd": {BIAS: torch.ones(32)}}}, (f"ema: {AVERAGED}",)),
         ({"ema": {"shadow_params": [torch.ones(3)], "decay": 0.9}}, (f"ema: {AVERAGED}",)),
         ({"ema_decay": 0.9, "ema_loss": torch.tensor(0.5)}, ()),
-        ({"mrd": {BIAS: torch.ones(32)}}, (f"mrd: {OTHERS}",)),
+        ({"mbd": {BIAS: torch.ones(32)}}, (f"mbd: {OTHERS}",)),
         ({"cqtd": {BIAS: torch.ones(32)}}, (f"cqtd: {OTHERS}",)),
         ({"optim_discriminator": {"state": {0: {"exp_avg": torch.ones(3)}}}}, ()),
         ({"schema": {"a": torch.ones(3)}, "generator": {"a": torch.ones(3)}}, ()),
