@@ -644,7 +644,7 @@ MEMBER = {"discriminators.0.convs.0.bias": torch.ones(3)}
         ({"generator": {"model": {}}, "discriminator": {"model": ANY}}, "discriminator/model", ANY),
         ({"generator": {}, "discriminator": {"mpd": MEMBER}}, "discriminator/mpd", MEMBER),
         ({"state_dict": ANY, "epoch": 3}, "state_dict", ANY),
-        ({"model": MEMBER, "iteration": 5, "learning_rate": 1e-4}, "model", MEMBER),
+        ({"disc": MEMBER, "iteration": 5, "learning_rate": 1e-4}, "disc", MEMBER),
         ({"model_disc": {"mpd.x": torch.ones(3)}}, "model_disc", {"mpd.x": 0}),
         ({"netD": {"a": torch.ones(3)}, "generator": {"b": torch.ones(3)}}, "netD", {"a": 0}),
         (MEMBER, "its top level", MEMBER),
