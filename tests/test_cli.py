@@ -489,8 +489,8 @@ def test_a_checkpoint_without_one_of_the_families_is_refused_before_any_work(
 def test_what_a_user_must_know_of_a_checkpoint_is_said_once(folder: Path, mpd: Trained) -> None:
     """On standard error: what a program reads stays as it was."""
     path = folder / "do_00000001"
-    torch.save({"mpd": mpd.module.state_dict(), "mrd": {"mrd.x": torch.ones(3)}}, path)
-    told = "note: do_00000001: mrd: other discriminators, which are not read\n"
+    torch.save({"mpd": mpd.module.state_dict(), "disc": {"disc.x": torch.ones(3)}}, path)
+    told = "note: do_00000001: disc: other discriminators, which are not read\n"
     given = ("--period", 2, "--checkpoint", path)
     ran = export("onnx", *given, "--json")
     assert (ran.code, ran.err) == (0, told)
