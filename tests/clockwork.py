@@ -12,8 +12,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bench.backend import LOWERING, Backend, Case, Session
-from bench.testing import FakeBackend, FakeSession, TickingClock
 from bench.tune.trial import Bench
+from fakes import FakeBackend, FakeSession, TickingClock
 
 Forms = Mapping[str, str]
 LAYER = re.compile(r"(convs\.\d+|conv_post|conv)((?:\.[a-z\d-]+)*)")

@@ -10,7 +10,7 @@ import pytest
 from bench.records import Measurement, Report, Result, Skipped
 from bench.render import as_csv
 from bench.render.as_csv import REST
-from bench.testing import PARITY, fake_report, fake_result
+from fakes import PARITY, fake_report, fake_result
 
 COLUMNS = (
     "backend,variant,batch,samples,pair,outputs,precision,threads,clock,n,median_s,ci_low_s,"

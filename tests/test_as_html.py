@@ -17,7 +17,7 @@ from bench.records import Ceiling, Layer, Measurement, OutputParity, Parity, Rep
 from bench.render.as_html import MOST_OPEN, NUMBER, Section, dump, sections
 from bench.render.charts import COLOURS, GREY, label
 from bench.render.charts_samples import MOST_POINTS
-from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
+from fakes import PARITY, WORKLOAD, fake_report, fake_result
 
 TEMPLATES = Path(cli.__file__).parent / "bench" / "render" / "html_template"
 EVIL = "<script>alert(1)</script><b>x</b> & %{y} </SCRIPT> \"'"

@@ -13,7 +13,7 @@ import pytest
 
 from bench.records import Ceiling, Report
 from bench.render import as_html
-from bench.testing import WORKLOAD, fake_report, fake_result
+from fakes import WORKLOAD, fake_report, fake_result
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

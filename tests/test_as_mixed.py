@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.machine.hardware import Others
 from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise, Trial
 from bench.render import as_mixed
-from bench.testing import fake_report
+from fakes import fake_report
 from hifigan_ref.errors import HifiError
 
 BASE = Trial({}, {"score": 1e-11}, 1.0)

@@ -14,10 +14,10 @@ from bench.hole import Skipped
 from bench.machine.hardware import Others
 from bench.records import Result
 from bench.render import as_tuning
-from bench.testing import fake_report, fake_result, fake_trials, fake_tuning
 from bench.tune.records import Tuning
 from bench.tune.run import Tuned
 from export.lowering.plan import LoweringPlan
+from fakes import fake_report, fake_result, fake_trials, fake_tuning
 from hifigan_ref.errors import HifiError
 
 ROWS = fake_tuning().results

@@ -17,12 +17,12 @@ from bench.backends.torch_compile import TorchCompile
 from bench.parity import judge
 from bench.precisions import precisions_of
 from bench.records import Parity, Result, Skipped, Workload
-from bench.testing import run_main
 from cli import bench_main
 from export.cache import cached_export
 from export.optional import why_missing
 from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest, views_of
+from fakes import run_main
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant

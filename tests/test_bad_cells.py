@@ -103,7 +103,7 @@ def test_a_bad_cell_costs_one_row_and_a_resumed_sweep_runs_what_is_missing(tmp_p
 def test_a_slower_backend_is_found_by_compare(tmp_path: Path) -> None:
     """A sleep in every pass of one run, in a process of its own; two runs as they are."""
     from bench.compare.verdicts import compare
-    from bench.testing import fake_report
+    from fakes import fake_report
 
     plan = replace(PLAN, batches=(1,), rounds=5, limits=Limits(0.3, 1.0, 1.5))
     slow = START + (

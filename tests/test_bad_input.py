@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench.testing import Ran, run_main
+from fakes import Ran, run_main
 from hifigan_ref.audio import CLIP_RATE
 
 export = partial(run_main, cli.export_main)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import cli
-from bench.testing import Ran, run_main
+from fakes import Ran, run_main
 
 SMALL = ("--period", 11, "--batch", 1, "--samples", 2310, "--threads", 1, "--rounds", 1)
 

@@ -23,9 +23,9 @@ from bench.records import (
     Result,
     Skipped,
 )
-from bench.testing import PARITY, WORKLOAD
 from bench.timing.stopping import Limits
 from export.request import ExportRequest
+from fakes import PARITY, WORKLOAD
 from hifigan_ref.variant import Variant
 
 LIMITS = Limits(1.0, 3.0, 10.0)

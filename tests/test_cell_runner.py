@@ -15,9 +15,9 @@ from bench.cell.runner import Runner
 from bench.cell.worker import obey
 from bench.parity.judge import Reference
 from bench.records import GpuMoment, Skipped
-from bench.testing import WORKLOAD, FakeBackend, FakeSession
 from bench.timing.stopping import Limits
 from export.request import ExportRequest
+from fakes import WORKLOAD, FakeBackend, FakeSession
 from hifigan_ref.variant import Variant
 
 OUTPUTS = {"score": np.ones((1, 4), np.float32)}

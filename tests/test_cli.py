@@ -27,8 +27,8 @@ from bench.exit_code import NOTHING_MEASURED, REGRESSION, WRONG_ROW
 from bench.machine import bandwidth, roofline
 from bench.parity.judge import reference
 from bench.render import as_json
-from bench.testing import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
 from bench.timing import measure
+from fakes import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
 from hifigan_ref.trained import Trained
 from hifigan_ref.version import VERSION
 

@@ -14,7 +14,7 @@ from bench.compare.verdicts import Cell, Change, Comparison, Gone, compare
 from bench.machine.hardware import Others
 from bench.records import NOT_TAKEN, GpuState, Machine, Measurement, Report, Result, Skipped
 from bench.render.as_comparison import dump, print_comparison, summary
-from bench.testing import WORKLOAD, fake_report, fake_result
+from fakes import WORKLOAD, fake_report, fake_result
 from hifigan_ref.errors import HifiError
 
 TRIALS = 200

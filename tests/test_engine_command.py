@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.testing import Ran, run_main
 from cli import export_main
 from export import store
 from export.engine import file as engine_file
+from fakes import Ran, run_main
 
 ROOT = Path(__file__).parent.parent
 

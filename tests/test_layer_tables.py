@@ -7,7 +7,7 @@ from bench.records import Ceiling, Layer, Measurement, Result, Skipped
 from bench.render.as_markdown import markdown
 from bench.render.layer_tables import layers
 from bench.render.tables import latency
-from bench.testing import fake_report, fake_result
+from fakes import fake_report, fake_result
 
 GIGA = 10**9
 CEILING = Ceiling(100.0, 2048, 1, "fp32", 10.0)

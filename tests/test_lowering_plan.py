@@ -13,7 +13,6 @@ import onnx_ir as ir
 import pytest
 
 import cli
-from bench.testing import Ran, run_main
 from export import artifact, pipeline
 from export.builder import shape_of
 from export.contract import ContractError
@@ -33,6 +32,7 @@ from export.lowering.rules.columns import Columns
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.request import ExportRequest
 from export.targets import TARGETS
+from fakes import Ran, run_main
 from hifigan_ref.errors import HifiError
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.source import Source

@@ -11,8 +11,8 @@ import pytest
 from test_lowering_plan import OF_PERIOD, OF_SCALE
 
 import cli
-from bench.testing import run_main
 from export.verify import snr_db
+from fakes import run_main
 
 SAMPLES = 2311
 LEAST_DB = 100.0

@@ -12,7 +12,7 @@ from bench.machine.bound import (
     percent_of_bound,
 )
 from bench.records import NOT_TAKEN, Ceiling, Layer, Measurement, Precision, Result, Skipped
-from bench.testing import WORKLOAD, fake_report, fake_result
+from fakes import WORKLOAD, fake_report, fake_result
 
 GIGA = 10**9
 CPU = Ceiling(100.0, 2048, 1, "fp32", 10.0)

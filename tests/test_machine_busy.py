@@ -18,7 +18,7 @@ from bench.machine.hardware import Others, crowd
 from bench.records import NOT_TAKEN, Report, Skipped
 from bench.render import as_csv, as_html, as_markdown
 from bench.render.as_table import print_table
-from bench.testing import fake_report, fake_result, run_main
+from fakes import fake_report, fake_result, run_main
 
 MOMENT = busy.moment  # before a fixture stands in for it
 BUSY = Others(1.42, 2, 0.0)

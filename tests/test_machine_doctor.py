@@ -9,9 +9,9 @@ from bench.backend import backends
 from bench.machine import doctor
 from bench.machine.doctor import Finding, diagnose
 from bench.render.as_diagnosis import TITLES, lines
-from bench.testing import FakeBackend, run_main
 from cli import bench_main
 from export.gpu import Gpu
+from fakes import FakeBackend, run_main
 from hifigan_ref.errors import HifiError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")

@@ -10,7 +10,7 @@ import pytest
 from bench.machine import usage
 from bench.machine.usage import device_memory_bytes, joules_per_item, peak_memory_bytes
 from bench.records import Skipped
-from bench.testing import TickingClock
+from fakes import TickingClock
 
 CHILD = "from bench.machine.usage import peak_memory_bytes; print(peak_memory_bytes())"
 LARGE = 256 * 2**20

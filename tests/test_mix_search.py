@@ -21,7 +21,6 @@ from bench.mix.wish import Wish, exported
 from bench.parity import judge
 from bench.parity.judge import Arrays
 from bench.render import as_mixed
-from bench.testing import FakeSession, run_main
 from bench.tune.trial import Bench
 from export import store
 from export.lowering.plan import PLAIN
@@ -29,6 +28,7 @@ from export.precision.budget import GRAPH_PRECISIONS
 from export.precision.plan import plan_of
 from export.request import ExportRequest
 from export.verify import NotExactError
+from fakes import FakeSession, run_main
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import cli
-from bench.testing import Ran, run_main
+from fakes import Ran, run_main
 from hifigan_ref.module_spec import parse_spec
 
 UNET = ("--input", "x=batch,1,samples", "--input", "g=batch,1,1")

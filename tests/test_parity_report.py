@@ -34,10 +34,10 @@ from bench.parity.report import (
 )
 from bench.parity.run import Order, report
 from bench.render import as_parity
-from bench.testing import run_main
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
+from fakes import run_main
 from hifigan_ref import audio
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 import cli
-from bench.testing import Ran, run_main
 from export.choice import Choice, Wish, choose
 from export.precision.plan import PrecisionPlan, write_plan
+from fakes import Ran, run_main
 from hifigan_ref.errors import HifiError
 
 export = partial(run_main, cli.export_main)

@@ -29,8 +29,8 @@ from bench.records import (
     Workload,
 )
 from bench.render import as_json, as_markdown
-from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
 from bench.timing.stopping import median_interval
+from fakes import PARITY, WORKLOAD, fake_report, fake_result
 from hifigan_ref.errors import HifiError
 
 

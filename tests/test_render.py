@@ -27,7 +27,7 @@ from bench.render.context import context
 from bench.render.live import Watched, watch
 from bench.render.table import Table
 from bench.render.tables import latency, parity, samples, settings
-from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
+from fakes import PARITY, WORKLOAD, fake_report, fake_result
 
 WIDTH = 80
 MARKUP = "[bold]x[/bold] pip install hifi-export[gpu] [/] [[1]]"

@@ -21,8 +21,8 @@ from bench.results.gpu import empty_report, file_stem, measure_all
 from bench.results.gpu_matrix import PARTS, Part, plan_of
 from bench.results.gpu_questions import asked_apart, findings, other_libraries
 from bench.results.in_time import Ended
-from bench.testing import fake_result
 from export.gpu import Gpu
+from fakes import fake_result
 from hifigan_ref.errors import HifiError
 
 H200 = Gpu("NVIDIA H200 (80GB)", "9.0", "580.1", "13.0", 2**37)

@@ -20,9 +20,9 @@ from bench.results.limits_checks import (
     some_memory,
     without_home,
 )
-from bench.testing import fake_report
 from export import cgroup
 from export.cgroup import UNIFIED, Mount
+from fakes import fake_report
 
 
 def test_what_is_not_as_expected_is_told() -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from bench.render import as_tuning
 from bench.results.readme import fill
-from bench.testing import fake_tuning
 from export.lowering.plan import parse_plan
 from export.lowering.rule import parse_form, rules
 from export.precision.budget import BUDGETS_DB, GRAPH_PRECISIONS
 from export.precision.plan import SMALLEST_OPSET
 from export.precision.plan import parse_plan as parse_precision_plan
+from fakes import fake_tuning
 
 ROOT = Path(__file__).parent.parent
 PRECISION = ROOT / "docs" / "precision.md"

@@ -28,7 +28,7 @@ from bench.records import (
 from bench.render import as_json, as_parity
 from bench.render.views import views
 from bench.results.schema import SCHEMAS, dump, main, of_parity, of_report
-from bench.testing import PARITY, fake_report, fake_result
+from fakes import PARITY, fake_report, fake_result
 
 ROOT = Path(cli.__file__).parent
 DOCS = ROOT / "docs"

@@ -15,9 +15,9 @@ from bench.machine.survey import this_machine
 from bench.records import Ceiling, Result
 from bench.run import INTERRUPTED, run
 from bench.suite import Plan
-from bench.testing import WORKLOAD, fake_result
 from bench.timing.stopping import Limits
 from export import store
+from fakes import WORKLOAD, fake_result
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source, Weights

@@ -11,13 +11,13 @@ import pytest
 from test_engine_file import MANIFEST
 
 from bench.render import as_json, as_mixed, as_parity, as_tuning
-from bench.testing import WORKLOAD, fake_report, fake_result, fake_tuning
 from export import artifact
 from export.artifact import METADATA_KEY, SEAL_KEY, Artifact, Port
 from export.cache import cached_export
 from export.engine import file as engine_file
 from export.request import ExportRequest
 from export.runtimes import Verified
+from fakes import WORKLOAD, fake_report, fake_result, fake_tuning
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Sizes
 from hifigan_ref.trained import Trained

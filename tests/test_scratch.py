@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.testing import run_main
 from cli import bench_main, export_main
 from export import owned, scratch, store
+from fakes import run_main
 from hifigan_ref.errors import HifiError
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ from bench.records import Result, Skipped
 from bench.render.as_html import sections
 from bench.render.as_markdown import brief, markdown
 from bench.render.speedups import together
-from bench.testing import WORKLOAD, fake_report, fake_result
 from export.request import views_of
+from fakes import WORKLOAD, fake_report, fake_result
 
 BROKEN = Skipped("parity failed")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.testing import run_main
 from cli import export_main
 from export import atomic, store
+from fakes import run_main
 from hifigan_ref.errors import HifiError
 
 

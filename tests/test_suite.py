@@ -30,11 +30,11 @@ from bench.records import (
     Skipped,
 )
 from bench.suite import Plan, in_order, sweep
-from bench.testing import FakeBackend, FakeSession
 from bench.timing.stopping import Limits
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
+from fakes import FakeBackend, FakeSession
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bench.records import Claim, GpuState, Report, Skipped
 from bench.render.tables_machine import machine
 from bench.render.tables_proof import holes, proofs
-from bench.testing import fake_report, fake_result
+from fakes import fake_report, fake_result
 
 ROW = "fake on mpd-11, 2 x 11025"
 GPU = GpuState(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bench.records import ColdStart, Skipped
 from bench.render.tables import latency
 from bench.render.tables_costs import HEADER, costs
-from bench.testing import fake_report, fake_result
+from fakes import fake_report, fake_result
 
 ROW = replace(
     fake_result("trt"),

@@ -8,7 +8,7 @@ from bench.records import GpuMoment, Measurement, Result, Skipped
 from bench.render import as_csv, as_html, as_json, as_markdown
 from bench.render.tables import latency
 from bench.render.tables_gpu import HEADER, gpu_at_work
-from bench.testing import fake_report, fake_result
+from fakes import fake_report, fake_result
 
 FREE = GpuMoment(1980, 2619, (), 650.4, 61, 0)
 CAPPED = replace(FREE, sm_mhz=1500, throttle_reasons=("software power cap",), watts=700.1)

@@ -7,7 +7,6 @@ import pytest
 
 from bench.backend import Case
 from bench.records import NOT_TAKEN, Layer, Skipped
-from bench.testing import FakeBackend, fake_result
 from bench.timing.profiler import (
     OTHER,
     UNTOLD,
@@ -21,6 +20,7 @@ from bench.timing.profiler import (
     with_times,
 )
 from export.layers import GraphLayer
+from fakes import FakeBackend, fake_result
 from hifigan_ref.errors import HifiError
 
 PAD = GraphLayer("pad", "Pad", ("pad",), ("padded",), 0, 10)

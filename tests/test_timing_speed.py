@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from bench.records import Ceiling, Measurement, Skipped
-from bench.testing import WORKLOAD, fake_report, fake_result
 from bench.timing.speed import (
     all_ceilings,
     audio_seconds_per_second,
@@ -15,6 +14,7 @@ from bench.timing.speed import (
     reach,
     ridge,
 )
+from fakes import WORKLOAD, fake_report, fake_result
 
 HALF = Measurement((0.5,), 1, 10, True, True)
 ROOF = Ceiling(100.0, 2048, 1, gb_per_second=10.0)

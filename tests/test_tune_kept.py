@@ -9,13 +9,13 @@ from pydantic_core import to_json
 
 from bench.hole import Skipped
 from bench.records import GpuState
-from bench.testing import fake_report, fake_trials
 from bench.tune import kept
 from bench.tune.forms import forms_of
 from bench.tune.geometry import Geometry
 from bench.tune.kept import IMPROVED, TRIALS, Kept
 from bench.tune.records import Step, Trial
 from export import store
+from fakes import fake_report, fake_trials
 
 LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (1,), (2,), (2,), 2, 0.1)
 HERE = replace(fake_report().machine, features=("avx2",), versions={"onnxruntime": "1", "a": "2"})

@@ -12,7 +12,6 @@ from conftest import Given
 
 from bench import backend
 from bench.proof import NotAsAskedError
-from bench.testing import fake_report
 from bench.tune import search as searches
 from bench.tune import trial
 from bench.tune.geometry import CONVOLUTION, Geometry
@@ -27,6 +26,7 @@ from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.runtimes import open_on_cpu
 from export.verify import snr_db
+from fakes import fake_report
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant

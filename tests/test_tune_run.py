@@ -17,7 +17,6 @@ from bench.exit_code import INTERRUPTED, WRONG_ROW
 from bench.machine import bandwidth, roofline
 from bench.render import as_tuning
 from bench.run import Finished
-from bench.testing import fake_report, fake_tuning, run_main
 from bench.timing import measure
 from bench.timing.stopping import Limits
 from bench.tune import run as runs
@@ -28,6 +27,7 @@ from bench.tune.run import tuned_backend
 from export import artifact, store
 from export.lowering.plan import read_plan
 from export.lowering.rule import Form
+from fakes import fake_report, fake_tuning, run_main
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 

@@ -14,7 +14,6 @@ from bench.backend import LOWERING
 from bench.bar import Doing
 from bench.exit_code import INTERRUPTED
 from bench.machine.hardware import Ceiling
-from bench.testing import FakeBackend, fake_report, fake_trials, run_main
 from bench.tune import search as searches
 from bench.tune.geometry import Geometry
 from bench.tune.records import LayerTrials, Step
@@ -23,6 +22,7 @@ from bench.tune.trial import Bench
 from bench.tune.whole import Whole
 from export import store
 from export.lowering.rule import Form
+from fakes import FakeBackend, fake_report, fake_trials, run_main
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bench import backend
 from bench.hole import Skipped
-from bench.testing import FakeSession, TickingClock
 from bench.timing import measure
 from bench.tune import layer_file
 from bench.tune import trial as trials
@@ -20,6 +19,7 @@ from bench.tune.geometry import Geometry
 from bench.tune.records import LayerTrials, Trial
 from bench.tune.trial import LEAST_CALLS, ROUNDS, Racer, race, try_forms
 from export.lowering.rule import parse_form
+from fakes import FakeSession, TickingClock
 from hifigan_ref.errors import HifiError
 
 LAYER = Geometry((2, 8, 40), (8, 8), (5,), (2,), (1,), (2,), (2,), 2, 0.1)

@@ -12,12 +12,12 @@ from clockwork import Clockwork, Forms
 from conftest import Given
 
 from bench import backend
-from bench.testing import fake_trials
 from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import ROUNDS
 from bench.tune.whole import CLEAR, GAIN, SURE_ROUNDS, Whole, improve
 from export.cache import cached_export
 from export.request import ExportRequest
+from fakes import fake_trials
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant
 

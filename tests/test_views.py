@@ -14,7 +14,7 @@ from bench.records import Claim, Parity, Report, Result, Skipped
 from bench.render import as_csv, as_html, as_json, as_markdown
 from bench.render.as_table import print_table
 from bench.render.views import views
-from bench.testing import PARITY, WORKLOAD, fake_report, fake_result
+from fakes import PARITY, WORKLOAD, fake_report, fake_result
 
 
 def table(report: Report) -> str:
