@@ -140,7 +140,7 @@ def test_a_layer_of_a_scale_by_hand(networks: Networks) -> None:
 
 def test_a_layer_that_computes_nothing_moves_its_numbers(networks: Networks) -> None:
     layers = _layers(networks, ExportRequest(Variant("msd"), views=("pair",)), 2, 8192)
-    both = layers["y_both"]
+    both = layers["cat"]
     assert (both.kind, both.flops, both.bytes) == ("Concat", 0, 4 * (2 * 2 * 8192 + 4 * 8192))
     pool = layers["meanpools.0"]
     assert (pool.kind, pool.flops, pool.bytes) == ("AveragePool", 0, 4 * 4 * (8192 + 4097))

@@ -186,7 +186,7 @@ def test_what_cannot_be_verified_here_is_refused_before_any_work(
     def fail(_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("export.memory.usable_bytes", lambda: 5 * 10**8)
+    monkeypatch.setattr("export.memory.usable_bytes", lambda: 4 * 10**8)
     monkeypatch.setattr("export.fold.fold", fail)
     with pytest.raises(HifiError, match="mpd-11 on .* needs at least 0.5 GB to be checked"):
         export_onnx(REQUEST, mpd_11, untouched)
