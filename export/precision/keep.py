@@ -5,8 +5,10 @@ from itertools import count
 
 import numpy as np
 
+from export.builder import shape_of
 from export.layers import count_layers
 from export.precision.branches import Branch, branches
+from export.precision.feeds import Feed, feed
 from export.precision.front import Array, Option, front, search
 from export.precision.judges import stretches
 from export.precision.layers import Layers, layer_of
@@ -44,7 +46,7 @@ def keep(
     if likely_db(meter.noise(write(material, layers))) >= budget_db:
         return layers
     parts = contributions(meter, material, layers)
-    flops = flops_of(material, layers, levels[0][:1].shape)
+    flops = flops_of(material, layers, feed(material.graph, levels[0][:1]))
     left = {
         branch: choices(branch, parts, flops, budget_db, named)
         for branch in branches(material.graph.graph, parts)
@@ -68,10 +70,16 @@ def keep(
     return _only(layers, taken)
 
 
-def flops_of(material: Material, layers: Layers, shape: tuple[int, ...]) -> dict[str, int]:
-    """Of each layer's convolutions, for inputs of a shape (N, 1, T)."""
+def flops_of(material: Material, layers: Layers, given: Feed) -> dict[str, int]:
+    """Of each layer's convolutions, for inputs of some shapes."""
     found = dict.fromkeys(layers, 0)
-    for each in count_layers(material.graph, {"batch": shape[0], "samples": shape[2]}):
+    sizes = {
+        extent: length
+        for value in material.graph.graph.inputs
+        for extent, length in zip(shape_of(value), given[value.name or ""].shape, strict=True)
+        if isinstance(extent, str)
+    }
+    for each in count_layers(material.graph, sizes):
         layer = layer_of(each.name, layers)
         if layer is not None:
             found[layer] += each.flops
