@@ -103,6 +103,7 @@ def test_the_wheel_holds_every_module_and_the_clip(place: Place) -> None:
         str(path.relative_to(ROOT))
         for name in ("hifigan_ref", "export", "bench")
         for path in (ROOT / name).rglob("*.py")
+        if path.parent != ROOT / "bench" / "results"  # which writes the documentation's tables
     }
     folder = "bench/render/html_template"
     page = {f"{folder}/{name}" for name in ("charts.js", "page.html", "style.css")}
