@@ -152,6 +152,21 @@ def markdown(rows: Sequence[Row], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _write(path: Path, rows: Sequence[Row], seconds: float) -> str:
+    """What there is so far; the table."""
+    page = markdown(rows, seconds)
+    record = {
+        "schema": SCHEMA,
+        "machine": asdict(this_machine()),
+        "seconds": seconds,
+        "voices": VOICES,
+        "rows": [asdict(row) for row in rows],
+    }
+    content = json.dumps(record, indent=1).encode() + b"\n"
+    atomic.write_all({path.with_suffix(".json"): content, path.with_suffix(".md"): page.encode()})
+    return page
+
+
 def main(
     path: Annotated[Path, typer.Argument(help="Where the record goes; .json and .md are added.")],
     variant: Annotated[list[str] | None, typer.Option(help="Network; repeatable.")] = None,
@@ -168,16 +183,7 @@ def main(
         for row in rows_of(each, chosen, speech):
             rows.append(row)
             typer.echo(f"{row.variant} {row.precision} {row.condition}: worst {row.worst_db:.1f}")
-    page = markdown(rows, speech.size / CLIP_RATE)
-    record = {
-        "schema": SCHEMA,
-        "machine": asdict(this_machine()),
-        "seconds": speech.size / CLIP_RATE,
-        "voices": VOICES,
-        "rows": [asdict(row) for row in rows],
-    }
-    content = json.dumps(record, indent=1).encode() + b"\n"
-    atomic.write_all({path.with_suffix(".json"): content, path.with_suffix(".md"): page.encode()})
+        page = _write(path, rows, speech.size / CLIP_RATE)
     typer.echo(page)
     raise typer.Exit(WRONG_ROW if any(row.missed for row in rows) else 0)
 
