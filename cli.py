@@ -173,13 +173,15 @@ def bench(
     from hifigan_ref import audio
 
     limits = Limits.up_to(limit)
+    sizes = opt.sizes_of(None, samples, axis)
+    batches = opt.batches_of(batch, sizes)
     check(backend or (), precision or ())
     runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
         variants=tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL)),
-        batches=tuple(dict.fromkeys(batch or (1,))),
-        sizes=opt.sizes_of(None, samples, axis),
+        batches=batches,
+        sizes=sizes,
         views=views_of(outputs.value, pair),
         threads=usable_cores() if threads is None else threads,
         recording=audio.read_wav(wav) if wav else audio.speech(),

@@ -107,6 +107,14 @@ def sizes_of(
     return found
 
 
+def batches_of(batches: list[int] | None, sizes: dict[str, int]) -> tuple[int, ...]:
+    """Batches to measure; one that was said as an axis leaves the sizes. Raises HifiError."""
+    axis = sizes.pop("batch", None)
+    if batches and axis is not None:
+        raise HifiError(f"--axis batch={axis} and --batch: give one of the two")
+    return tuple(dict.fromkeys(batches or (axis if axis is not None else 1,)))
+
+
 def onnx_paths(out: Path, variants: list[Variant]) -> list[Path]:
     """Where each graph goes. Raises HifiError where the name of one file is given for several."""
     if out.suffix.lower() != ".onnx":

@@ -1,5 +1,6 @@
 """A class out of a user's own file, whose code runs here."""
 
+import ast
 import hashlib
 import importlib.util
 import sys
@@ -35,33 +36,49 @@ def load_class(spec: ModuleSpec) -> "type[nn.Module]":
 
 
 def source_digest(file: Path) -> str:
-    """sha256 of a file, and of what it imported out of its own folder.
+    """sha256 of a file, and of what it imports out of its own folder, and so on.
 
     Raises:
-        HifiError: it cannot be read.
+        HifiError: it cannot be read, or is no Python.
     """
-    folder = file.resolve().parent
-    beside = {
-        Path(path)
-        for module in list(sys.modules.values())
-        if (path := getattr(module, "__file__", None)) and Path(path).parent == folder
-    }
+    contents: dict[Path, bytes] = {}
+    due = [file.resolve()]
+    while due:
+        path = due.pop()
+        if path not in contents:
+            contents[path] = _read(path)
+            due += _imported(path, contents[path], file.resolve().parent)
+    return hashlib.sha256(b"".join(contents[path] for path in sorted(contents))).hexdigest()
+
+
+def _read(path: Path) -> bytes:
     try:
-        contents = [each.read_bytes() for each in (file, *sorted(beside - {file.resolve()}))]
+        return path.read_bytes()
     except OSError as error:
-        raise HifiError(f"network {file} cannot be read: {error.strerror}") from None
-    return hashlib.sha256(b"".join(contents)).hexdigest()
+        raise HifiError(
+            f"network {path} cannot be read: {error.strerror}: give FILE.py:Class"
+        ) from None
+
+
+def _imported(path: Path, content: bytes, folder: Path) -> list[Path]:
+    """Files of a folder that a file imports; of a package, all of it."""
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except SyntaxError as error:
+        raise HifiError(
+            f"network {path} is no Python in line {error.lineno}: {error.msg}"
+        ) from None
+    names = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
+    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
+    tops = sorted({name.partition(".")[0] for name in names})
+    alone = [folder / f"{top}.py" for top in tops]
+    inside = [each for top in tops for each in sorted((folder / top).rglob("*.py"))]
+    return [each for each in (*alone, *inside) if each.is_file()]
 
 
 def _loaded(file: Path) -> ModuleType:
     """The file's module, run once for each of its contents."""
-    try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise HifiError(
-            f"network {file} cannot be read: {error.strerror}: give FILE.py:Class"
-        ) from None
-    name = f"{_PREFIX}{digest[:16]}"
+    name = f"{_PREFIX}{source_digest(file)[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)

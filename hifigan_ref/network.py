@@ -130,8 +130,7 @@ class Signature:
             rate: of the recordings that waveforms are out of, Hz; the network's own without one.
 
         Returns:
-            The sum over the inputs that have a time axis of the product of their lengths but that
-            of fixed dimensions; None where no axis is time.
+            Items times seconds, summed over the inputs that have a time axis; None where none has.
         """
         found = [_seconds(port, sizes, rate) for port in self.inputs]
         told = [seconds for seconds in found if seconds is not None]

@@ -10,6 +10,7 @@ import torch
 
 import cli
 from fakes import Ran, run_main
+from hifigan_ref.module_file import source_digest
 from hifigan_ref.module_spec import parse_spec
 
 UNET = ("--input", "x=batch,1,samples", "--input", "g=batch,1,1")
@@ -129,6 +130,30 @@ def test_another_source_is_another_file(nets: Path) -> None:
     assert export(*command, "b").code == 0
     kinds = [{n["op_type"] for n in nodes(Path(folder) / "Spec.onnx")} for folder in ("a", "b")]
     assert "Elu" in kinds[0] and "Elu" not in kinds[1] and "Relu" in kinds[1]
+
+
+def test_what_it_imports_from_its_folder_is_a_part_of_its_source(nets: Path) -> None:
+    beside, other = nets.with_name("beside.py"), nets.with_name("unrelated.py")
+    nets.write_text("def deep():\n    import beside\n" + NETS)
+    beside.write_text("WIDTH = 8\n")
+    first = source_digest(nets)
+    other.write_text("WIDTH = 9\n")
+    assert source_digest(nets) == first
+    beside.write_text("import unrelated\n")
+    second = source_digest(nets)
+    assert second != first
+    other.write_text("WIDTH = 10\n")
+    assert source_digest(nets) not in (first, second)
+
+
+def test_a_batch_said_as_an_axis_is_measured(nets: Path) -> None:
+    given = ("--network", f"{nets}:Stack", "--axis", "samples=500", "--axis", "batch=3")
+    ran = run_main(cli.bench_main, *given, "--backend", "ort-cpu", "--limit", 0.05, "--out", "r")
+    assert ran.code == 0, ran.err
+    (row,) = json.loads(Path("r/report.json").read_text())["results"]
+    assert row["workload"]["sizes"] == {"batch": 3, "samples": 500}
+    ran = run_main(cli.bench_main, *given, "--batch", 2, "--backend", "ort-cpu", "--out", "r")
+    assert ran.code == 1 and "--axis batch=3 and --batch: give one of the two" in ran.err
 
 
 def nodes(path: Path) -> list[dict[str, str]]:
