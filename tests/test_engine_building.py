@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,9 +186,25 @@ def test_progress_is_told(content: bytes, library: Library) -> None:
 
 
 def test_ctrl_c_ends_the_build_at_once(content: bytes, library: Library) -> None:
-    watch = Watched(lambda: signal.raise_signal(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        build_engine(content, REQUEST, FEW, library, watch)
+    heard = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        heard.set()
+        signal.default_int_handler(number, frame)  # type: ignore[arg-type]
+
+    def press() -> None:
+        """This small build would be over before a busy machine's main thread has its turn."""
+        signal.raise_signal(signal.SIGINT)
+        assert heard.wait(30)
+        time.sleep(1)  # from the handler to the build's own end of it
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    watch = Watched(press)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build_engine(content, REQUEST, FEW, library, watch)
+    finally:
+        signal.signal(signal.SIGINT, before)
     complete = Watched()
     assert build_engine(content, REQUEST, FEW, library, complete), "the next build is not disturbed"
     assert len(watch.steps) < len(complete.steps)
