@@ -54,6 +54,8 @@ def export_onnx(
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
     network: opt.Network = None,
+    from_file: opt.FromFile = None,
+    prefix: opt.Prefix = "",
     input: opt.Input = None,  # noqa: A002 - as it is typed
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
@@ -79,7 +81,8 @@ def export_onnx(
     from export.request import ExportRequest, views_of
     from hifigan_ref.variant import all_variants
 
-    variants = opt.select(period, scale, model, network, input) or list(all_variants())
+    named = [*(network or ()), *opt.of_file(from_file, prefix)]
+    variants = opt.select(period, scale, model, named, input) or list(all_variants())
     sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
     paths = opt.onnx_paths(out, variants)
     wish = Wish(lowering, precision, io_types.value, calibration or (), target)
@@ -89,7 +92,8 @@ def export_onnx(
 
         request = ExportRequest(variants[0], opset, sizes, views, min_snr_db=min_snr)
         places = dict(zip(variants, paths, strict=True))
-        source = Source(checkpoint, seed)
+        opt.tell_equality(variants)
+        source = Source.of(variants, checkpoint, seed)
         try:
             found = export_mixed(wish, request, places, source)
         except KeyboardInterrupt:
@@ -103,9 +107,10 @@ def export_onnx(
         ExportRequest(variant, opset, sizes, views, *plans, min_snr, target) for variant in variants
     ]
     atomic.check_writable(paths[0].parent)
-    source = Source(checkpoint, seed)
+    source = Source.of(variants, checkpoint, seed)
     source.check(variants)
     opt.tell_notes(source)
+    opt.tell_equality(variants)
     manifests = []
     for request, path in zip(requests, paths, strict=True):
         exported = pipeline.export_onnx(request, source.build(request.variant), path)
@@ -191,7 +196,7 @@ def bench(
         layers=layers,
         min_snr_db=min_snr,
     )
-    run_plans([plan], [Source(checkpoint, seed)], out, resume)
+    run_plans([plan], [Source.of(plan.variants, checkpoint, seed)], out, resume)
 
 
 @bench_app.command("sweep")
@@ -264,7 +269,7 @@ def parity(
     variants = tuple(opt.select(period, scale, model, network, input))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
-    source = Source(checkpoint, seed)
+    source = Source.of(variants, checkpoint, seed)
     lengths = {"samples": tuple(samples)} if samples else {}
     order = parity_run.Order(source, recording, lengths, min_snr)
     chosen = parity_run.Selection(variants, views_of(outputs.value, pair))

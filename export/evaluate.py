@@ -4,7 +4,7 @@ Weights are those that the file holds. Nothing is rounded on the way: a graph of
 for the function that it rounds, but for the steps of quantizers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,16 +39,22 @@ def evaluate(model: ir.Model, inputs: Mapping[str, NDArray[Any]]) -> dict[str, N
             known[value] = exact(value.const_value.numpy())
     with torch.no_grad():
         for node in model.graph:
-            made = _run(node, [known[value] for value in node.inputs], _opset(model))
+            made = run_node(node, [known[value] for value in node.inputs], opset_of(model))
             known.update(zip(node.outputs, made, strict=False))
     return {str(value.name): _array(known[value]) for value in model.graph.outputs}
 
 
-def _opset(model: ir.Model) -> int:
+def opset_of(model: ir.Model) -> int:
+    """Of ONNX's default domain."""
     return model.opset_imports.get("", model.opset_imports.get("ai.onnx", 1))
 
 
-def _run(node: ir.Node, inputs: list[Tensor | None], opset: int) -> tuple[Tensor, ...]:
+def run_node(node: ir.Node, inputs: Sequence[Any], opset: int) -> tuple[Any, ...]:
+    """What a node makes of tensors, of symbols or of lengths; None is an input that is left out.
+
+    Raises:
+        HifiError: the operation or this way to use it is not known.
+    """
     row = operation_of(node)
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     if row.opset_matters:

@@ -11,7 +11,7 @@ import typer
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
+from hifigan_ref.variant import GRAPH, Variant
 from hifigan_ref.version import VERSION
 
 Value = TypeVar("Value")
@@ -89,6 +89,42 @@ def _network(name: str, inputs: Sequence[str]) -> Variant:
     spec = parse_spec(name)
     given = tuple(inputs_of(inputs).items())
     return Variant.parse(str(replace(spec, inputs=given) if given else spec))
+
+
+def of_file(file: Path | None, prefix: str) -> list[str]:
+    """What stands behind ``--network`` for an ONNX file, or a part of one.
+
+    Raises:
+        HifiError: a prefix without a file, or a file of another kind.
+    """
+    if file is None:
+        if prefix:
+            raise HifiError(f"--prefix {prefix} is of an ONNX file: add --from FILE.onnx")
+        return []
+    if file.suffix != GRAPH:
+        raise HifiError(
+            f"--from {file} is no .onnx file: a checkpoint goes behind --checkpoint, a module "
+            "behind --network FILE.py:Class"
+        )
+    return [f"{file}:{prefix}" if prefix else str(file)]
+
+
+def tell_equality(variants: Iterable[Variant]) -> None:
+    """Say on standard error that networks out of ONNX files compute what the files do.
+
+    Raises:
+        HifiError: one does not.
+    """
+    for variant in variants:
+        if variant.graph_file is not None:
+            from export.foreign.proof import prove
+
+            found = prove(variant)
+            typer.echo(
+                f"note: {variant} equals {variant.graph_file.name} at {found.snr_db:.1f} dB on "
+                f"{found.heard}",
+                err=True,
+            )
 
 
 def sizes_of(
@@ -172,9 +208,21 @@ Network = Annotated[
     list[str] | None,
     typer.Option(
         "--network",
-        help="A network by name, or a module of your own, whose code runs: net.py:Unet --input "
-        "x=batch,1,samples; repeatable.",
-        metavar="NAME|FILE.py:Class",
+        help="A network by name, an ONNX file (voice.onnx:dec. is a part of it), or a module of "
+        "your own, whose code runs: net.py:Unet --input x=batch,1,samples; repeatable.",
+        metavar="NAME|FILE.onnx|FILE.py:Class",
+    ),
+]
+FromFile = Annotated[
+    Path | None,
+    typer.Option("--from", help="A network out of an ONNX file of any tool.", metavar="FILE.onnx"),
+]
+Prefix = Annotated[
+    str,
+    typer.Option(
+        help="The part of that file whose initializers' names begin so: dec. is the decoder of a "
+        "voice.",
+        metavar="TEXT",
     ),
 ]
 Input = Annotated[

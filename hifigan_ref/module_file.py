@@ -51,12 +51,17 @@ def source_digest(file: Path) -> str:
     return hashlib.sha256(b"".join(contents[path] for path in sorted(contents))).hexdigest()
 
 
+def digest_of(file: Path) -> str:
+    """sha256 of one file. Raises HifiError where it cannot be read."""
+    return hashlib.sha256(_read(file)).hexdigest()
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise HifiError(
-            f"network {path} cannot be read: {error.strerror}: give FILE.py:Class"
+            f"network {path} cannot be read: {error.strerror}: give FILE.py:Class or FILE.onnx"
         ) from None
 
 

@@ -80,16 +80,33 @@ class Source:
     def check(self, variants: Sequence[Variant]) -> None:
         """Raises HifiError where the checkpoint does not hold every family, before any work."""
         for variant in variants:
-            if self.checkpoint is not None and not is_module(variant.family):
+            if self.checkpoint is None or self.checkpoint == variant.graph_file:
+                continue
+            if variant.graph_file is not None:
+                raise HifiError(
+                    f"{variant.graph_file} has weights of its own: leave out {self.checkpoint}"
+                )
+            if not is_module(variant.family):
                 self._weights.check(variant)  # type: ignore[union-attr]
 
     def build(self, variant: Variant) -> "Trained":
         """The variant's network, filled. Raises HifiError where the file does not hold it."""
+        if variant.graph_file is not None:
+            from hifigan_ref.trained import finish
+
+            return finish(variant, variant.network.build(()), variant.graph_file.name)
         if self.checkpoint is not None and is_module(variant.family):
             from hifigan_ref.state_file import filled
 
             return filled(variant, self.checkpoint)
         return self._weights.build(variant)
+
+    @classmethod
+    def of(cls, variants: Sequence[Variant], checkpoint: Path | None, seed: int) -> "Source":
+        """Where the weights of some networks come from: of a graph, out of its own file."""
+        files = {variant.graph_file for variant in variants}
+        own = files.pop() if len(files) == 1 else None
+        return cls(checkpoint or own, seed)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from hifigan_ref.errors import HifiError, nearest
-from hifigan_ref.module_spec import is_module, parse_spec
+from hifigan_ref.module_spec import ModuleSpec, is_module, parse_spec
 from hifigan_ref.network import Footprint, Network, Signature
 
 Named = TypeVar("Named")
+GRAPH = ".onnx"
 USUAL = ("mpd", "msd")  # networks that are meant where none is named
 
 
@@ -25,7 +27,7 @@ class Variant:
     def __str__(self) -> str:
         """``mpd-11``; of a user's module, the name of its class."""
         if is_module(self.family):
-            return parse_spec(self.family).name
+            return parse_spec(self.family).label
         return self.family if self.member is None else f"{self.family}-{self.member}"
 
     @property
@@ -47,6 +49,12 @@ class Variant:
         variant = cls(family, text.removeprefix(family).removeprefix("-") or None)
         variant.members()
         return variant
+
+    @property
+    def graph_file(self) -> Path | None:
+        """The ONNX file that it is, or is a part of, which has its weights; None of another."""
+        file = parse_spec(self.family).file if is_module(self.family) else None
+        return file if file is not None and file.suffix == GRAPH else None
 
     @property
     def network(self) -> Network:
@@ -163,17 +171,28 @@ def find_network(name: str) -> Network:
     return networks()[name]
 
 
-_MODULES: dict[
-    str, Network
-] = {}  # that were loaded, by what they are called with folders and without
+def _of_python(spec: ModuleSpec) -> "FileNetwork":
+    from hifigan_ref.module_network import ModuleNetwork
+
+    return ModuleNetwork(spec)
+
+
+class FileNetwork(Network, Protocol):
+    """A network that a file holds."""
+
+    spec: ModuleSpec
+
+
+OPENERS: dict[str, Callable[[ModuleSpec], FileNetwork]] = {".py": _of_python}
+"""What makes a network of a file, by its suffix; ``export`` adds what it can read."""
+
+_MODULES: dict[str, Network] = {}  # loaded ones, by what they are called with folders and without
 
 
 def _module_network(name: str) -> Network:
-    from hifigan_ref.module_network import ModuleNetwork
-
-    known = _MODULES.get(name)
-    if known is None or not parse_spec(name).digest:  # its file may be another one by now
-        found = known = ModuleNetwork(parse_spec(name))
+    known, spec = _MODULES.get(name), parse_spec(name)
+    if known is None or not spec.digest:  # its file may be another one by now
+        found = known = OPENERS[spec.file.suffix](spec)
         _MODULES.update({found.name: found, str(found.spec.nameless): found})
     return known
 

@@ -88,7 +88,7 @@ class SweepPart:
     @property
     def source(self) -> Source:
         """Of the weights."""
-        return Source(self.checkpoint, self.seed)
+        return Source.of(self.variants, self.checkpoint, self.seed)
 
     @property
     def limits(self) -> Limits:

@@ -51,8 +51,8 @@ def tune(
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
-    source = Source(checkpoint, seed)
     variants = tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL))
+    source = Source.of(variants, checkpoint, seed)
     sizes = {**variants[0].signature.typical, **opt.sizes_of(batch, samples, axis)}
     wish = Wish(
         backend,

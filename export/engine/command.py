@@ -88,7 +88,7 @@ def trt(
         },
         BuildProgress,
     )
-    source = Source(checkpoint, seed)
+    source = Source.of(variants, checkpoint, seed)
     if file is not None:
         engines = iter([trt_pipeline.engine_of_file(file, order)])
     else:

@@ -112,12 +112,12 @@ def dropout(
 
 
 def _clip(x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    above = x if low is None else torch.maximum(x, low)
-    return above if high is None else torch.minimum(above, high)
+    bounds = [None if bound is None else bound.item() for bound in (low, high)]
+    return x if bounds == [None, None] else torch.clamp(x, *bounds)
 
 
-def _leaky(x: Tensor, slope: Tensor | None = None, alpha: float = 0.01) -> Tensor:
-    return torch.where(x > 0, x, (alpha if slope is None else slope) * x)
+def _prelu(x: Tensor, slope: Tensor) -> Tensor:
+    return torch.relu(x) - slope * torch.relu(-x)
 
 
 def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
@@ -132,8 +132,8 @@ OPERATIONS = (
     unary("Softsign", F.softsign, "softsign"),
     unary("Tanh", torch.tanh, "tanh"),
     elementwise("Sigmoid", torch.sigmoid, sigmoid=SIGMOID, special_expit=SIGMOID, silu=silu),
-    elementwise("LeakyRelu", _leaky, leaky_relu=leaky_relu),
-    elementwise("PRelu", _leaky, prelu=prelu),
+    elementwise("LeakyRelu", lambda x, alpha=0.01: F.leaky_relu(x, alpha), leaky_relu=leaky_relu),
+    elementwise("PRelu", _prelu, prelu=prelu),
     elementwise("Elu", lambda x, alpha=1.0: F.elu(x, alpha), elu=elu),
     elementwise("Softplus", lambda x: F.softplus(x, threshold=EXACT), softplus=softplus),
     elementwise("Clip", _clip, clamp=clamp, clip=clamp, hardtanh=hardtanh, relu6=relu6),

@@ -21,7 +21,9 @@ def _cast(x: Tensor, to: int, **_: Any) -> Tensor:
     kind = ir.DataType(to)
     if kind == ir.DataType.BOOL:
         return x.bool()
-    return x.double() if kind.is_floating_point() else x.long()
+    if kind.is_floating_point():
+        return x if x.is_floating_point() else x.double()
+    return x.long()
 
 
 def _constant(**attributes: Any) -> Tensor:

@@ -76,7 +76,13 @@ def unbind(graph: Builder, name: str, x: ir.Value, dim: int = 0) -> list[ir.Valu
 
 def _gather(x: Tensor, index: Tensor, axis: int = 0) -> Tensor:
     axis %= x.ndim
-    found = torch.index_select(x, axis, index.reshape(-1) % x.shape[axis])
+    if index.ndim == 0:
+        return x.select(axis, int(index))
+    count = x.shape[axis]
+    rows = index.reshape(-1) % count if (index < 0).any() else index.reshape(-1)
+    found = torch.index_select(x, axis, rows)
+    if index.ndim == 1:
+        return found
     return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 

@@ -6,6 +6,7 @@ import torch
 
 from export.builder import Builder, Dim
 from export.operators.operation import Operation
+from export.operators.vector import vector
 
 Entry = int | Dim
 
@@ -62,6 +63,6 @@ ARITHMETIC: Mapping[str, Callable[[Builder, str, Entry, Entry], Entry]] = {
 }
 
 OPERATIONS = (
-    Operation("Shape", lambda x, start=0, end=None: torch.tensor(x.shape[start:end]), "free"),
+    Operation("Shape", lambda x, start=0, end=None: vector(x.shape[start:end]), "free"),
     Operation("Range", lambda first, last, step: torch.arange(int(first), int(last), int(step))),
 )

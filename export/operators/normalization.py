@@ -148,8 +148,8 @@ def _layer_norm(
 ) -> Tensor:
     del stash_type
     shape = x.shape[axis % x.ndim :]
-    unit = F.layer_norm(x, shape, eps=epsilon) * scale
-    return unit if bias is None else unit + bias
+    given = None if bias is None else bias.expand(shape)
+    return F.layer_norm(x, shape, scale.expand(shape), given, epsilon)
 
 
 def _batch_norm(
@@ -177,6 +177,8 @@ def _softmax(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if opset >= 13:
             return function(x, -1 if axis is None else axis)
         first = (1 if axis is None else axis) % x.ndim
+        if first == x.ndim - 1:
+            return function(x, -1)
         return function(x.flatten(first), -1).reshape(x.shape)
 
     return meaning

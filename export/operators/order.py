@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import onnx_ir as ir
-import torch
 from torch import Tensor
 
 from export.builder import Builder, shape_of
 from export.operators.operation import Operation, Writer
 from export.operators.shape import Sizes, axis_in, in_one
 from export.operators.shapes import stated
+from export.operators.vector import Lengths
 
 
 def permute(graph: Builder, name: str, x: ir.Value, *dims: Sizes) -> ir.Value:
@@ -50,8 +50,15 @@ def _transpose(x: Tensor, perm: Sequence[int] | None = None) -> Tensor:
     return x.permute(tuple(reversed(range(x.ndim))) if perm is None else tuple(perm))
 
 
-def _expand(x: Tensor, sizes: Tensor) -> Tensor:
-    return x * torch.ones(sizes.tolist(), dtype=x.dtype)
+def _expand(x: Tensor, sizes: Lengths) -> Tensor:
+    wanted = sizes.tolist()
+    wanted = [1] * (x.ndim - len(wanted)) + wanted
+    first = len(wanted) - x.ndim
+    kept = [
+        -1 if i >= first and isinstance(size, int) and size == 1 else size
+        for i, size in enumerate(wanted)
+    ]
+    return x.expand(kept)
 
 
 TURNED: dict[str, Writer] = {

@@ -1,16 +1,19 @@
 """What stands around the numbers of a tensor."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from export.builder import Builder, Dim, Operand, shape_of
 from export.operators.operation import Operation
 from export.operators.parts import cat, cut
 from export.operators.shapes import added
+from export.operators.vector import Lengths
 from hifigan_ref.errors import HifiError
 
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
@@ -64,23 +67,39 @@ def _circular(
 
 def _pad(
     x: Tensor,
-    pads: Tensor,
+    pads: Lengths,
     value: Tensor | None = None,
     axes: Tensor | None = None,
     mode: str = "constant",
 ) -> Tensor:
     places = range(x.ndim) if axes is None else [axis % x.ndim for axis in axes.tolist()]
     amounts = pads.tolist()
-    around = [(0, 0)] * x.ndim
+    around: list[tuple[Any, Any]] = [(0, 0)] * x.ndim
     for i, axis in enumerate(places):
         around[axis] = (amounts[i], amounts[i + len(places)])
-    kept = [slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(around, x.shape, strict=True)]
-    array = x.numpy()[tuple(kept)]
-    grown = [(max(a, 0), max(b, 0)) for a, b in around]
     if mode == "constant":
-        fill = 0.0 if value is None else value.item()
-        return torch.from_numpy(np.pad(array, grown, constant_values=fill))
-    return torch.from_numpy(np.pad(array, grown, mode))  # type: ignore[call-overload]
+        return F.pad(x, _flat(around), value=0.0 if value is None else value.item())
+    if any(isinstance(each, int) and each < 0 for pair in around for each in pair):
+        x = x[tuple(_kept(pair) for pair in around)]
+        around = [(max(a, 0), max(b, 0)) for a, b in around]
+    flat = _flat(around)
+    if x.ndim - len(flat) // 2 in {1, 2}:
+        return F.pad(x, flat, TORCHS[mode])
+    return torch.from_numpy(np.pad(x.numpy(), around, mode))  # type: ignore[call-overload]
 
+
+def _flat(around: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """(before, after) from the last axis to the first that is padded."""
+    padded = [not (isinstance(a, int) and isinstance(b, int) and a == b == 0) for a, b in around]
+    first = padded.index(True) if any(padded) else len(around)
+    return [each for pair in reversed(around[first:]) for each in pair]
+
+
+def _kept(pair: tuple[int, int]) -> slice:
+    before, after = pair
+    return slice(max(-before, 0), min(after, 0) or None)
+
+
+TORCHS = {onnx: torch for torch, onnx in MODES.items()} | {"wrap": "circular"}
 
 OPERATIONS = (Operation("Pad", _pad, "moving", {"pad": pad}),)

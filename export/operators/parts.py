@@ -11,6 +11,7 @@ from export.builder import Builder, Dim, Extent, Operand, shape_of
 from export.operators.operation import Operation, Writer
 from export.operators.shape import axis_in, unsqueeze
 from export.operators.shapes import added, broadcast
+from export.operators.vector import Lengths
 from hifigan_ref.errors import HifiError
 
 END = 2**63 - 1
@@ -114,17 +115,20 @@ def glu(graph: Builder, name: str, x: ir.Value, dim: int = -1) -> ir.Value:
 
 def _slice(
     x: Tensor,
-    first: Tensor,
-    last: Tensor,
+    first: Lengths,
+    last: Lengths,
     axes: Tensor | None = None,
     steps: Tensor | None = None,
 ) -> Tensor:
-    places = range(len(first)) if axes is None else axes.tolist()
-    by = [1] * len(first) if steps is None else steps.tolist()
+    starts = first.tolist()
+    places = range(len(starts)) if axes is None else axes.tolist()
+    by = [1] * len(starts) if steps is None else steps.tolist()
     index = [slice(None)] * x.ndim
-    for start, stop, axis, step in zip(first.tolist(), last.tolist(), places, by, strict=True):
+    for start, stop, axis, step in zip(starts, last.tolist(), places, by, strict=True):
         index[axis] = slice(start, None if step < 0 and stop < -x.shape[axis] else stop, step)
-    return torch.from_numpy(x.numpy()[tuple(index)].copy())
+    if min(by) > 0:
+        return x[tuple(index)]
+    return torch.from_numpy(x.numpy()[tuple(index)].copy())  # PyTorch has no steps backwards
 
 
 def _split(

@@ -131,6 +131,8 @@ def _average_pool(x: Tensor, **attributes: Any) -> Tensor:
     strides = tuple(attributes.get("strides", [1] * rank))
     pads = attributes.get("pads", [0] * (2 * rank))
     counted = float(attributes.get("count_include_pad", 0))
+    if _symmetric(pads):
+        return pool(x, size, strides, tuple(pads[:rank]), count_include_pad=bool(counted))
     there = _padded(torch.ones_like(x), pads, counted)
     return pool(_padded(x, pads, 0.0), size, strides) / pool(there, size, strides)
 
@@ -140,11 +142,18 @@ def _max_pool(x: Tensor, **attributes: Any) -> Tensor:
     size = tuple(attributes["kernel_shape"])
     rank = len(size)
     pool: Callable[..., Tensor] = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
-    padded = _padded(x, attributes.get("pads", [0] * (2 * rank)), -torch.inf)
+    pads = attributes.get("pads", [0] * (2 * rank))
     strides, dilations = (
         tuple(attributes.get(name, [1] * rank)) for name in ("strides", "dilations")
     )
-    return pool(padded, size, strides, dilation=dilations)
+    if _symmetric(pads):
+        return pool(x, size, strides, tuple(pads[:rank]), dilations)
+    return pool(_padded(x, pads, -torch.inf), size, strides, dilation=dilations)
+
+
+def _symmetric(pads: Sequence[int]) -> bool:
+    """As much in front of each axis as behind it."""
+    return pads[: len(pads) // 2] == pads[len(pads) // 2 :]
 
 
 def _everything(function: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:

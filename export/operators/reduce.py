@@ -50,9 +50,14 @@ def _reduced(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return meaning
 
 
+def _length(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    return torch.sum(x * x, axes, keepdim=keepdim).sqrt()
+
+
 OPERATIONS = (
     Operation("ReduceMean", _reduced(torch.mean), "other", {"mean": reduce("ReduceMean", 18)}),
     Operation("ReduceSum", _reduced(torch.sum), "other", {"sum": reduce("ReduceSum", 13)}),
+    Operation("ReduceL2", _reduced(_length)),
     Operation("ReduceMax", _reduced(torch.amax), "other", {"amax": reduce("ReduceMax", 18)}),
     Operation("ReduceMin", _reduced(torch.amin), "other", {"amin": reduce("ReduceMin", 18)}),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from export.builder import Attribute, Builder, Constant, Dim, Extent, shape_of
@@ -80,6 +81,9 @@ def _resize(
         "extrapolation_value",
     }:
         raise HifiError("Resize is evaluated only where it repeats samples (nearest, floor)")
+    factors = [] if scales is None or (sizes is not None and sizes.numel()) else scales.tolist()
+    if x.ndim > 2 and factors[:2] == [1, 1] and all(factor == int(factor) for factor in factors):
+        return F.interpolate(x, scale_factor=factors[2:])
     for axis in range(x.ndim):
         length = x.shape[axis]
         if sizes is not None and sizes.numel():

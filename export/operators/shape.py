@@ -9,6 +9,7 @@ from torch import Tensor
 from export.builder import Builder, Dim, Extent, shape_of
 from export.operators.operation import Operation, Writer
 from export.operators.shapes import rest_of, stated
+from export.operators.vector import Lengths
 from hifigan_ref.errors import HifiError
 
 Sizes = int | Dim | Sequence[int | Dim]
@@ -126,9 +127,10 @@ def unsqueeze(graph: Builder, name: str, x: ir.Value, dim: int) -> ir.Value:
     return graph.axes(name, "Unsqueeze", x, [axis], more, input_since=13)
 
 
-def _reshape(x: Tensor, sizes: Tensor, allowzero: int = 0) -> Tensor:
+def _reshape(x: Tensor, sizes: Lengths, allowzero: int = 0) -> Tensor:
     copied = [
-        x.shape[i] if size == 0 and not allowzero else size for i, size in enumerate(sizes.tolist())
+        x.shape[i] if isinstance(size, int) and size == 0 and not allowzero else size
+        for i, size in enumerate(sizes.tolist())
     ]
     return x.reshape(copied)
 
@@ -137,17 +139,19 @@ def _flatten(x: Tensor, axis: int = 1) -> Tensor:
     return x.reshape(prod(x.shape[:axis]), -1)
 
 
-def _axes(given: Tensor | None, stated: Sequence[int] | None, rank: int) -> list[int] | None:
+def _axes(given: Lengths | None, stated: Sequence[int] | None, rank: int) -> list[int] | None:
     found = stated if given is None else given.tolist()
     return None if found is None else [int(axis) % rank for axis in found]
 
 
-def _squeeze(x: Tensor, given: Tensor | None = None, axes: Sequence[int] | None = None) -> Tensor:
+def _squeeze(x: Tensor, given: Lengths | None = None, axes: Sequence[int] | None = None) -> Tensor:
     found = _axes(given, axes, x.ndim)
     return x.squeeze() if found is None else x.squeeze(tuple(found))
 
 
-def _unsqueeze(x: Tensor, given: Tensor | None = None, axes: Sequence[int] | None = None) -> Tensor:
+def _unsqueeze(
+    x: Tensor, given: Lengths | None = None, axes: Sequence[int] | None = None
+) -> Tensor:
     stated_axes = axes if given is None else given.tolist()
     assert stated_axes is not None
     for axis in _axes(None, sorted(a % (x.ndim + len(stated_axes)) for a in stated_axes), 99) or []:
