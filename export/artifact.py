@@ -231,6 +231,18 @@ def load(path: Path) -> Artifact:
     return Artifact(path, hashlib.sha256(content).hexdigest(), manifest)
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether a file is a whole one of another tool. Raises HifiError where it cannot be read."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.ModelProto.FromString(read_file(path))
+    except DecodeError:
+        return False
+    return proto.HasField("graph") and embedded_manifest(proto, path) is None
+
+
 def kept(path: Path) -> Artifact | None:
     """A file that lies as ``save`` wrote it, by the digest in its sidecar; else None.
 

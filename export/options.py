@@ -297,9 +297,7 @@ Pair = Annotated[bool, typer.Option("--pair", help="Real and generated waveform 
 # what is written and read
 OnnxOut = Annotated[Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")]
 EngineOut = Annotated[Path, typer.Option("--out", help="A folder.")]
-OnnxFile = Annotated[
-    Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
-]
+OnnxFile = Annotated[Path | None, typer.Argument(help="An .onnx file, instead of a selection.")]
 AnyFile = Annotated[Path, typer.Argument(help="An .onnx file, an engine or a checkpoint.")]
 
 # of an engine

@@ -4,8 +4,9 @@ In onnxruntime, and in the runtime that it was made for where that is another on
 """
 
 import copy
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +109,26 @@ def run(file: Path | None, chosen: Selection, order: Order) -> tuple[ParityRepor
         return tuple(_of_variant(variant, chosen, order) for variant in variants)
     if chosen != Selection():
         raise HifiError(f"{file} and a selection (--period, --outputs, --pair...): give one")
+    if artifact.is_foreign(file):
+        return (of_foreign(file, order),)
     return in_each_runtime(file, order)
+
+
+def of_foreign(path: Path, order: Order) -> ParityReport:
+    """A file of another tool, as it is, against what it means in float64.
+
+    Raises:
+        HifiError: it cannot be read, or an operation of it is not known.
+    """
+    variant = Variant.parse(str(path))
+    order = replace(order, weights=Source.of([variant], order.weights.checkpoint, 0))
+    order.weights.check([variant])
+    trained = order.weights.build(variant)
+    request = ExportRequest(variant)
+    like = cached_export(request, order.weights.identity, lambda _: trained)
+    content = path.read_bytes()
+    itself = replace(like, path=path, sha256=hashlib.sha256(content).hexdigest())
+    return report(itself, content, trained, order)
 
 
 def in_each_runtime(path: Path, order: Order) -> tuple[ParityReport, ...]:

@@ -49,6 +49,7 @@ def trt(
     as_json: opt.JsonOption = False,
 ) -> None:
     """Build TensorRT engines: of all ten graphs, of those that are named, or of a file."""
+    from export import artifact
     from export.as_text import engine_line
     from export.choice import Wish, choose
     from export.engine import pipeline as trt_pipeline
@@ -59,7 +60,10 @@ def trt(
     from export.request import ExportRequest, views_of
     from hifigan_ref.variant import all_variants
 
+    if file is not None and artifact.is_foreign(file):
+        network, file = [*(network or ()), str(file)], None
     variants = opt.select(period, scale, model, network, input)
+    opt.tell_equality(variants)
     if file is not None:
         opt.refuse_beside(file, context)
     if precision == opt.MIXED:

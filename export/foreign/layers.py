@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from hifigan_ref.errors import HifiError
 
+MOST_AXES = 4  # of a weight: layers over three axes are none that a plan names
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -37,7 +39,7 @@ def layer_of(node: ir.Node, given: Sequence[Tensor | None]) -> Layer | None:
     """
     made = MAKERS.get(node.op_type)
     weight = given[1] if len(given) > 1 else None
-    if made is None or node.domain or weight is None or not weight.is_floating_point():
+    if made is None or node.domain or weight is None or weight.ndim > MOST_AXES:
         return None
     bias = given[2] if len(given) > 2 else None
     if len(node.inputs) > 2 and node.inputs[2] is not None and bias is None:

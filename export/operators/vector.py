@@ -1,5 +1,6 @@
 """Lengths in a vector, as graphs compute shapes: numbers, and what is known when the graph runs."""
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor
 
 from hifigan_ref.errors import HifiError
+
+Function = Callable[[Any, Any], Any]
 
 
 class Vector:
@@ -51,6 +54,10 @@ class Vector:
 
     def long(self) -> "Vector":
         """They are whole numbers."""
+        return self
+
+    def double(self) -> "Vector":
+        """A length among real numbers, which a tracer takes as it is."""
         return self
 
     def select(self, axis: int, index: int) -> "Tensor | Vector":
@@ -107,22 +114,36 @@ def _picked(x: Vector, axis: int, rows: Tensor) -> Lengths:
     return vector([x.entries[row] for row in rows.tolist()])
 
 
-def _of_two(function: Callable[[Any, Any], Any]) -> Callable[[Lengths, Lengths], Lengths]:
-    def apply(a: Lengths, b: Lengths) -> Lengths:
+def _number(given: Any) -> Any:
+    """The one length of a vector; anything else as it is."""
+    if not isinstance(given, Vector):
+        return given
+    if len(given.entries) > 1:
+        raise HifiError("several lengths as real numbers are not known here: fix the axis")
+    return given.entries[0]
+
+
+def _of_two(
+    whole: Callable[[Any, Any], Any], real: Callable[[Any, Any], Any]
+) -> Callable[..., Any]:
+    def apply(a: Any, b: Any) -> Any:
+        if a.is_floating_point() or b.is_floating_point():
+            return real(_number(a), _number(b))
         left, right = _listed(a), _listed(b)
         count = max(len(left), len(right))
         pairs = zip(*(each * (count // len(each)) for each in (left, right)), strict=True)
-        return vector([function(*pair) for pair in pairs], scalar=a.ndim + b.ndim == 0)
+        return vector([whole(*pair) for pair in pairs], scalar=a.ndim + b.ndim == 0)
 
     return apply
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "neg": lambda x: vector([-each for each in x.entries], scalar=x.ndim == 0),
     "cat": _joined,
     "index_select": _picked,
-    "add": _of_two(lambda a, b: a + b),
-    "sub": _of_two(lambda a, b: a - b),
-    "mul": _of_two(lambda a, b: a * b),
-    "div": _of_two(lambda a, b: a // b),
-    "remainder": _of_two(lambda a, b: a % b),
+    "add": _of_two(operator.add, operator.add),
+    "sub": _of_two(operator.sub, operator.sub),
+    "mul": _of_two(operator.mul, operator.mul),
+    "div": _of_two(operator.floordiv, operator.truediv),
+    "remainder": _of_two(operator.mod, operator.mod),
 }
