@@ -1,5 +1,6 @@
 """Help for tests: a clock that is told the time, fake runtimes, a small report, command lines."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -10,6 +11,7 @@ from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bench.backend import Case, Option, Session
 from bench.records import (
@@ -250,3 +252,13 @@ def run_main(main: Callable[[], None], *arguments: object) -> Ran:
             code = end.code or 0
     assert isinstance(code, int), code
     return Ran(code, out.getvalue(), err.getvalue())
+
+
+def old_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the names of PyTorch's older weight norm, as training codes write them."""
+    names = {"original0": "weight_g", "original1": "weight_v"}
+    head = "parametrizations.weight."
+    return {
+        re.sub(f"{head}(original[01])", lambda m: names[m[1]], key): tensor
+        for key, tensor in state.items()
+    }

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import golden
+from fakes import old_names
 from golden import Layer
 from hifigan_ref import audio
 from hifigan_ref.checkpoint import read_checkpoint
@@ -54,7 +55,8 @@ def test_every_member_agrees_with_the_golden(trained: Trained, samples: int) -> 
 
 def test_a_checkpoint_of_its_training_code_is_read(trained: Trained, tmp_path: Path) -> None:
     path = tmp_path / "D_0.pth"
-    torch.save({"model": old(trained), "iteration": 7, "optimizer": {}, "learning_rate": 1.0}, path)
+    state = old_names(trained.module.state_dict())
+    torch.save({"model": state, "iteration": 7, "optimizer": {}, "learning_rate": 1.0}, path)
     found = read_checkpoint(path)
     assert (list(found.families), found.layout, found.steps) == (["vits-d"], "vits", 7)
     assert found.build(WHOLE).digest == trained.digest
@@ -68,19 +70,8 @@ def test_a_checkpoint_of_its_training_code_is_read(trained: Trained, tmp_path: P
 
 def test_a_checkpoint_of_other_members_is_told(trained: Trained, tmp_path: Path) -> None:
     path = tmp_path / "D_1.pth"
-    state = {k: v for k, v in old(trained).items() if not k.startswith("discriminators.5.")}
+    state = old_names(trained.module.state_dict())
+    state = {key: each for key, each in state.items() if not key.startswith("discriminators.5.")}
     torch.save({"model": state}, path)
     with pytest.raises(HifiError, match=r"missing discriminators\.5.*layout of jaywalnut310/vits"):
         read_checkpoint(path)
-
-
-def old(trained: Trained) -> dict[str, torch.Tensor]:
-    """With the names of PyTorch's older weight norm, as the training code writes them."""
-    new = {"parametrizations.weight.original0": "weight_g"}
-    new["parametrizations.weight.original1"] = "weight_v"
-    found = {}
-    for key, tensor in trained.module.state_dict().items():
-        for name, short in new.items():
-            key = key.replace(name, short)  # noqa: PLW2901
-        found[key] = tensor
-    return found
