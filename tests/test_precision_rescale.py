@@ -6,9 +6,13 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from export.fold import fold
+from export.frontend.tracing import trace
+from export.precision.feeds import hears
 from export.precision.layers import resolve
 from export.precision.material import Material, prepare, suiting, write
 from export.precision.noise import Meter, worst_db
@@ -67,6 +71,36 @@ def test_waveforms_of_a_pair_have_a_loudness_each() -> None:
     found = run(rescale(model, convolutions(model)), inputs)
     for output, exact in expected.items():
         assert sums_of(exact, found[output]).snr_db > EXACT_DB, output
+
+
+class Two(nn.Module):
+    """Two waveforms side by side, perhaps in parts that are items of their own."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.parts = parts
+        self.first, self.last = nn.Conv1d(2, 8, 5, padding=2), nn.Conv1d(8, 2, 3, padding=1)
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = torch.cat([a, b], 1)
+        if self.parts > 1:
+            x = x.reshape(self.parts * a.shape[0], 2, -1)
+        return {"out": self.last(nn.functional.leaky_relu(self.first(x)))}
+
+
+def two(parts: int) -> ir.Model:
+    shape = ("batch", 1, "samples")
+    return trace(Two(parts), {"a": shape, "b": shape}, 18, "two")
+
+
+def test_the_louder_of_two_waveforms_that_one_layer_reads_counts() -> None:
+    model = two(1)
+    assert hears(model) and not hears(two(2)), "a fold of the batch has other items"
+    inputs = {"a": speech(0.05), "b": speech(1.0)}
+    expected = run(model, inputs)["out"]
+    found = run(rescale(model, convolutions(model)), inputs)["out"]
+    assert sums_of(expected, found).snr_db > EXACT_DB
 
 
 def test_every_item_is_read_at_one_loudness() -> None:

@@ -21,8 +21,26 @@ def is_waveform(value: ir.Value) -> bool:
 
 
 def hears(model: ir.Model) -> bool:
-    """Whether every input of a graph is a waveform, whose loudness what follows grows with."""
-    return all(map(is_waveform, model.graph.inputs))
+    """Whether items of waveforms are all that a graph's convolutions read.
+
+    What they read grows with the loudness of the item, which another batch or input does not have.
+    """
+    inputs = model.graph.inputs
+    if not all(map(is_waveform, inputs)):
+        return False
+    read = [node.inputs[0] for node in model.graph if node.op_type == "Conv"]
+    batches = {shape_of(value)[0] for value in (*inputs, *read) if value is not None}
+    return joined(model.graph) or len(batches) == 1
+
+
+def joined(graph: ir.Graph) -> bool:
+    """Whether inputs are one batch, one behind the other, and nothing else."""
+    readers = [use.node for value in graph.inputs for use in value.uses()]
+    return len(graph.inputs) > 1 and all(
+        node.op_type == "Concat" and node.attributes.get_int("axis", 1) == 0
+        for node in readers
+        if node.op_type != "Shape"
+    )
 
 
 def length_of(model: ir.Model) -> int:

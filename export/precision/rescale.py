@@ -3,8 +3,8 @@
 A range serves one loudness: louder speech leaves it, and quieter speech is lost between its steps.
 What a layer reads grows about as the waveform does, because convolutions and LeakyReLU let a
 positive factor through. So an int8 layer reads x / s and what it computes is multiplied by s again,
-where s is the loudness of the waveform, for each item (no less than ``QUIETEST``). Its bias, which
-does not grow, is added after that.
+where s is the loudness of the waveform, for each item (no less than ``QUIETEST``), or of the louder
+of two that it is made of. Its bias, which does not grow, is added after that.
 
     conv(x) + bias = s conv(x / s) + bias,    s = (mean over T of y^4)^(1/4)
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from export.builder import Extent, shape_of
 from export.precision.calibration import Level
 from export.precision.equalize import numbers, put
+from export.precision.feeds import joined
 
 QUIETEST = 0.01  # beside full scale: 40 dB below
 
@@ -39,7 +40,7 @@ def rescale(model: ir.Model, nodes: Collection[str]) -> ir.Model:
     Their own biases are zero then, for ``correct`` to fill.
 
     Args:
-        model: plain, in float32, of waveforms (N, 1, T) that are one batch.
+        model: plain, in float32, of waveforms (N, 1, T): it ``hears``.
         nodes: names of the convolutions.
     """
     model = model.clone()
@@ -58,8 +59,14 @@ class _Scales:
         self.graph = graph
         first = next(iter(graph))
         self._first = first
+        one_batch = joined(graph)
         each = [self._of(value) for value in graph.inputs]
-        self._s = each[0] if len(each) == 1 else self._op("loudness", "Concat", each, axis=0)
+        if len(each) == 1:
+            self._s = each[0]
+        elif one_batch:
+            self._s = self._op("loudness", "Concat", each, axis=0)
+        else:
+            self._s = self._op("loudness", "Max", each)
         self._known = {("s", 3): self._s, ("r", 3): self._op("loudness.r", "Reciprocal", [self._s])}
 
     def times(
