@@ -245,6 +245,23 @@ def test_a_misspelt_precision_is_wrong_usage(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--precision", "bf61"), "no precision 'bf61': did you mean 'bf16'? choose from fp32"),
+        (("--lowering", "defualt"), "no lowering 'defualt': did you mean 'default'? choose from"),
+        (("--lowering", "foo"), "no lowering 'foo': choose from none, default, or a plan's .json"),
+    ],
+)
+@pytest.mark.parametrize("command", ["onnx", "trt"])
+def test_a_misspelt_choice_of_an_export_is_wrong_usage(
+    folder: Path, command: str, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = export(command, "--period", 11, *arguments)
+    assert (ran.code, ran.out) == (2, "") and told in ran.err, ran.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("--backend", "ort-cpu:lowering=none.json"),

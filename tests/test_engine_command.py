@@ -140,7 +140,7 @@ def test_the_command_in_the_manifest_builds_the_same(
         (("nothing.onnx", "--period", 11), "nothing.onnx and --period: give one of the two"),
         (("nothing.onnx", "--out", "o", "--opset", 11), "and --opset, --out: give one of the two"),
         (("nothing.onnx", "--lowering", "none"), "nothing.onnx and --lowering: give one of"),
-        (("--period", 11, "--lowering", "fast"), "cannot read the lowering plan fast"),
+        (("--period", 11, "--lowering", "fast.json"), "cannot read the lowering plan fast.json"),
         (("nothing.onnx", "--seed", 0), "nothing.onnx and --seed: give one of the two"),
     ],
     ids=str,

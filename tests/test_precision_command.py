@@ -126,7 +126,6 @@ def test_an_engine_and_what_it_tells(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--precision", "half"), "no precision 'half': choose from fp32, fp16, bf16, int8"),
         (("--precision", "none.json"), "cannot read the precision plan none.json"),
         (("--precision", "bf16"), "opset 18 has no bf16 for these layers: choose 22 or more"),
         (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from export.cpu import multiplies_tiles
 from export.targets import TARGETS
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError, nearest
 from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant, check_layers
 
@@ -76,11 +76,17 @@ def plan_of(choice: str, target: str, precision: str = "fp32") -> LoweringPlan:
             multiply in tiles, and is taken where this one does.
 
     Raises:
+        UsageError: neither a name nor a file.
         HifiError: no such file or default.
     """
     if choice == NONE:
         return PLAIN
     if choice != DEFAULT:
+        if not choice.endswith(".json") and not Path(choice).exists():
+            raise UsageError(
+                f"no lowering {choice!r}: {nearest(choice, (NONE, DEFAULT))}choose from {NONE}, "
+                f"{DEFAULT}, or a plan's .json file, which hifi-bench tune writes"
+            )
         return read_plan(Path(choice))
     found = _defaults(precision)
     if target not in found:

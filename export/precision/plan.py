@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision, budget_of
 from export.precision.calibration import CLIP, Calibration
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, UsageError, nearest
 from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant, check_layers
 
@@ -126,15 +126,17 @@ def plan_of(choice: str, io: IoTypes = "float32", calibration: Calibration = CLI
     """The plan that ``--precision`` names: a precision, or a plan's file.
 
     Raises:
-        HifiError: no such precision or file, or it cannot be combined.
+        UsageError: no such precision.
+        HifiError: no such file, or it cannot be combined.
     """
     for precision in GRAPH_PRECISIONS:
         if choice == precision:
             return PrecisionPlan(precision, io=io, calibration=calibration)
     if not choice.endswith(".json"):
-        raise HifiError(
-            f"no precision {choice!r}: choose from {', '.join(GRAPH_PRECISIONS)}, or a plan's "
-            ".json file, which hifi-export onnx --precision mixed searches for"
+        raise UsageError(
+            f"no precision {choice!r}: {nearest(choice, GRAPH_PRECISIONS)}choose from "
+            f"{', '.join(GRAPH_PRECISIONS)}, or a plan's .json file, which hifi-export onnx "
+            "--precision mixed searches for"
         )
     try:
         text = read_text(Path(choice))
