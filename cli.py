@@ -255,6 +255,7 @@ def parity(
     pair: opt.Pair = False,
     wav: opts.Wav = None,
     samples: opts.Lengths = None,
+    axis: opts.AxisLengths = None,
     min_snr: opts.MinSnr = None,
     out: opts.Out = Path("reports"),
     as_json: opt.JsonOption = False,
@@ -266,12 +267,12 @@ def parity(
     from export.request import views_of
     from hifigan_ref import audio
 
-    variants = tuple(opt.select(period, scale, model, network, input))
+    others = None if opt.module_beside(file, network) else network
+    variants = tuple(opt.select(period, scale, model, others, input))
     recording = audio.read_wav(wav) if wav else audio.speech()
     atomic.check_writable(out)
     source = Source.of(variants, checkpoint, seed)
-    lengths = {"samples": tuple(samples)} if samples else {}
-    order = parity_run.Order(source, recording, lengths, min_snr)
+    order = parity_run.Order(source, recording, opt.lengths_of(samples, axis), min_snr)
     chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
     reports = parity_run.run(file, chosen, order)
     opt.tell_notes(source)

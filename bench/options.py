@@ -84,3 +84,9 @@ Lengths = Annotated[
     list[int] | None,
     typer.Option("--samples", help="T; repeatable; default: every residue, short and ordinary."),
 ]
+AxisLengths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--axis", help="Run an axis at this length: frames=64; repeatable.", metavar="NAME=LENGTH"
+    ),
+]

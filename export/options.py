@@ -1,6 +1,6 @@
 """Options of the command lines that several commands share, as Typer reads them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -8,10 +8,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from export.engine.optimisation import NOTHING, Asked
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.source import Source
-from hifigan_ref.variant import GRAPH, Variant
+from hifigan_ref.variant import GRAPH, Variant, locate
 from hifigan_ref.version import VERSION
 
 Value = TypeVar("Value")
@@ -131,15 +132,49 @@ def sizes_of(
     batch: int | None = None, samples: int | None = None, axes: list[str] | None = None
 ) -> dict[str, int]:
     """Lengths that were fixed. Raises HifiError for what is no length of an axis."""
-    told = {"batch": batch, "samples": samples}
-    found = {name: length for name, length in told.items() if length is not None}
+    given = {"batch": batch, "samples": samples}
+    found = {name: length for name, length in given.items() if length is not None}
+    for name, length in map(_axis_length, axes or ()):
+        if found.get(name, length) != length:
+            raise HifiError(
+                f"--axis {name}={length} and --{name} {found[name]}: give one of the two"
+            )
+        found[name] = length
+    return found
+
+
+def lengths_of(
+    samples: list[int] | None = None, axes: list[str] | None = None
+) -> dict[str, tuple[int, ...]]:
+    """Lengths to run, of each axis that was told. Raises HifiError as ``sizes_of``."""
+    told = [*(("samples", length) for length in samples or ()), *map(_axis_length, axes or ())]
+    names = dict.fromkeys(name for name, _ in told)
+    return {each: tuple(length for name, length in told if name == each) for each in names}
+
+
+def _axis_length(text: str) -> tuple[str, int]:
+    name, _, length = text.partition("=")
+    if not name or not length.lstrip("-").isdecimal():
+        raise HifiError(f"--axis {text}: write a name and a length, as in --axis samples=8192")
+    return name, int(length)
+
+
+def profiles_of(axes: list[str] | None, given: Mapping[str, Asked]) -> dict[str, Asked]:
+    """Profiles of engines out of ``--axis NAME=MIN:OPT:MAX``, beside those of other options.
+
+    Raises:
+        HifiError: one is written in another way, or told twice.
+    """
+    found = {name: each for name, each in given.items() if each != NOTHING}
     for text in axes or ():
-        name, _, length = text.partition("=")
-        if not name or not length.lstrip("-").isdecimal():
-            raise HifiError(f"--axis {text}: write a name and a length, as in --axis samples=8192")
-        if found.get(name, int(length)) != int(length):
-            raise HifiError(f"--axis {text} and --{name} {found[name]}: give one of the two")
-        found[name] = int(length)
+        name, _, told = text.partition("=")
+        lengths = told.split(":")
+        if not name or len(lengths) != len(NOTHING) or not all(n.isdecimal() for n in lengths if n):
+            raise HifiError(f"--axis {text}: write min, opt and max, as in --axis frames=1:32:860")
+        if name in found:
+            raise HifiError(f"--axis {text} and another profile for {name}: give one of the two")
+        least, best, most = (int(n) if n else None for n in lengths)
+        found[name] = (least, best, most)
     return found
 
 
@@ -170,9 +205,23 @@ def typed(context: typer.Context, names: Iterable[str]) -> list[str]:
     ]
 
 
-def refuse_beside(file: Path, context: typer.Context) -> None:
+def module_beside(file: Path | None, networks: list[str] | None) -> bool:
+    """Find the module of a file where ``--network`` says that it lies; whether it does.
+
+    Raises:
+        HifiError: the file is not of that module.
+    """
+    if file is None or not networks or len(networks) > 1 or not is_module(networks[0]):
+        return False
+    from export import artifact
+
+    locate(artifact.load(file).manifest.variant, networks[0])
+    return True
+
+
+def refuse_beside(file: Path, context: typer.Context, but: Sequence[str] = ()) -> None:
     """Raises HifiError for an option that a file leaves nothing to decide for."""
-    told = typed(context, OF_A_GRAPH)
+    told = typed(context, [name for name in OF_A_GRAPH if name not in but])
     if told:
         raise HifiError(f"{file} and {', '.join(told)}: give one of the two")
 
@@ -236,6 +285,14 @@ Input = Annotated[
 AxisOption = Annotated[
     list[str] | None,
     typer.Option("--axis", help="Fix an axis: samples=8192; repeatable.", metavar="NAME=LENGTH"),
+]
+EngineAxis = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--axis",
+        help="Fix an axis, or say what the engine accepts: frames=1:32:860; repeatable.",
+        metavar="NAME=LENGTH|MIN:OPT:MAX",
+    ),
 ]
 CheckpointOption = Annotated[
     Path | None,

@@ -61,7 +61,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise HifiError(
-            f"network {path} cannot be read: {error.strerror}: give FILE.py:Class or FILE.onnx"
+            f"network {path} cannot be read: {error.strerror}: name it with its folder, as in "
+            f"--network FOLDER/{path.name}"
         ) from None
 
 

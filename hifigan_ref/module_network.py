@@ -31,8 +31,8 @@ class ModuleNetwork:
     parts: tuple[str, ...] = ()
 
     def __init__(self, spec: ModuleSpec) -> None:
-        self.kind = load_class(spec)
         self.spec = spec.of_source(source_digest(spec.file))
+        self.kind = load_class(spec)
         self.name = str(self.spec)
 
     def build(self, parts: Sequence[str] = ()) -> "nn.Module":

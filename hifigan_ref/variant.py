@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -195,6 +195,23 @@ def _module_network(name: str) -> Network:
         found = known = OPENERS[spec.file.suffix](spec)
         _MODULES.update({found.name: found, str(found.spec.nameless): found})
     return known
+
+
+def locate(stated: str, text: str) -> None:
+    """Let a module that a file states be found where it lies.
+
+    Args:
+        stated: as ``Variant.stated``, without folders.
+        text: ``FOLDER/FILE.py:Class``.
+
+    Raises:
+        HifiError: what is stated is another network, or of another source.
+    """
+    there = parse_spec(text)
+    told = parse_spec(stated) if is_module(stated) else None
+    if told is None or told.told != there.nameless.told:
+        raise HifiError(f"--network {text}: the file is of {told.told if told else stated}")
+    find_network(str(replace(told, file=there.file)))
 
 
 def all_variants(names: Iterable[str] = USUAL) -> tuple[Variant, ...]:

@@ -156,6 +156,18 @@ def test_a_batch_said_as_an_axis_is_measured(nets: Path) -> None:
     assert ran.code == 1 and "--axis batch=3 and --batch: give one of the two" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--axis", "batch=3"), "samples 5 is too small for mpd-11"),  # the batch is none's default
+        (("--axis", "batch=3", "--batch", 2), "--axis batch=3 and --batch 2: give one of the two"),
+    ],
+)
+def test_a_batch_said_as_an_axis_is_tuned(given: tuple[object, ...], told: str) -> None:
+    ran = run_main(cli.bench_main, "tune", "--period", 11, "--axis", "samples=5", *given)
+    assert ran.code == 1 and told in ran.err
+
+
 def nodes(path: Path) -> list[dict[str, str]]:
     import onnx
 
@@ -192,6 +204,60 @@ def test_it_is_measured_and_proved(nets: Path) -> None:
     assert all(row["workload"]["sizes"] == {"batch": 1, "samples": 2000} for row in rows)
     ran = run_main(cli.bench_main, "parity", *network, "--out", "r")
     assert ran.code == 0 and "PASSED" in ran.out, ran.err
+
+
+SPEC = ("--input", "mel=batch,80,frames")
+FRAMES = ("--axis", "frames=4::64", "--max-batch", 4)
+
+
+@pytest.fixture
+def spec(nets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of ``Spec``; whoever reads it stands in another folder than its module."""
+    assert export("--network", "nets.py:Spec", *SPEC, "--out", "o").code == 0
+    monkeypatch.setattr("hifigan_ref.variant._MODULES", {})
+    (nets.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(nets.parent / "elsewhere")
+    return Path("../o/Spec.onnx")
+
+
+def test_a_file_is_proved_from_another_folder_than_its_module_at_lengths_of_any_axis(
+    spec: Path,
+) -> None:
+    ran = run_main(cli.bench_main, "parity", spec, "--out", "r")
+    assert ran.code == 1 and "nets.py cannot be read" in ran.err
+    assert "--network FOLDER/nets.py:Class" in ran.err
+    at = ("--network", "../nets.py:Spec", "--out", "r")
+    lengths = ("--axis", "frames=5", "--axis", "frames=9", "--axis", "batch=3")
+    ran = run_main(cli.bench_main, "parity", spec, *at, *lengths)
+    assert ran.code == 0, ran.err
+    (report,) = json.loads(Path("r/parity.json").read_text())
+    sizes = [case["sizes"] for case in report["cases"]]
+    assert sizes == [{"batch": 3, "frames": 5}, {"batch": 3, "frames": 9}]
+    ran = run_main(cli.bench_main, "parity", spec, "--network", "../nets.py:Unet", "--out", "r")
+    assert ran.code == 1 and "--network ../nets.py:Unet: the file is of nets.py:Spec" in ran.err
+
+
+def test_no_code_runs_but_that_which_made_a_file(spec: Path) -> None:
+    Path("../nets.py").write_text("raise SystemExit('it ran')")
+    ran = run_main(cli.bench_main, "parity", spec, "--network", "../nets.py:Spec", "--out", "r")
+    assert ran.code == 1 and "../nets.py is not the source that made this" in ran.err
+
+
+def test_an_engine_accepts_lengths_of_any_axis(spec: Path) -> None:
+    ran = run_main(cli.export_main, "trt", spec, "--network", "../nets.py:Spec", *FRAMES)
+    assert ran.code == 0, ran.err
+    assert "batch 1 to 4, frames 4 to 64" in ran.out
+    for axes, told in {
+        ("frames=4:32",): "--axis frames=4:32: write min, opt and max, as in --axis",
+        ("batch=1:2:3",): "--axis batch=1:2:3 and another profile for batch: give one",
+        ("frames=9:8:7",): "a profile of frames=9:8:7 is out of order: give min <= opt <= max",
+        ("frames=4",): "Spec.onnx and --axis: give one of the two",
+        ("samples=::9",): "a profile for samples, which Spec has not: choose from batch, frames",
+    }.items():
+        given = [each for axis in axes for each in ("--axis", axis)]
+        at = ("--network", "../nets.py:Spec", "--max-batch", 4)
+        ran = run_main(cli.export_main, "trt", spec, *at, *given)
+        assert ran.code == 1 and told in ran.err, ran.err
 
 
 def test_it_may_compute_in_fewer_bits(nets: Path) -> None:

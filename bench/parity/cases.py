@@ -79,7 +79,7 @@ def _check(file: Artifact, axes: Mapping[str, Axis], name: str, given: Sequence[
     for length in given:
         if file.manifest.sizes.get(name, length) != length:
             fixed = file.manifest.sizes[name]
-            raise HifiError(f"the file is for {fixed} {name}: leave out --{name}")
+            raise HifiError(f"the file is for {fixed} {name}: leave out other lengths")
         if length < axes[name].smallest:
             raise HifiError(
                 f"{length} {name} are too few for {variant}: choose {axes[name].smallest} or more"

@@ -9,18 +9,20 @@ from bench import options as opts
 from bench.exit_code import INTERRUPTED, WRONG_ROW, exit_code
 from export import options as opt
 from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
 
+ITEMS = 2
 Tunable = Annotated[str, typer.Option("--backend", help="One that runs the exported file.")]
-OneBatch = Annotated[int, typer.Option("--batch", help="N.")]
+OneBatch = Annotated[int | None, typer.Option("--batch", help=f"N; default {ITEMS}.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure what was measured before.")]
 AGAIN = "interrupted: what was measured is kept; the same command goes on, without --again"
 
 
 def tune(
     backend: Tunable = "ort-cpu",
-    batch: OneBatch = 2,
+    batch: OneBatch = None,
     period: opt.Period = None,
     scale: opt.Scale = None,
     model: opt.ModelOption = None,
@@ -53,7 +55,8 @@ def tune(
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
     variants = tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL))
     source = Source.of(variants, checkpoint, seed)
-    sizes = {**variants[0].signature.typical, **opt.sizes_of(batch, samples, axis)}
+    told = {BATCH: ITEMS, **opt.sizes_of(batch, samples, axis)}
+    sizes = {**variants[0].signature.typical, **told}
     wish = Wish(
         backend,
         variants,

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from export import options as opt
+from export.engine.optimisation import Asked
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 
@@ -23,7 +24,7 @@ def trt(
     opset: opt.Opset = 18,
     batch: opt.Batch = None,
     samples: opt.Samples = None,
-    axis: opt.AxisOption = None,
+    axis: opt.EngineAxis = None,
     outputs: opt.OutputsOption = opt.Outputs.all,
     pair: opt.Pair = False,
     lowering: opt.Lowering = "none",
@@ -62,10 +63,14 @@ def trt(
 
     if file is not None and artifact.is_foreign(file):
         network, file = [*(network or ()), str(file)], None
-    variants = opt.select(period, scale, model, network, input)
+    profiles = [text for text in axis or () if ":" in text]
+    fixed = [text for text in axis or () if text not in profiles]
+    located = opt.module_beside(file, network)
+    variants = opt.select(period, scale, model, None if located else network, input)
     opt.tell_equality(variants)
     if file is not None:
-        opt.refuse_beside(file, context)
+        allowed = [name for name, fits in (("network", located), ("axis", not fixed)) if fits]
+        opt.refuse_beside(file, context, allowed)
     if precision == opt.MIXED:
         raise HifiError(
             "--precision mixed is a search, which builds no engine: search with hifi-export onnx "
@@ -83,13 +88,14 @@ def trt(
         hardware_compatible,
         timing_cache,
     ).for_library(library)
+    spans: dict[str, Asked] = {
+        "batch": (min_batch, opt_batch, max_batch),
+        "samples": (min_samples, opt_samples, max_samples),
+    }
     order = trt_pipeline.EngineOrder(
         request,
         library,
-        {
-            "batch": (min_batch, opt_batch, max_batch),
-            "samples": (min_samples, opt_samples, max_samples),
-        },
+        opt.profiles_of(profiles, spans),
         BuildProgress,
     )
     source = Source.of(variants, checkpoint, seed)
@@ -97,7 +103,7 @@ def trt(
         engines = iter([trt_pipeline.engine_of_file(file, order)])
     else:
         backend = "trt" if lowering == DEFAULT else None
-        sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
+        sizes, views = opt.sizes_of(batch, samples, fixed), views_of(outputs.value, pair)
         plans = choose(Wish(lowering, precision, io_types.value, calibration or (), backend))
         requests = [
             ExportRequest(variant, opset, sizes, views, *plans, min_snr)

@@ -32,18 +32,21 @@ class Span:
     most: int
 
     def __post_init__(self) -> None:
-        told = f"a profile of --min-{self.axis} {self.least}, --opt-{self.axis} {self.best}, "
-        told += f"--max-{self.axis} {self.most}"
         if self.least < 1:
-            raise HifiError(f"{told}: lengths are 1 or more")
+            raise HifiError(f"a profile of {self.option}: lengths are 1 or more")
         if not self.least <= self.best <= self.most:
-            raise HifiError(f"{told} is out of order: give min <= opt <= max")
+            raise HifiError(f"a profile of {self.option} is out of order: give min <= opt <= max")
 
     def __contains__(self, length: int) -> bool:
         return self.least <= length <= self.most
 
     def __str__(self) -> str:
         return f"{self.axis} {self.least} to {self.most}"
+
+    @property
+    def option(self) -> str:
+        """As ``--axis`` takes it: ``batch=1:16:32``."""
+        return f"{self.axis}={self.least}:{self.best}:{self.most}"
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,7 @@ class Profile:
 
     def options(self) -> str:
         """As typed on the command line."""
-        return " ".join(
-            f"--{name}-{span.axis} {length}"
-            for span in self.spans
-            for name, length in (("min", span.least), ("opt", span.best), ("max", span.most))
-        )
+        return " ".join(f"--axis {span.option}" for span in self.spans)
 
 
 def exactly(sizes: Sizes) -> Profile:
@@ -127,15 +126,15 @@ def _span(axis: Axis, asked: Asked, fixed: int | None, variant: str) -> Span:
     least = min(_first(axis), most, *given) if least is None else least
     best = min(max(axis.typical, least), most) if best is None else best
     span = Span(axis.name, least, best, most)
-    for name, length in (("min", least), ("opt", best), ("max", most)):
-        if length > LONGEST:
-            raise HifiError(
-                f"--{name}-{axis.name} {length} is more than an engine's axis holds: choose "
-                f"{LONGEST} or less"
-            )
+    if most > LONGEST:
+        raise HifiError(
+            f"a profile of {span.option} is more than an engine's axis holds: choose {LONGEST} or "
+            "less"
+        )
     if least < axis.smallest:
         raise HifiError(
-            f"--min-{axis.name} {least} is too short for {variant}: choose {axis.smallest} or more"
+            f"a profile of {span.option} begins too short for {variant}: choose {axis.smallest} or "
+            "more"
         )
     return span
 
