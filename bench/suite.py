@@ -23,10 +23,10 @@ from bench.timing.profiler import graph_layers, untimed
 from bench.timing.stopping import Limits, check_seconds
 from export import memory, scratch
 from export.cache import cached_export
-from export.request import ExportRequest
+from export.request import ExportRequest, sizes_at
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
-from hifigan_ref.network import BATCH, Sizes
+from hifigan_ref.network import Sizes
 from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
 from hifigan_ref.views import View
@@ -90,7 +90,7 @@ class Plan:
 
     def sizes_of(self, variant: Variant, batch: int) -> Sizes:
         """A length for each axis of a network."""
-        return {**variant.signature.typical, **self.sizes, BATCH: batch}
+        return sizes_at(variant, self.sizes, batch)
 
     @property
     def keys(self) -> list[tuple[str, int, str]]:

@@ -9,7 +9,7 @@ from export.precision.budget import MIN_WRONG_DB
 from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
 from export.targets import check_target
 from hifigan_ref.errors import HifiError
-from hifigan_ref.network import Signature, Sizes
+from hifigan_ref.network import BATCH, Signature, Sizes
 from hifigan_ref.variant import Variant
 from hifigan_ref.views import View, seen
 
@@ -111,6 +111,18 @@ def check_sizes(variant: Variant, sizes: Sizes) -> None:
             raise HifiError(
                 f"{name} {length} is too {few} for {variant}: choose {smallest} to {LONGEST}"
             )
+
+
+def sizes_at(variant: Variant, sizes: Sizes, batch: int) -> Sizes:
+    """A length for each axis of a network: as told, else the typical one.
+
+    Args:
+        variant: the network.
+        sizes: lengths of some axes.
+        batch: items of each input; one item is all that a network without a batch takes.
+    """
+    known = {**variant.signature.typical, **sizes}
+    return {**known, BATCH: batch} if BATCH in known or batch != 1 else known
 
 
 def views_of(outputs: str, pair: bool) -> tuple[View, ...]:

@@ -107,6 +107,47 @@ def test_lengths_and_pairs_are_parts(write: Write) -> None:
     assert shapes == [(100, False), (100, True), (200, False), (200, True)]
 
 
+NETWORK = """
+from torch import nn
+
+
+class Spec(nn.Conv1d):
+    def __init__(self):
+        super().__init__(80, 2, 3)
+
+    def forward(self, mel):
+        return super().forward(mel)
+"""
+
+
+def test_lengths_of_any_axis_of_a_module_beside_the_file(write: Write) -> None:
+    text = """
+        backends = ["torch"]
+        variants = ["net.py:Spec(mel=batch,80,frames)"]
+        axes = { frames = [32, 64], batch = [1, 4] }
+    """
+    path = write(text)
+    path.with_name("net.py").write_text(NETWORK)
+    parts = read(path)
+    assert [(part.sizes, part.batches) for part in parts] == [
+        ({"frames": 32}, (1, 4)),
+        ({"frames": 64}, (1, 4)),
+    ]
+    assert [cell.workload.sizes for cell in parts[0].cells()] == [
+        {"batch": 1, "frames": 32},
+        {"batch": 4, "frames": 32},
+    ]
+
+
+def test_a_module_without_a_batch_is_one_item(write: Write) -> None:
+    path = write('backends = ["torch"]\nvariants = ["net.py:Spec(mel=80,frames)"]')
+    path.with_name("net.py").write_text(NETWORK)
+    (part,) = read(path)
+    assert [cell.workload.sizes for cell in part.cells()] == [{"frames": 64}]
+    path.write_text(f"{path.read_text()}\nbatches = [2]")
+    assert "Spec has no axis 'batch': choose from frames" in refused(path)
+
+
 def test_a_plan_is_what_the_part_says(write: Write) -> None:
     text = 'backends = ["torch"]\nvariants = ["mpd-3"]\nbatches = [2]\nsamples = [99]\nthreads = 1'
     (part,) = read(write(text + '\noutputs = "scores"\npair = true\nlimit = 0.5'))
@@ -188,6 +229,7 @@ VALUES = {
     "variants": ['"mpd"', "[]", "[11]"],
     "batches": ["1", "[]", "[0]", "[-1]", "[1.0]", "[true]", '["1"]', "[[1]]"],
     "samples": ["8192", "[0]", "[]", "[1e4]"],
+    "axes": ["[8192]", "{}", "{ samples = 8192 }", "{ samples = [0] }"],
     "outputs": ['"fmaps"', "true", '["all"]', "[]"],
     "pair": ["1", "[]", '"true"', "[true, 1]"],
     "threads": ["0", "1025", "[1]", "true", "1.5"],
@@ -246,6 +288,10 @@ def test_the_line_is_that_of_its_own_table(write: Write) -> None:
         ('variants = ["mpd-4"]', (", line 2: variants: period 4", "2, 3, 5, 7, 11")),
         ('variants = ["gan"]', ("no network 'gan'", "mpd, msd")),
         ("samples = [5]", ("samples 5 is too small for mpd", "choose 6 to ")),
+        ("axes = { samples = [5] }", ("samples 5 is too small for mpd", "choose 6 to ")),
+        ("axes = { frames = [5] }", ("mpd has no axis 'frames': choose from batch, samples",)),
+        ("axes = { samples = [9] }\nsamples = [9]", ("samples and samples in axes: give one",)),
+        ("axes = { batch = [2] }\nbatches = [1]", ("batches and batch in axes: give one",)),
         ("[[matrix]]\n[[matrix]]\nsamples = [5]", (", matrix 2: samples 5 is",)),
         ("batches = [99999999]", ("mpd on 99999999 x 8192 samples needs at least",)),
         ('checkpoint = "do_1"', ("do_1 is no file", "do_*")),

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from bench.sweep.part import SweepPart
 from export.request import views_of
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
+from hifigan_ref.module_spec import is_module, parse_spec
+from hifigan_ref.network import BATCH
 from hifigan_ref.text_file import UnreadableError, read_text
+from hifigan_ref.variant import Variant
 
 MATRIX = "matrix"
 HEADING = re.compile(r"\s*\[\[\s*matrix\s*\]\]")
@@ -54,7 +58,7 @@ def read(path: Path) -> tuple[SweepPart, ...]:
 
 
 def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
-    """One for each length, with and without a pair."""
+    """One for each length of each axis, with and without a pair."""
     values = {"threads": usable_cores(), **values}
     if "backends" not in values:
         runnable = (name for name, each in backends().items() if lacking(each) is None)
@@ -62,11 +66,27 @@ def _parts(values: dict[str, Any]) -> Iterator[SweepPart]:
     precisions = values.pop("precision", ())
     check(values["backends"], precisions)
     values["backends"] = in_precisions(values["backends"], precisions)
-    lengths = values.pop("samples", (None,))
-    outputs = values.pop("outputs", "all")
-    for samples, pair in product(lengths, values.pop("pair", (False,))):
-        sizes = {} if samples is None else {"samples": samples}
-        yield SweepPart(**values, sizes=sizes, views=views_of(outputs, pair))
+    axes = _lengths(values)
+    views, pairs = values.pop("outputs", "all"), values.pop("pair", (False,))
+    for *lengths, pair in product(*axes.values(), pairs):
+        sizes = dict(zip(axes, lengths, strict=True))
+        yield SweepPart(**values, sizes=sizes, views=views_of(views, pair))
+
+
+def _lengths(values: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Lengths by axis out of the keys that say them; those of the batch stay among the keys.
+
+    Raises:
+        HifiError: an axis is there twice.
+    """
+    axes = dict(values.pop("axes", {}))
+    for key, axis in (("samples", "samples"), ("batches", BATCH)):
+        if key in values and axis in axes:
+            raise HifiError(f"{key} and {axis} in axes: give one of the two")
+    if BATCH in axes:
+        values["batches"] = axes.pop(BATCH)
+    samples = values.pop("samples", None)
+    return axes if samples is None else {"samples": samples, **axes}
 
 
 def _text(path: Path) -> str:
@@ -98,9 +118,19 @@ def _beside(folder: Path, name: str, value: Any) -> Any:
         return folder / value
     if name == "precision":
         return tuple(_plan(folder, each) if each.endswith(PLAN) else each for each in value)
+    if name == "variants":
+        return tuple(dict.fromkeys(Variant.parse(_network(folder, each)) for each in value))
     if name == "backends":
         return tuple(_with_plans(folder, spec) for spec in value)
     return value
+
+
+def _network(folder: Path, text: str) -> str:
+    """A network as typed, the file of a user's module in that folder."""
+    if not is_module(text):
+        return text
+    spec = parse_spec(text)
+    return str(replace(spec, file=folder / spec.file))
 
 
 def _with_plans(folder: Path, spec: str) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.backend import find
-from hifigan_ref.variant import Variant
 
 MOST_SECONDS = 24 * 3600
 MOST_DECIBELS = 300
@@ -42,10 +41,6 @@ def _backend(value: object) -> str:
     spec = _text(value)
     find(spec)
     return spec
-
-
-def _variant(value: object) -> Variant:
-    return Variant.parse(_text(value))
 
 
 def _outputs(value: object) -> str:
@@ -99,12 +94,19 @@ def _list(read_item: Read, alone: bool = False) -> Callable[[object], tuple[obje
     return read
 
 
+def _axes(value: object) -> dict[str, tuple[object, ...]]:
+    _require(value, dict, allowed=bool(value))
+    assert isinstance(value, dict)
+    return {name: _list(_whole(1))(lengths) for name, lengths in value.items()}
+
+
 KEYS: Mapping[str, Key] = {
     "backends": Key('a list of texts as in --backend, ["ort-cpu"]', _list(_backend)),
     "precision": Key('a list of precisions, ["fp32", "bf16"]', _list(_text)),
-    "variants": Key('a list of networks, ["mpd", "msd-0"]', _list(_variant)),
+    "variants": Key('a list of networks, ["mpd", "msd-0"]', _list(_text)),
     "batches": Key("a list of whole numbers from 1, [1, 16]", _list(_whole(1))),
     "samples": Key("a list of whole numbers from 1, [8192]", _list(_whole(1))),
+    "axes": Key("lists of whole numbers from 1 by axis, { frames = [32, 860] }", _axes),
     "outputs": Key('"all" or "scores"', _outputs),
     "pair": Key("true, false or [true, false]", _list(_flag, alone=True)),
     "threads": Key("a whole number, 1 to 1024", _whole(1, 1024)),

@@ -11,11 +11,11 @@ from bench.choice import told_precision
 from bench.records import Workload
 from bench.timing.stopping import BESIDE, WARM_SECONDS, Limits
 from export import memory
-from export.request import ExportRequest
+from export.request import ExportRequest, sizes_at
 from hifigan_ref import audio
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
-from hifigan_ref.network import BATCH, Sizes
+from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
 from hifigan_ref.views import View
@@ -76,7 +76,7 @@ class SweepPart:
 
     def __post_init__(self) -> None:
         for variant, batch in product(self.variants, self.batches):
-            sizes = {**variant.signature.typical, **self.sizes, BATCH: batch}
+            sizes = sizes_at(variant, self.sizes, batch)
             request = ExportRequest(variant, sizes=sizes, views=self.views)
             memory.demand(request, sizes, in_float64=True)
         # long names
@@ -106,7 +106,7 @@ class SweepPart:
         for variant, batch, backend in product(self.variants, self.batches, self.backends):
             load = Workload(
                 str(variant),
-                {**variant.signature.typical, **self.sizes, BATCH: batch},
+                sizes_at(variant, self.sizes, batch),
                 self.views,
                 told_precision(backend),
                 source,

@@ -55,8 +55,9 @@ def tune(
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
     variants = tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL))
     source = Source.of(variants, checkpoint, seed)
-    told = {BATCH: ITEMS, **opt.sizes_of(batch, samples, axis)}
-    sizes = {**variants[0].signature.typical, **told}
+    typical = variants[0].signature.typical
+    usual = {BATCH: ITEMS} if BATCH in typical else {}
+    sizes = {**typical, **usual, **opt.sizes_of(batch, samples, axis)}
     wish = Wish(
         backend,
         variants,

@@ -153,7 +153,7 @@ def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finish
     plan = Plan(
         backends=(PEER, wish.backend, tuned_backend(wish.backend, out / PLAN)),
         variants=wish.variants,
-        batches=(wish.sizes[BATCH],),
+        batches=(wish.sizes.get(BATCH, 1),),
         sizes=wish.sizes,
         views=wish.views,
         threads=wish.threads,
