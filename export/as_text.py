@@ -32,11 +32,20 @@ def export_line(exported: "Exported") -> str:
     worst = exported.verification
     norms = folding.weight_norm + folding.spectral_norm
     return (
-        f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}; {norms} "
+        f"{exported.artifact.path}  opset {manifest.opset}; {manifest.precision.name}"
+        f"{_back(exported)}; {norms} "
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
         f"{worst.output}, {_distance(worst)}{_budget(manifest)}; "
         f"verified {verified_in(manifest.verified, manifest.not_asked)}"
     )
+
+
+def _back(exported: "Exported") -> str:
+    """How many layers stayed in float32 where others did not."""
+    back = sum(each == "fp32" for each in exported.held.values())
+    if exported.artifact.manifest.precision.is_float32 or not back:
+        return ""
+    return f"; float32 in {back} of {len(exported.held)} layers"
 
 
 def _budget(manifest: "Manifest") -> str:
@@ -106,7 +115,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"FLOPs per element of the inputs: {UNKNOWN if flops is None else format(flops, ',.0f')}",
         f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
         f"verified: {verified_in(found.verified, found.not_asked)}",
-        *_by_value("convolutions in", found.convolutions),
+        *_by_value("layers in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),
         *(f"output: {_port(port)}" for port in found.outputs),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 QUANTIZERS = ("DequantizeLinear", "QuantizeLinear")
 FLOATING_POINT = ("FLOAT16", "BFLOAT16", "FLOAT", "DOUBLE")
+LONG = 2**12  # elements of an axis beside which a padding is short
 FOREIGN = ("Conv", "ConvTranspose")  # another tool's MatMul may be no convolution
 
 
@@ -171,7 +172,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         precision=manifest.precision.name if manifest else "",
         budget_db=manifest.budget_db if manifest else None,
         judged=str(manifest.judged or "") if manifest else "",
-        calibration=told_calibration(manifest.precision) if manifest else "",
+        calibration=_calibration(model, manifest.precision) if manifest else "",
         convolutions=held(model) if manifest else held(model, FOREIGN),
         verified=manifest.verified if manifest else (),
         not_asked=manifest.not_asked if manifest else None,
@@ -185,6 +186,13 @@ def told_calibration(plan: PrecisionPlan) -> str:
     """
     named = {name: each for name, each in plan.layers.items() if plan.origin or each != "fp32"}
     return str(plan.calibration) if replace(plan, layers=named).calibrated else ""
+
+
+def _calibration(model: "ir.Model", plan: PrecisionPlan) -> str:
+    from export.precision.feeds import takes_speech
+
+    told = told_calibration(plan)
+    return told if not told or takes_speech(model) else "seeded noise"
 
 
 def _parameters(proto: "onnx.ModelProto") -> int:
@@ -258,13 +266,18 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
 def _flops_per_element(model: "ir.Model", manifest: artifact.Manifest | None) -> float | None:
     from export.layers import count_layers
     from export.request import ExportRequest
-    from hifigan_ref.network import BATCH
+    from hifigan_ref.module_spec import is_module
+    from hifigan_ref.network import BATCH, Sizes
     from hifigan_ref.variant import Variant
 
     if manifest is None:
         return None
-    request = ExportRequest(Variant.parse(manifest.variant), sizes=manifest.sizes)
-    sizes = request.sized({BATCH: 1})
+    if is_module(manifest.variant):  # whose code is not run to look at a file
+        long = {name: max(least, LONG) for name, least in manifest.smallest.items()}
+        sizes: Sizes = {**long, BATCH: 1, **manifest.sizes}
+    else:
+        request = ExportRequest(Variant.parse(manifest.variant), sizes=manifest.sizes)
+        sizes = request.sized({BATCH: 1})
     total = sum(layer.flops for layer in count_layers(model, sizes))
     inputs = [[sizes[n] if isinstance(n, str) else n for n in p.shape] for p in manifest.inputs]
     return total / sum(map(prod, inputs))

@@ -4,6 +4,7 @@ What each step promises is checked after it.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +29,13 @@ class Exported:
         artifact: the file.
         folding: what was folded, with its error.
         verification: the worst output against PyTorch.
+        held: what each of its layers computes in, by name.
     """
 
     artifact: artifact.Artifact
     folding: "FoldReport"
     verification: "Verification"
+    held: Mapping[str, str]
 
 
 def export_onnx(
@@ -52,6 +55,7 @@ def export_onnx(
     from export.contract import check_graph
     from export.fold import fold
     from export.interface import interface
+    from export.precision.held import held
     from export.to_onnx import to_onnx
     from export.verify import demand_memory, verify
     from hifigan_ref.norms import norm_of
@@ -65,21 +69,23 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
-    judged = _judged(request)
+    judged = _judged(model, request)
     model, request = _rewritten(model, request)
     content = artifact.bare(model)
     verification = verify(content, request, interface(trained.module, request))
     runtimes, not_asked = verification.runtimes, verification.not_asked
     manifest, content = artifact.seal(content, request, trained, runtimes, not_asked, judged)
-    return Exported(artifact.save(path, manifest, content, durable), report, verification)
+    saved = artifact.save(path, manifest, content, durable)
+    return Exported(saved, report, verification, held(model))
 
 
-def _judged(request: ExportRequest) -> "Loudness | None":
+def _judged(model: "ir.Model", request: ExportRequest) -> "Loudness | None":
     """Loudness of the speech that decides about the layers of a request."""
+    from export.precision.feeds import takes_speech
     from export.precision.judges import loudness
 
     plan = request.precision
-    if not plan.yields or plan.used(request.variant) == ("fp32",):
+    if not plan.yields or plan.used(request.variant) == ("fp32",) or not takes_speech(model):
         return None
     return loudness(plan.calibration)
 

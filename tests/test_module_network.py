@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import cli
+import hifigan_ref
 from fakes import Ran, run_main
 from hifigan_ref.module_file import source_digest
 from hifigan_ref.module_spec import parse_spec
@@ -89,6 +90,16 @@ class Needy(Unet):
 
 class Liar(Stack):
     SIGNATURE = Signature(Stack.SIGNATURE.inputs, (Port("z", (BATCH, 2, SAMPLES)),))
+
+
+class Ups(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose1d(1, 4, 4, 2, 1)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, y):
+        return self.head(self.up(y).transpose(1, 2))
 
 
 def plain(x):
@@ -265,6 +276,33 @@ def test_it_may_compute_in_fewer_bits(nets: Path) -> None:
         ran = export("--network", f"{nets}:Stack", "--precision", precision, "--out", precision)
         assert ran.code == 0, ran.err
         assert f"; {precision}; " in ran.out
+
+
+def test_int8_tells_what_stays_in_float32_and_that_no_speech_was_heard(
+    nets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("--network", "nets.py:Spec", *SPEC, "--precision", "int8", "--out", "o")
+    ran = export(*command)
+    assert ran.code == 0, ran.err
+    assert "; int8; float32 in 2 of 3 layers; " in ran.out and "dBFS" not in ran.out
+    (nets.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(nets.parent / "elsewhere")
+    monkeypatch.setattr("hifigan_ref.variant._MODULES", {})
+    told = run_main(cli.export_main, "inspect", "../o/Spec.onnx").out
+    assert "layers in fp32: convs.0, head\nlayers in int8: convs.2\n" in told, told
+    assert "calibration: seeded noise" in told and "FLOPs per element of the inputs: -" not in told
+
+
+def test_int8_of_nothing_is_refused(nets: Path) -> None:
+    ran = export("--network", f"{nets}:Ups", "--input", "y=batch,1,samples", "--precision", "int8")
+    assert ran.code == 1 and "Ups in int8: it is for convolutions with more than one" in ran.err
+
+
+def test_audio_for_inputs_that_are_none_is_refused(nets: Path) -> None:
+    clip = Path(hifigan_ref.__file__).with_name("data") / "speech_22k.wav"
+    command = ("--network", f"{nets}:Spec", *SPEC, "--precision", "int8", "--calibration", clip)
+    ran = export(*command)
+    assert ran.code == 1 and "none is a waveform (batch, 1, samples)" in ran.err, ran.err
 
 
 @pytest.mark.parametrize(

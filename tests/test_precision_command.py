@@ -68,7 +68,7 @@ def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
     told = export("inspect", folder / "artifacts/mpd-11.onnx").out
     assert "precision: int8, budget 5 dB for speech of " in told
     assert "dBFS, calibration: mine.wav" in told
-    assert "convolutions in int8: convs.1" in told and "convolutions in fp32: convs.0" in told
+    assert "layers in int8: convs.1" in told and "layers in fp32: convs.0" in told
     assert "FLOPs per element of the inputs: 240,594" in told
     found = json.loads(export("inspect", folder / "artifacts/mpd-11.onnx", "--json").out)
     assert 8_218_433 <= found["parameters"] < 8_230_000, "int8 weights are counted, scales are not"
@@ -98,7 +98,7 @@ def test_a_layer_that_a_plan_names_is_what_it_says(folder: Path) -> None:
     ran = export("onnx", "--period", 11, "--precision", "plan.json", "--min-snr", 15)
     assert (ran.code, ran.err) == (0, "")
     told = export("inspect", folder / "artifacts/mpd-11.onnx").out
-    assert "convolutions in int8: convs.1, convs.2" in told, told
+    assert "layers in int8: convs.1, convs.2" in told, told
 
 
 def test_a_plan_names_layers(folder: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_plan_names_layers(folder: Path) -> None:
     ran = export("onnx", "--period", 11, "--precision", "plan.json")
     assert (ran.code, ran.err) == (0, "") and "; mixed; " in ran.out
     told = export("inspect", folder / "artifacts/mpd-11.onnx").out
-    assert "precision: mixed, budget 50 dB" in told and "convolutions in fp16: convs.4" in told
+    assert "precision: mixed, budget 50 dB" in told and "layers in fp16: convs.4" in told
 
 
 def test_an_engine_and_what_it_tells(folder: Path) -> None:

@@ -20,6 +20,11 @@ def is_waveform(value: ir.Value) -> bool:
     return len(shape) == 3 and shape[1] == 1 and shape[2] != 1
 
 
+def takes_speech(model: ir.Model) -> bool:
+    """Whether an input of a graph is a waveform; calibration audio decides nothing elsewhere."""
+    return any(map(is_waveform, model.graph.inputs))
+
+
 def hears(model: ir.Model) -> bool:
     """Whether items of waveforms are all that a graph's convolutions read.
 

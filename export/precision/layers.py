@@ -25,7 +25,8 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
         variant: which network it is.
 
     Raises:
-        HifiError: a layer is named that the network does not have, or that cannot be in int8.
+        HifiError: a layer is named that the network does not have, or that cannot be in int8; or
+            int8 is asked for, and no layer can be in it.
     """
     layers = {node.name or "": node for node in model.graph if is_weighted(node)}
     named = plan.named(variant)
@@ -42,6 +43,11 @@ def resolve(model: ir.Model, plan: PrecisionPlan, variant: Variant) -> dict[str,
                 f"layer {name} is a {layers[name].op_type}: int8 is for convolutions, choose "
                 "another precision for it"
             )
+    if plan.base == "int8" and not named and "int8" not in found.values():
+        raise HifiError(
+            f"{variant} in int8: it is for convolutions with more than one channel in and out, and "
+            "there is none: leave out --precision, or choose another"
+        )
     return found
 
 

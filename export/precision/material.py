@@ -19,7 +19,7 @@ from export.precision.budget import GraphPrecision
 from export.precision.calibration import Calibration
 from export.precision.correct import correct
 from export.precision.equalize import equalize, factors
-from export.precision.feeds import hears
+from export.precision.feeds import hears, takes_speech
 from export.precision.layers import Layers, in_nodes, layer_of
 from export.precision.narrow import TYPES, narrow
 from export.precision.plan import PrecisionPlan
@@ -76,6 +76,11 @@ def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) 
         HifiError: activations are beyond fp16, the calibration audio is refused, or a form is for
             a layer that is not there.
     """
+    if plan.calibration.files and not takes_speech(model):
+        raise HifiError(
+            f"calibration audio {plan.calibration} for inputs of which none is a waveform (batch, "
+            "1, samples): ranges are taken from seeded noise there: leave out --calibration"
+        )
     for each in forms.values():
         check_known(model, each)
     eighths = [name for name, precision in layers.items() if precision == "int8"]
