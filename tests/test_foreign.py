@@ -81,7 +81,7 @@ def by_dynamo(module: nn.Module, x: Tensor, path: Path, name: str) -> None:
 
 
 def slimmed(module: nn.Module, x: Tensor, path: Path, name: str) -> None:
-    import onnxslim  # type: ignore[import-not-found, unused-ignore]
+    import onnxslim  # type: ignore[import-untyped]
 
     by_torchscript(module, x, path, name)
     onnx.save(onnxslim.slim(str(path)), path)
@@ -169,7 +169,7 @@ def test_a_part_that_was_read_wrongly_is_refused(
 
     def wrong(self: OnnxNetwork) -> nn.Module:
         module = build(self)
-        module.get_submodule("dec.up").weight.data *= 1.001  # type: ignore[operator, union-attr]
+        module.get_submodule("dec.up").weight.data *= 1.001  # type: ignore[operator, assignment]
         return module
 
     monkeypatch.setattr(OnnxNetwork, "build", wrong)
