@@ -44,7 +44,7 @@ class Workload:
         sizes: a length for each axis of the inputs.
         views: how the network is seen.
         precision: that was asked for; ``mixed`` by a plan, whose layers differ.
-        source: of the waveform.
+        source: of each input's values.
         weights: where they come from.
         threads: that a CPU runtime may use.
         audio_seconds: of all inputs together; None where no axis is time.

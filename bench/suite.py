@@ -26,6 +26,7 @@ from export.cache import cached_export
 from export.request import ExportRequest, sizes_at
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.examples import source_of
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
@@ -206,7 +207,7 @@ def _plain_job(
         sizes,
         plan.views,
         "fp32",
-        plan.recording.source,
+        source_of(request.signature.inputs, plan.recording),
         network.weights.origin,
         plan.threads,
         request.signature.audio_seconds(sizes, plan.recording.rate),

@@ -1,4 +1,4 @@
-"""Numbers for a network's inputs: speech where they are waveforms, seeded noise elsewhere."""
+"""Numbers for a network's inputs: speech, log-mels of speech, and seeded noise elsewhere."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ def example(
     Args:
         ports: the inputs.
         sizes: a length for each axis.
-        recording: whose segments waveforms are, another one for each item of each input.
+        recording: of which waveforms and spectrograms are segments, another one for each item of
+            each input.
         turn: other values for each.
         loud: whether a silent segment is an error.
 
@@ -33,19 +34,41 @@ def example(
     """
     found: Inputs = {}
     shapes = {port.name: port.sized(sizes) for port in ports}
-    waves = [port.name for port in ports if port.role == "waveform"]
-    step = sum(prod(shapes[name][:-1]) for name in waves)
-    first = turn * step
+    items = {port.name: _items(port, shapes[port.name]) for port in ports}
+    first = turn * sum(items.values())
+    cut = recording.sounding if loud else recording.batch
     for port in ports:
-        shape = shapes[port.name]
-        if port.name in waves:
-            count = prod(shape[:-1])
-            cut = recording.sounding if loud else recording.batch
+        shape, count = shapes[port.name], items[port.name]
+        if port.recipe is not None:
+            waves = cut(count, port.recipe.samples(shape[-1]), first)
+            found[port.name] = port.recipe.of(waves).reshape(shape).astype(np.float32)
+        elif count:
             found[port.name] = cut(count, shape[-1], first).reshape(shape)
-            first += count
         else:
             found[port.name] = _noise(f"{port.name}/{turn}", shape)
+        first += count
     return found
+
+
+def source_of(ports: Sequence[Port], recording: Recording) -> str:
+    """What the values of each input are, in words; of waveforms alone, what they are cut out of."""
+    told = {port.name: _source(port, recording) for port in ports}
+    if set(told.values()) <= {recording.source}:
+        return recording.source
+    return ", ".join(f"{name}: {source}" for name, source in told.items())
+
+
+def _source(port: Port, recording: Recording) -> str:
+    if port.recipe is not None:
+        return f"log-mel of {recording.source}"
+    return recording.source if port.role == "waveform" else "seeded noise"
+
+
+def _items(port: Port, shape: tuple[int, ...]) -> int:
+    """Segments of speech that an input is made of."""
+    if port.recipe is not None:
+        return prod(shape[:-2])
+    return prod(shape[:-1]) if port.role == "waveform" else 0
 
 
 def _noise(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -53,6 +53,13 @@ class Mel:
                 f"{self.rate} Hz: choose 1 bin or more, within 0 to {self.rate / 2:g} Hz"
             )
 
+    @classmethod
+    def usual(cls, bins: int, seconds: float | None = None) -> "Mel":
+        """The recipe in other bins, and in frames of so many seconds at the shipped clip's rate."""
+        hop = cls.hop if seconds is None else max(1, round(seconds * CLIP_RATE))
+        size = max(cls.n_fft, cls.n_fft // cls.hop * hop)
+        return cls(bins, hop, size, size)
+
     @property
     def padding(self) -> int:
         """Samples that a waveform is reflected by at each end."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import lcm, prod
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hifigan_ref.mel import Mel
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -79,6 +81,8 @@ class Port:
         dtype: as NumPy calls it.
         role: what it holds.
         member: part of the network that computes it; None for an input or the whole.
+        mel: how a spectrogram is made of a waveform; None: as HiFi-GAN does it, in as many bins
+            and with frames as long as the shape says.
     """
 
     name: str
@@ -86,6 +90,16 @@ class Port:
     dtype: str = "float32"
     role: Role = "other"
     member: str | None = None
+    mel: Mel | None = None
+
+    @property
+    def recipe(self) -> Mel | None:
+        """How it is made of a waveform; None for what is no spectrogram with so many bins."""
+        if self.role != "spectrogram" or self.mel is not None or len(self.shape) < 2:
+            return self.mel
+        bins, frames = self.shape[-2:]
+        seconds = frames.unit_s if isinstance(frames, Axis) else None
+        return Mel.usual(bins, seconds) if isinstance(bins, int) else None
 
     def sized(self, sizes: Sizes) -> tuple[int, ...]:
         """Its shape for some lengths. Raises KeyError for an axis that has none."""

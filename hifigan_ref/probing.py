@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from hifigan_ref.audio import CLIP_RATE
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.named_outputs import named_outputs
-from hifigan_ref.network import BATCH, Axis, Footprint, Port, Signature, Sizes
+from hifigan_ref.network import BATCH, Axis, Footprint, Port, Role, Signature, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SAMPLES = "samples"
-TYPICAL = {BATCH: 2, SAMPLES: 8192, "frames": 64}  # by names that people give
+FRAMES = "frames"
+TYPICAL = {BATCH: 2, SAMPLES: 8192, FRAMES: 64}  # by names that people give
 FAR = 64  # lengths that are tried, from there down
 ELSE = 256  # typical length of an axis of which nothing is known
 LARGEST = {BATCH: 32, SAMPLES: 220500}
@@ -116,9 +117,14 @@ def axes_of(ports: Sequence[Port]) -> tuple[Axis, ...]:
 
 
 def port_of(name: str, shape: Sequence[int | str]) -> Port:
-    """An input by the names of its axes: a single channel over samples is a waveform."""
+    """An input by the names of its axes.
+
+    A single channel over samples is a waveform; bins over frames, where named so, are a mel.
+    """
     wave = shape[-1:] == (SAMPLES,) and all(dim in (1, BATCH) for dim in shape[:-1])
-    return Port(name, tuple(map(_axis, shape)), role="waveform" if wave else "other")
+    mel = "mel" in name and shape[1:] and shape[-1] == FRAMES and isinstance(shape[-2], int)
+    role: Role = "waveform" if wave else "spectrogram" if mel else "other"
+    return Port(name, tuple(map(_axis, shape)), role=role)
 
 
 def _axis(dim: int | str) -> int | Axis:

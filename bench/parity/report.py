@@ -167,7 +167,7 @@ class ParityReport:
         sha256: of the file.
         weights: where they come from.
         weights_digest: sha256 of the state dict as trained.
-        source: of the waveform.
+        source: of each input's values.
         versions: of what computed.
         budget_db: smallest SNR that passes, dB.
         cases: in the order they were run.

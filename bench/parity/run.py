@@ -31,6 +31,7 @@ from export.targets import TARGETS
 from export.verify import run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError, in_one_line
+from hifigan_ref.examples import source_of
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
@@ -204,7 +205,7 @@ def report(
         sha256=file.sha256,
         weights=trained.origin,
         weights_digest=trained.digest,
-        source=order.recording.source,
+        source=source_of(file.request.signature.inputs, order.recording),
         versions=_versions(runtime),
         budget_db=_budget(file, order),
         cases=tuple(
