@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from hifigan_ref.network import Axis, Port, Sizes
+from hifigan_ref.network import Axis, Dimension, Port, Sizes, length_of
 
 Extent = int | str | None
 """One axis of a shape: fixed, dynamic with a name, or dynamic without one."""
@@ -195,6 +195,11 @@ def shape_of(tensor: ir.Value) -> tuple[Extent, ...]:
 
 def shape_in_graph(port: Port, sizes: Sizes) -> tuple[Extent, ...]:
     """Lengths that are fixed, names of axes that are not, and None for what is computed."""
-    return tuple(
-        sizes.get(each.name, each.name) if isinstance(each, Axis) else each for each in port.shape
-    )
+    return tuple(_extent(each, sizes) for each in port.shape)
+
+
+def _extent(dimension: Dimension, sizes: Sizes) -> Extent:
+    length = length_of(dimension, sizes)
+    if length is not None or dimension is None:
+        return length
+    return dimension.name if isinstance(dimension, Axis) else str(dimension)

@@ -1,7 +1,8 @@
 """What a finished graph must be, checked on the graph itself after every export.
 
 1. The default domain alone, at exactly the opset that was asked for.
-2. Inputs with the promised names, type and axes; outputs of the same type and batch.
+2. Inputs with the promised names, type and axes; outputs of the same type and batch. An output that
+   is a multiple of an axis is as long as that, as onnx's own inference finds it.
 3. Only operations of the networks themselves: what normalises a weight has no place here. What
    rewrites and precisions add is in the table of operators.
 4. Weights and biases of every convolution are initializers.
@@ -18,6 +19,7 @@ from functools import partial
 import onnx_ir as ir
 
 from export.builder import shape_in_graph, shape_of
+from export.multiples import multiples
 from export.operators import table
 from export.opset import stated_opset
 from export.precision.budget import GraphPrecision
@@ -213,6 +215,7 @@ _CLAUSES: tuple[Clause, ...] = (
     _opset,
     _inputs,
     _outputs,
+    multiples,
     _operations,
     _weights,
     _pads,

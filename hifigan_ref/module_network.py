@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.module_file import load_class, source_digest
 from hifigan_ref.module_spec import HOW, ModuleSpec
-from hifigan_ref.network import Axis, Footprint, Port, Signature, Sizes, in_words
+from hifigan_ref.network import Footprint, Port, Signature, Sizes, in_words, length_of
 from hifigan_ref.probing import Probe, port_of
 
 if TYPE_CHECKING:
@@ -147,4 +147,4 @@ class ModuleNetwork:
 
 
 def _sized(port: Port, sizes: Sizes) -> tuple[int | None, ...]:
-    return tuple(sizes[each.name] if isinstance(each, Axis) else each for each in port.shape)
+    return tuple(length_of(each, sizes) for each in port.shape)

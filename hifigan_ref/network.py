@@ -72,12 +72,43 @@ def _common_multiples(moduli: Sequence[int]) -> list[int]:
 
 
 @dataclass(frozen=True)
+class Multiple:
+    """A dimension of an output that is a fixed number of times as long as an axis.
+
+    Attributes:
+        axis: of an input.
+        factor: elements for each of the axis.
+    """
+
+    axis: Axis
+    factor: int
+
+    def __str__(self) -> str:
+        """As the graph names it: ``256*frames``."""
+        return f"{self.factor}*{self.axis.name}"
+
+
+Dimension = int | Axis | Multiple | None
+"""A length, an axis, a multiple of one, or None for what is computed in another way."""
+
+
+def length_of(dimension: Dimension, sizes: Sizes) -> int | None:
+    """How long a dimension is; None where its axis has no length there, or it is computed."""
+    if isinstance(dimension, Axis):
+        return sizes.get(dimension.name)
+    if isinstance(dimension, Multiple):
+        length = sizes.get(dimension.axis.name)
+        return None if length is None else dimension.factor * length
+    return dimension
+
+
+@dataclass(frozen=True)
 class Port:
     """A tensor that enters or leaves.
 
     Attributes:
         name: ``y``, ``mpd_11_score``, ``audio``.
-        shape: of each dimension its length, the axis that it is, or None where it is computed.
+        shape: of each dimension what is known.
         dtype: as NumPy calls it.
         role: what it holds.
         member: part of the network that computes it; None for an input or the whole.
@@ -86,7 +117,7 @@ class Port:
     """
 
     name: str
-    shape: tuple[int | Axis | None, ...]
+    shape: tuple[Dimension, ...]
     dtype: str = "float32"
     role: Role = "other"
     member: str | None = None
@@ -102,10 +133,11 @@ class Port:
         return Mel.usual(bins, seconds) if isinstance(bins, int) else None
 
     def sized(self, sizes: Sizes) -> tuple[int, ...]:
-        """Its shape for some lengths. Raises KeyError for an axis that has none."""
-        known = [sizes[each.name] if isinstance(each, Axis) else each for each in self.shape]
-        assert all(each is not None for each in known), f"{self.name} is computed"
-        return tuple(each for each in known if each is not None)
+        """Its shape for some lengths, one for each axis."""
+        known = [length_of(each, sizes) for each in self.shape]
+        told = tuple(each for each in known if each is not None)
+        assert len(told) == len(known), f"{self.name} is computed, or an axis has no length"
+        return told
 
 
 @dataclass(frozen=True)
@@ -167,7 +199,7 @@ class Footprint:
 
     Attributes:
         parameters: number of values.
-        floats: that all its outputs hold for each element of its inputs.
+        floats: held at once for each element of its inputs: by all its outputs, or by more inside.
     """
 
     parameters: int

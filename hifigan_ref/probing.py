@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hifigan_ref.audio import CLIP_RATE
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.named_outputs import named_outputs
-from hifigan_ref.network import BATCH, Axis, Footprint, Port, Role, Signature, Sizes
+from hifigan_ref.network import BATCH, Axis, Dimension, Footprint, Port, Role, Signature, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -136,5 +136,5 @@ def _axis(dim: int | str) -> int | Axis:
     return Axis(dim, 1, typical, LARGEST.get(dim, 16 * typical), unit_s=unit_s)
 
 
-def _from(dim: int | Axis | None, smallest: Sizes) -> int | Axis | None:
+def _from(dim: Dimension, smallest: Sizes) -> Dimension:
     return replace(dim, smallest=smallest[dim.name]) if isinstance(dim, Axis) else dim

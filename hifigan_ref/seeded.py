@@ -27,6 +27,7 @@ from hifigan_ref.variant import Variant
 
 GAIN = nn.init.calculate_gain("leaky_relu", 0.1)  # RMS before the activation, so that it is 1 after
 BIAS = 0.1  # of the RMS of the layer's output
+AUDIO = 2.0**-2  # of the gain, for the layer that gives audio: tanh neither bends nor clips it
 TINY = 1e-12
 UNNORMALISED = 3.0  # raw spectral weights are this many times their normalised ones
 
@@ -44,11 +45,12 @@ class Seeded:
             torch.manual_seed(self.seed)  # whatever is not a layer keeps what its class gives it
             module = network.build(parts).double().eval()
         hooks: list[RemovableHandle] = []
+        reached: list[Conv] = []
         for part, place in (network.scopes(parts) or {"": ""}).items():
             named = f"{variant.family}-{part}" if part else str(variant)
             generator = _generator(f"{self.seed}/{named}")
             layers = convolutions(module.get_submodule(place)).values()
-            hooks += [_fill_when_reached(layer, generator) for layer in layers]
+            hooks += [_fill_when_reached(layer, generator, reached) for layer in layers]
         signature = variant.signature
         inputs = example(signature.inputs, {**signature.typical, BATCH: 1}, audio.clip())
         function = network.function(module, parts, variant.member is not None)
@@ -56,6 +58,8 @@ class Seeded:
             function(**{name: torch.from_numpy(array).double() for name, array in inputs.items()})
         for hook in hooks:
             hook.remove()  # of layers that the network does not use
+        if any(port.role == "waveform" for port in signature.outputs):
+            _quieten(reached[-1])
         return finish(variant, module, f"seed {self.seed}")
 
 
@@ -64,11 +68,14 @@ def _generator(name: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _fill_when_reached(conv: Conv, generator: torch.Generator) -> RemovableHandle:
+def _fill_when_reached(
+    conv: Conv, generator: torch.Generator, reached: list[Conv]
+) -> RemovableHandle:
     def fill(layer: nn.Module, inputs: tuple[Tensor]) -> None:
         assert layer is conv
         fill = {"spectral_norm": _fill_spectral, "weight_norm": _fill_weight_norm}
         fill.get(norm_of(conv), _fill_plain)(conv, inputs[0], generator)
+        reached.append(conv)
         hook.remove()
 
     hook = conv.register_forward_pre_hook(fill)
@@ -157,6 +164,14 @@ def _response(conv: Conv, weight: Tensor) -> Callable[[Tensor], Tensor]:
 def _fill_bias(conv: Conv, scale: float, generator: torch.Generator) -> None:
     if conv.bias is not None:
         conv.bias.data = scale * _normal(conv.bias.shape, generator)
+
+
+def _quieten(conv: Conv) -> None:
+    """Bring what a layer computes to the level of speech."""
+    state = conv.state_dict()  # shares its tensors with the layer
+    for name in ("weight", "parametrizations.weight.original0", "bias"):
+        if name in state:
+            state[name].mul_(AUDIO)
 
 
 def _normal(shape: torch.Size, generator: torch.Generator) -> Tensor:

@@ -96,8 +96,8 @@ def _read_layer(
     path: str, shapes: Shapes, own: dict[str, Any], problems: list[str]
 ) -> Layer | None:
     before = len(problems)
-    bias = own.pop("bias", None)
-    if bias is None:
+    bias = own.pop("bias", None) if "bias" in shapes else None
+    if bias is None and "bias" in shapes:
         problems.append(f"missing {path}.bias")
     spelling = next((each for each in _SPELLINGS if set(each[1]) <= set(own)), None)
     if spelling is None:
@@ -108,11 +108,11 @@ def _read_layer(
     norm, found, names = spelling
     tensors = {new: own.pop(old) for old, new in zip(found, names, strict=True)}
     problems += [f"extra {path}.{key}" for key in sorted(own)]
-    tensors["bias"] = bias
+    tensors |= {} if bias is None else {"bias": bias}
     problems += [
         problem
         for key, tensor in tensors.items()
-        if tensor is not None and (problem := _fault(f"{path}.{key}", tensor, shapes[key]))
+        if (problem := _fault(f"{path}.{key}", tensor, shapes[key]))
     ]
     if len(problems) > before:
         return None
@@ -123,7 +123,7 @@ def _shapes(conv: Conv) -> Shapes:
     weight = tuple(conv.weight.shape)
     out, rest = weight[0], weight[1:]
     return {
-        "bias": (out,),
+        **({} if conv.bias is None else {"bias": tuple(conv.bias.shape)}),
         "weight": weight,
         _WEIGHT_NORM[0]: (out, *(1 for _ in rest)),
         _WEIGHT_NORM[1]: weight,
