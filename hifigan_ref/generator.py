@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from hifigan_ref.hyperparameters import HyperParameters
 
 SLOPE = 0.1
-LAST_SLOPE = 0.1  # PyTorch's own, which the article's code leaves to it before conv_post
+LAST_SLOPE = 0.01  # PyTorch's own, which the article's code leaves to it before conv_post
 TAPS = 7  # of the first and the last convolution
 
 

@@ -276,7 +276,7 @@ def test_a_broken_file(tmp_path: Path) -> None:
     path.write_bytes(b"\x08\x09\x12\x30")
     with pytest.raises(HifiError, match="no ONNX file that holds together"):
         Variant.parse(str(path))
-    with pytest.raises(HifiError, match=r"cannot be read: No such file.*FILE\.onnx"):
+    with pytest.raises(HifiError, match=r"cannot be read: No such file.*none.onnx"):
         Variant.parse(str(tmp_path / "none.onnx"))
     with path.open("wb") as file:
         file.truncate(2**31 + 5)

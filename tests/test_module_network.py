@@ -236,7 +236,7 @@ def test_a_file_is_proved_from_another_folder_than_its_module_at_lengths_of_any_
 ) -> None:
     ran = run_main(cli.bench_main, "parity", spec, "--out", "r")
     assert ran.code == 1 and "nets.py cannot be read" in ran.err
-    assert "--network FOLDER/nets.py:Class" in ran.err
+    assert "--network FOLDER/nets.py" in ran.err
     at = ("--network", "../nets.py:Spec", "--out", "r")
     lengths = ("--axis", "frames=5", "--axis", "frames=9", "--axis", "batch=3")
     ran = run_main(cli.bench_main, "parity", spec, *at, *lengths)
