@@ -34,9 +34,9 @@ def foreign(content: Mapping[Any, Any]) -> str:
             f"read: if it is {OWN.project}'s, save state dicts with keys like "
             f"discriminators.0.convs.0.bias under the keys {' and '.join(USUAL)}"
         )
-    do = f"give a do_* file of {OWN.project}"
+    do = f"give a file of {OWN}"
     if "generator" in content and not any(map(_DISCRIMINATOR.search, map(str, content))):
-        return f"is a generator's checkpoint (g_*): {do}"
+        return f"is a generator's checkpoint (g_*) with other layers than those known here: {do}"
     held = _named(map(str, content)) or "nothing"
     return f"has neither {' nor '.join(USUAL)} (it has {held}): {do}"
 

@@ -4,7 +4,7 @@ Keys and shapes do not identify a network: other projects use the same ones for 
 Layouts are named, and whoever passes a file for a network says that it is of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,16 @@ from torch import Tensor
 from hifigan_ref.beside import foreign, notes_on
 from hifigan_ref.container import Container, check_archive, container_of
 from hifigan_ref.errors import HifiError
-from hifigan_ref.layout import Layout, readers
+from hifigan_ref.layout import Layout, layouts, readers
 from hifigan_ref.norms import set_norm
 from hifigan_ref.safetensors_file import read_safetensors
 from hifigan_ref.state_dict import Layer, likeness, read_state
-from hifigan_ref.trained import Trained, convolutions, finish
+from hifigan_ref.trained import Trained, convolutions, finish, statistics
 from hifigan_ref.unpickle import unpickle
 from hifigan_ref.variant import Variant
 from hifigan_ref.wrappers import unwrap
 
+STEPS = ("steps", "iteration", "global_step")  # keys of the number of training steps
 UNCHECKED = "the file has no checksums: damage to its weights cannot be seen"
 
 
@@ -63,7 +64,11 @@ class Checkpoint:
         """Raises HifiError where the file does not hold the family."""
         if variant.family not in self.families:
             held = ", ".join(self.families)
-            raise HifiError(f"{self.name} holds {held}, not {variant.family}: choose one it holds")
+            files = " or ".join(str(each) for each in layouts() if variant.family in each.keys)
+            raise HifiError(
+                f"{self.name} holds {held}, not {variant.family}: choose one it holds, as in "
+                f"--network {next(iter(self.families))}, or give a file of {files}"
+            )
 
     def build(self, variant: Variant) -> Trained:
         """The variant with this checkpoint's weights and norms.
@@ -78,12 +83,19 @@ class Checkpoint:
             layer = self.families[variant.family][variant.in_family(path)]
             set_norm(conv, layer.norm)
             state |= {f"{path}.{name}": tensor for name, tensor in layer.tensors.items()}
+        for path in statistics(module):
+            state |= self.families[variant.family][variant.in_family(path)].tensors
         module.load_state_dict(state, strict=True)
         return finish(variant, module, self.name)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a file that holds ``mpd``, ``msd`` or both.
+def read_checkpoint(path: Path, wanted: Collection[str] = ()) -> Checkpoint:
+    """Read a file that holds one of the networks that some layout names, or several.
+
+    Args:
+        path: of the file.
+        wanted: networks that are asked for: where a state dict is as like to several, it is one of
+            these, and what can be none of these need not be whole.
 
     Raises:
         HifiError: missing, truncated, foreign, holding code, or with missing, extra, misshapen or
@@ -91,24 +103,28 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     container = container_of(path)
     content, notes = _content(path, container)
-    held = {key: networks for key, networks in readers(content).items() if key in content}
     prefixes, named, parsed = {}, {}, {}
-    for key, networks in held.items():
-        state = content[key]
+    for key, networks in readers(content).items():
+        state = content.get(key) if key else content
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
-            if key not in networks:
+            if key not in content or key not in networks:
                 continue  # a key of many projects
             raise HifiError(f"{path}: {key!r} is not a state dict: give a do_* file")
         prefix, bare = unwrap(state)
-        name = _named(networks, bare)
+        states = {name: layout.own(name, bare) for name, layout in networks.items()}
+        name = _named(states, wanted)
         if name is not None:
             prefixes[name], named[name] = prefix, networks[name]
-            parsed[name] = read_state(f"{path}: {key}", name, bare, networks[name])
+            where = f"{path}: {key}" if key else str(path)
+            parsed[name] = read_state(where, name, states[name], networks[name])
     if not parsed:
         raise HifiError(f"{path} {foreign(content)}")
     notes += notes_on(content)
-    steps = _steps(content.get("steps", content.get("iteration")))
-    return Checkpoint(path.name, container, prefixes, steps, named, parsed, notes)
+    notes += tuple(f"{each}: {named[each].note}" for each in named if named[each].note)
+    counted = (content[key] for key in STEPS if key in content)
+    return Checkpoint(
+        path.name, container, prefixes, _steps(next(counted, None)), named, parsed, notes
+    )
 
 
 def content_of(path: Path) -> Mapping[Any, Any]:
@@ -121,11 +137,14 @@ def content_of(path: Path) -> Mapping[Any, Any]:
     return content
 
 
-def _named(networks: Mapping[str, Layout], state: Mapping[str, Any]) -> str | None:
-    """The network whose layers a state dict has; None where it has those of none."""
-    alike = {name: likeness(name, state) for name in networks}
-    best = max(alike, key=lambda name: alike[name])
-    return best if len(networks) == 1 or alike[best] > 0 else None
+def _named(states: Mapping[str, Mapping[str, Any]], wanted: Collection[str]) -> str | None:
+    """The network whose layers its own state dict has; None where each has those of another."""
+    alike = {name: likeness(name, state) for name, state in states.items()}
+    best = max(alike, key=lambda name: (alike[name], name in wanted))
+    if len(states) == 1:
+        return best
+    foreign = alike[best] < 1 and wanted and not alike.keys() & set(wanted)
+    return None if foreign or alike[best] == 0 else best
 
 
 def _content(path: Path, container: Container) -> tuple[Mapping[Any, Any], tuple[str, ...]]:

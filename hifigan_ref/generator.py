@@ -72,10 +72,17 @@ class Generator(nn.Module):
         held: its hyper-parameters.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, held: HyperParameters) -> None:
         super().__init__()
         ends = (lambda conv: conv) if held.plain_ends else weight_norm
         first, last = held.channels(0), held.channels(held.steps)
+        self.standardized = held.standardized
+        if held.standardized:
+            self.register_buffer("mean", torch.randn(held.bins))
+            self.register_buffer("scale", torch.rand(held.bins) + 0.5)
         self.conv_pre = ends(nn.Conv1d(held.bins, first, TAPS, 1, TAPS // 2))
         if held.gin_channels:
             self.cond = nn.Conv1d(held.gin_channels, first, 1)
@@ -106,6 +113,8 @@ class Generator(nn.Module):
         Returns:
             (N, 1, hop * frames), within -1 to 1.
         """
+        if self.standardized:
+            x = (x - self.mean.unsqueeze(-1)) / self.scale.unsqueeze(-1)
         x = self.conv_pre(x)
         if g is not None:
             x = x + self.cond(g)

@@ -22,6 +22,7 @@ class HyperParameters:
         gin_channels: of the speaker's vector; 0: there is none.
         plain_ends: ``conv_pre`` and ``conv_post`` have no weight norm.
         post_bias: ``conv_post`` has a bias.
+        standardized: each bin is brought to mean 0 and deviation 1 first, by stored numbers.
     """
 
     resblock: Literal[1, 2]
@@ -34,6 +35,7 @@ class HyperParameters:
     gin_channels: int = 0
     plain_ends: bool = False
     post_bias: bool = True
+    standardized: bool = False
 
     @property
     def hop(self) -> int:

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,13 @@ class Layout:
         name: short name.
         project: whose code wrote the file.
         files: what its files are called.
-        keys: at the top of a file, of the state dict of each network, by the network's name.
+        keys: at the top of a file, of the state dict of each network, by the network's name; "" of
+            a file that is one.
         beside: of what else lies there and could be taken for it, with a word on what it is.
+        inside: what the names of a network's layers begin with in a state dict that holds others
+            too, by the network's name.
+        renamed: what the names of its layers begin with there, by what they begin with here.
+        note: what a user must know of every such file.
     """
 
     name: str
@@ -24,6 +30,24 @@ class Layout:
     files: str
     keys: Mapping[str, str]
     beside: Mapping[str, str] = field(default_factory=dict)
+    inside: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def own(self, network: str, state: Mapping[str, Any]) -> dict[str, Any]:
+        """What a state dict without wrappers holds of a network, under the network's own names."""
+        begin = self.inside.get(network, "")
+        held = {k.removeprefix(begin): v for k, v in state.items() if k.startswith(begin)}
+        return {self._name(key): value for key, value in held.items()}
+
+    def _name(self, key: str) -> str:
+        """A name of ours that the project does not use is no name of its layers."""
+        for ours, theirs in self.renamed.items():
+            if key.startswith(theirs):
+                return ours + key.removeprefix(theirs)
+            if key.startswith(ours):
+                return f"{self.project}: {key}"
+        return key
 
     def __str__(self) -> str:
         return f"{self.project} ({self.files})"

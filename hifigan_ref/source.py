@@ -13,7 +13,6 @@ from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
     from hifigan_ref.checkpoint import Checkpoint
-    from hifigan_ref.seeded import Seeded
     from hifigan_ref.trained import Trained
 
 
@@ -79,15 +78,18 @@ class Source:
 
     def check(self, variants: Sequence[Variant]) -> None:
         """Raises HifiError where the checkpoint does not hold every family, before any work."""
+        if self.checkpoint is None:
+            return
         for variant in variants:
-            if self.checkpoint is None or self.checkpoint == variant.graph_file:
-                continue
-            if variant.graph_file is not None:
+            if variant.graph_file not in (None, self.checkpoint):
                 raise HifiError(
                     f"{variant.graph_file} has weights of its own: leave out {self.checkpoint}"
                 )
-            if not is_module(variant.family):
-                self._weights.check(variant)  # type: ignore[union-attr]
+        held = [each for each in variants if not is_module(each.family)]
+        if held:
+            checkpoint = self._read(tuple(variant.family for variant in held))
+            for variant in held:
+                checkpoint.check(variant)
 
     def build(self, variant: Variant) -> "Trained":
         """The variant's network, filled. Raises HifiError where the file does not hold it."""
@@ -95,11 +97,15 @@ class Source:
             from hifigan_ref.trained import finish
 
             return finish(variant, variant.network.build(()), variant.graph_file.name)
-        if self.checkpoint is not None and is_module(variant.family):
+        if self.checkpoint is None:
+            from hifigan_ref.seeded import Seeded
+
+            return Seeded(self.seed).build(variant)
+        if is_module(variant.family):
             from hifigan_ref.state_file import filled
 
             return filled(variant, self.checkpoint)
-        return self._weights.build(variant)
+        return self._read((variant.family,)).build(variant)
 
     @classmethod
     def of(cls, variants: Sequence[Variant], checkpoint: Path | None, seed: int) -> "Source":
@@ -111,15 +117,20 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user must know of the checkpoint; nothing of one that was not read so far."""
-        read = vars(self).get("_weights")
-        return () if self.checkpoint is None or read is None else read.notes
+        return tuple(dict.fromkeys(note for each in self._kept for note in each.notes))
 
-    @cached_property
-    def _weights(self) -> "Seeded | Checkpoint":
-        if self.checkpoint is None:
-            from hifigan_ref.seeded import Seeded
-
-            return Seeded(self.seed)
+    def _read(self, families: tuple[str, ...]) -> "Checkpoint":
+        """The checkpoint, read once for the networks that it holds."""
         from hifigan_ref.checkpoint import read_checkpoint
 
-        return read_checkpoint(self.checkpoint)
+        assert self.checkpoint is not None, "it is read where there is one"
+        held = (each for each in self._kept if each.families.keys() >= set(families))
+        found = next(held, None)
+        if found is None:
+            found = read_checkpoint(self.checkpoint, families)
+            self._kept.append(found)
+        return found
+
+    @cached_property
+    def _kept(self) -> "list[Checkpoint]":
+        return []

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hifigan_ref.errors import HifiError, shown
 from hifigan_ref.layout import Layout
 from hifigan_ref.norms import Norm
-from hifigan_ref.trained import Conv, convolutions
+from hifigan_ref.trained import Conv, convolutions, statistics
 from hifigan_ref.variant import find_network
 
 NAMED_AT_MOST = 5
@@ -38,14 +38,17 @@ _SPELLINGS: tuple[tuple[Norm, tuple[str, ...], tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution of a checkpoint, its tensors under the parametrizations' names."""
+    """One convolution of a checkpoint, its tensors under the parametrizations' names.
+
+    Or one stored number, under its own path.
+    """
 
     norm: Norm
     tensors: Mapping[str, Tensor]
 
 
 def read_state(where: str, name: str, state: Mapping[str, Any], layout: Layout) -> dict[str, Layer]:
-    """The layers of a network, each key and shape as it must be.
+    """The layers of a network and its stored numbers, each key and shape as it must be.
 
     Args:
         where: what is read, for the message.
@@ -59,6 +62,11 @@ def read_state(where: str, name: str, state: Mapping[str, Any], layout: Layout) 
     problems: list[str] = []
     unread = dict(state)
     layers = {}
+    for path, shape in _stored(name).items():
+        own = {path: unread.pop(path)} if path in unread else {}
+        problems += [fault for key in own if (fault := _fault(key, own[key], shape))]
+        problems += [] if own else [f"missing {path}"]
+        layers[path] = Layer("none", own)
     for path, shapes in _expected(name).items():
         keys = [key for key in unread if key.startswith(f"{path}.")]
         own = {key.removeprefix(f"{path}."): unread.pop(key) for key in keys}
@@ -77,19 +85,38 @@ def read_state(where: str, name: str, state: Mapping[str, Any], layout: Layout) 
 
 
 @cache
-def _expected(name: str) -> Mapping[str, Shapes]:
-    """Of each layer of a family, kept: a network that tells them takes up to a second to build."""
+def _built(name: str) -> nn.Module:
+    """Kept: it takes up to a second to build."""
     network = find_network(name)
     with torch.device("meta"):
-        module = network.build(network.parts)
-    return {path: _shapes(conv) for path, conv in convolutions(module).items()}
+        return network.build(network.parts)
+
+
+@cache
+def _expected(name: str) -> Mapping[str, Shapes]:
+    """Of each layer of a network."""
+    return {path: _shapes(conv) for path, conv in convolutions(_built(name)).items()}
+
+
+def _stored(name: str) -> Mapping[str, tuple[int, ...]]:
+    """The shape of each number of a network that is no layer's."""
+    return {path: tuple(each.shape) for path, each in statistics(_built(name)).items()}
 
 
 def likeness(name: str, state: Mapping[str, Any]) -> float:
-    """Which part of the layers of a network and of a state dict they have in common, 0 to 1."""
-    expected = set(_expected(name))
-    held = {next((p for p in expected if key.startswith(f"{p}.")), key) for key in state}
-    return len(expected & held) / max(len(expected | held), 1)
+    """Which part of the layers of a network and of a state dict they have in common, 0 to 1.
+
+    A layer is the same where a tensor of it has the shape of the weight.
+    """
+    expected = {path: shapes["weight"] for path, shapes in _expected(name).items()}
+    expected |= _stored(name)
+    held, alike = set(), set()
+    for key, tensor in state.items():
+        path = next((p for p in expected if key.startswith(f"{p}.")), key)
+        held.add(path)
+        if tuple(getattr(tensor, "shape", ())) == expected.get(path):
+            alike.add(path)
+    return len(alike) / max(len(expected.keys() | held), 1)
 
 
 def _read_layer(

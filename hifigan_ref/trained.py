@@ -46,3 +46,9 @@ def state_digest(module: nn.Module) -> str:
 def convolutions(module: nn.Module) -> dict[str, Conv]:
     """Every layer of a network that weighs, by its path."""
     return {name: each for name, each in module.named_modules() if isinstance(each, Conv)}
+
+
+def statistics(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Every stored number of a network that is not its layers', by its path."""
+    layers = tuple(f"{path}." for path in convolutions(module))
+    return {name: each for name, each in module.named_buffers() if not name.startswith(layers)}

@@ -1,5 +1,13 @@
-"""``D_*.pth`` files of VITS's training code."""
+"""``D_*.pth`` and ``G_*.pth`` files of VITS's training code."""
 
 from hifigan_ref.layout import Layout
+from hifigan_ref.networks import vits_decoder
 
-LAYOUT = Layout("vits", "jaywalnut310/vits", "D_*.pth", {"vits-d": "model"})
+_DECODERS = [each.name for each in vits_decoder.NETWORKS]
+LAYOUT = Layout(
+    "vits",
+    "jaywalnut310/vits",
+    "D_*.pth, G_*.pth",
+    {"vits-d": "model", **dict.fromkeys(_DECODERS, "model")},
+    inside=dict.fromkeys(_DECODERS, "dec."),
+)
