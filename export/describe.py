@@ -249,8 +249,9 @@ def _members(checkpoint: "Checkpoint", family: str) -> list[MemberDescription]:
 
     described = []
     network = find_network(family)
-    for member, place in network.scopes(network.parts).items():
-        root = f"{place}."
+    places = network.scopes(network.parts).items()
+    roots: list[tuple[str | None, str]] = [(part, f"{place}.") for part, place in places]
+    for member, root in roots or [(None, "")]:
         layers = [v for path, v in checkpoint.families[family].items() if path.startswith(root)]
         norms = dict(Counter(str(layer.norm) for layer in layers))
         counted = [

@@ -34,11 +34,12 @@ def foreign(content: Mapping[Any, Any]) -> str:
             f"read: if it is {OWN.project}'s, save state dicts with keys like "
             f"discriminators.0.convs.0.bias under the keys {' and '.join(USUAL)}"
         )
-    do = f"give a file of {OWN}"
+    others = ", ".join(layout.name for layout in layouts() if layout is not OWN)
+    do = f"give a file of {OWN}, or of another layout that is known ({others})"
     if "generator" in content and not any(map(_DISCRIMINATOR.search, map(str, content))):
         return f"is a generator's checkpoint (g_*) with other layers than those known here: {do}"
     held = _named(map(str, content)) or "nothing"
-    return f"has neither {' nor '.join(USUAL)} (it has {held}): {do}"
+    return f"holds no network that a layout names (it has {held}): {do}"
 
 
 def notes_on(content: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -233,8 +233,10 @@ def scope_of(family: str, member: str) -> str:
 
 def check_layers(names: Iterable[str]) -> None:
     """Raises HifiError for a layer in a plan that is of no network that is known."""
-    parts = [scope_of(each.name, part) for each in networks().values() for part in each.parts]
-    known = (*parts, *dict.fromkeys(f"{Variant(name)}." for name in _MODULES))
+    found = networks().values()
+    parts = [scope_of(each.name, part) for each in found for part in each.parts]
+    whole = [*(each.name for each in found if not each.parts), *_MODULES]
+    known = (*parts, *dict.fromkeys(f"{Variant(name)}." for name in whole))
     for name in names:
         if not name.startswith(known):
             raise HifiError(

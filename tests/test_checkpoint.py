@@ -672,7 +672,8 @@ def test_the_optimiser_of_a_discriminator_is_none(path: Path) -> None:
 def test_a_foreign_dict_is_told_what_it_has(path: Path, content: State) -> None:
     torch.save(content, path)
     message = refusal(path)
-    assert "has neither mpd nor msd" in message and "give a do_* file" in message
+    assert "holds no network that a layout names" in message
+    assert "give a file of jik876/hifi-gan (do_*, g_*), or of another layout" in message
     assert all(str(key) in message for key in content)
 
 

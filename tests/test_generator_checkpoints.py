@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from export.describe import describe_checkpoint
 from export.fold import fold
 from hifigan_ref.checkpoint import read_checkpoint
 from hifigan_ref.errors import HifiError
@@ -192,3 +193,9 @@ def test_a_bare_state_dict_has_no_layout(tmp_path: Path) -> None:
 def test_what_a_project_does_beside_its_network_is_said(tmp_path: Path) -> None:
     torch.save(coqui(old(state("generator-v3"))), tmp_path / "file")
     assert any("repeats" in note for note in read_checkpoint(tmp_path / "file").notes)
+
+
+def test_a_network_of_no_parts_is_described_whole(tmp_path: Path) -> None:
+    torch.save(jik876(old(state("generator-v3"))), tmp_path / "g_1")
+    (found,) = describe_checkpoint(tmp_path / "g_1").members
+    assert (found.name, found.norms) == ("generator-v3", {"weight_norm": 23})
