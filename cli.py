@@ -88,7 +88,9 @@ def export_onnx(
     wish = Wish(lowering, precision, io_types.value, calibration or (), target)
     if precision == opt.MIXED:
         from bench.mix.command import INTERRUPTED_SEARCH, export_mixed
-        from bench.render import as_mixed
+        from bench.mix.run import PLAN
+        from bench.render.saved import save
+        from bench.render.views import mixed
 
         request = ExportRequest(variants[0], opset, sizes, views, min_snr_db=min_snr)
         places = dict(zip(variants, paths, strict=True))
@@ -100,7 +102,10 @@ def export_onnx(
             typer.echo(INTERRUPTED_SEARCH, err=True)
             raise typer.Exit(INTERRUPTED) from None
         opt.tell_notes(source)
-        typer.echo(as_mixed.save(found, paths[0].parent, as_json))
+        folder = paths[0].parent
+        told = save(mixed.document(found.mixing), found.mixing, folder, "mixed", as_json)
+        names = ", ".join(file.path.name for file in found.files)
+        typer.echo(told if as_json else f"plan: {folder / PLAN}; {names}; {told}")
         return
     plans = choose(wish)
     requests = [
@@ -207,12 +212,12 @@ def run_sweep(
     out: opts.Out = Path("reports"),
 ) -> None:
     """Measure the matrix of a file into one report."""
-    from bench.render import as_cells
+    from bench.render.views import cells
     from bench.sweep import file as sweep_file
 
     parts = sweep_file.read(file)
     if dry_run:
-        typer.echo("\n".join(as_cells.lines(parts)))
+        typer.echo("\n".join(cells.lines(parts)))
         return
     sources: dict[Source, Source] = {}
     weights = [sources.setdefault(each, each) for each in (part.source for part in parts)]
@@ -228,16 +233,17 @@ def compare_reports(
     as_json: opt.JsonOption = False,
 ) -> None:
     """Say of each cell whether B is faster or slower than A; exit code 4 if any is slower."""
+    from bench import record_json
     from bench.compare.verdicts import compare
-    from bench.render import as_comparison
-    from bench.render import as_json as reports
+    from bench.render.formats import terminal
+    from bench.render.views import comparison
 
-    old, new = (reports.load(reports.file_of(each)) for each in (before, after))
+    old, new = (record_json.report_at(record_json.file_of(each)) for each in (before, after))
     found = compare(old, new, threshold / 100, across_machines)
     if as_json:
-        typer.echo(as_comparison.dump(found).decode())
+        typer.echo(record_json.dump(comparison.record(found)).decode().rstrip())
     else:
-        as_comparison.print_comparison(found)
+        terminal.show(comparison.document(found))
     raise typer.Exit(REGRESSION if found.regressions else 0)
 
 
@@ -262,7 +268,8 @@ def parity(
 ) -> None:
     """Hold a file, or mpd and msd, against PyTorch in float64 at every length; not timed."""
     from bench.parity import run as parity_run
-    from bench.render import as_parity
+    from bench.render.saved import save
+    from bench.render.views import parity as view
     from export import atomic
     from export.request import views_of
     from hifigan_ref import audio
@@ -276,7 +283,7 @@ def parity(
     chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
     reports = parity_run.run(file, chosen, order)
     opt.tell_notes(source)
-    typer.echo(as_parity.save(reports, out, as_json))
+    typer.echo(save(view.document(reports), reports, out, "parity", as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)
 
 
@@ -287,16 +294,16 @@ bench_app.command("tune")(tune)
 def list_backends() -> None:
     """Show every backend, whether it can run here, and what to install."""
     from bench.backend import backends
-    from bench.render import as_backends
+    from bench.render.views import backends as view
 
-    typer.echo("\n".join(as_backends.lines(backends())))
+    typer.echo("\n".join(view.lines(backends())))
 
 
 @bench_app.command("doctor")
 def doctor(as_json: opt.JsonOption = False) -> None:
     """Show what this machine has, what each backend lacks, and what supplies it."""
     from bench.machine.doctor import diagnose
-    from bench.render.as_diagnosis import lines
+    from bench.render.views.diagnosis import lines
 
     findings = diagnose()
     if as_json:
@@ -308,17 +315,20 @@ def doctor(as_json: opt.JsonOption = False) -> None:
 @bench_app.command("report")
 def report(folder: opts.Earlier) -> None:
     """Render an earlier report again and print its table."""
-    from bench.render import as_json
+    from bench.record_json import report_at
     from bench.render.saved import save
+    from bench.render.views import report as view
 
     folder = folder.parent if folder.name == "report.json" else folder
-    typer.echo(save(as_json.load(folder / "report.json"), folder))
+    record = report_at(folder / "report.json")
+    typer.echo(save(view.document(record), record, folder, "report"))
 
 
 def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, resume: bool) -> None:
     """Measure every cell of every plan into one report; each plan has weights of its own."""
     from bench.machine import busy
     from bench.render.saved import save
+    from bench.render.views import report as view
     from bench.run import run
     from export import atomic
 
@@ -329,7 +339,7 @@ def run_plans(plans: "Sequence[Plan]", weights: Sequence[Source], out: Path, res
         opt.tell_notes(source)
     busy.warn(max(plan.threads for plan in plans))
     finished = run(plans, weights, out, resume)
-    typer.echo(save(finished.report, out))
+    typer.echo(save(view.document(finished.report), finished.report, out, "report"))
     raise typer.Exit(INTERRUPTED if finished.interrupted else exit_code(finished.report.results))
 
 

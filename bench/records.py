@@ -194,6 +194,16 @@ class Measurement:
         return median_interval(self.seconds)
 
     @property
+    def uncertainty(self) -> float | Skipped:
+        """The wider side of the interval over the median, or why there is no interval."""
+        from bench.timing.stopping import LEAST_SAMPLES
+
+        if self.count < LEAST_SAMPLES:
+            return Skipped(f"too few samples: {self.count} of {LEAST_SAMPLES}")
+        low, high = self.interval
+        return max(high - self.median, self.median - low) / self.median
+
+    @property
     def round_medians(self) -> tuple[float, ...]:
         """Seconds, of each round that has samples."""
         ends = np.cumsum(self.rounds or (self.count,))
@@ -307,6 +317,12 @@ class Result:
     def __post_init__(self) -> None:
         timed = isinstance(self.measurement, Measurement)
         require(not (timed and self.broken), "what ran otherwise than asked has no speed")
+
+    @property
+    def clocks(self) -> tuple[Measurement, ...]:
+        """By every clock that has one, the call clock first."""
+        found = (self.measurement, self.device, self.end_to_end, self.throughput)
+        return tuple(each for each in found if isinstance(each, Measurement))
 
     @property
     def broken(self) -> tuple[Claim, ...]:

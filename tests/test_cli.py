@@ -19,14 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 import cli
-from bench import backend, suite
+from bench import backend, record_json, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
 from bench.cell.lane import Here
 from bench.exit_code import NOTHING_MEASURED, REGRESSION, WRONG_ROW
 from bench.machine import bandwidth, roofline
 from bench.parity.judge import reference
-from bench.render import as_json
 from bench.timing import measure
 from fakes import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
 from hifigan_ref.trained import Trained
@@ -357,7 +356,7 @@ def saved(folder: Path, seconds: float, **machine: str) -> Path:
     found = fake_report(fake_result("ort-cpu", (seconds,) * 6))
     found = replace(found, machine=replace(found.machine, **machine))  # type: ignore[arg-type]
     folder.mkdir()
-    (folder / "report.json").write_bytes(as_json.dump(found))
+    (folder / "report.json").write_bytes(record_json.dump(found))
     return folder
 
 

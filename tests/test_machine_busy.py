@@ -15,10 +15,11 @@ import cli
 from bench.machine import busy
 from bench.machine.busy import Meter, Moment, cpus_and_cores
 from bench.machine.hardware import Others, crowd
-from bench.records import NOT_TAKEN, Report, Skipped
-from bench.render import as_csv, as_html, as_markdown
-from bench.render.as_table import print_table
+from bench.records import NOT_TAKEN, Skipped
+from bench.render.formats import csv_lines
+from bench.render.views.report import document
 from fakes import fake_report, fake_result, run_main
+from shown import printed
 
 MOMENT = busy.moment  # before a fixture stands in for it
 BUSY = Others(1.42, 2, 0.0)
@@ -200,43 +201,18 @@ def test_children_are_ours_while_they_live_and_after(child: "subprocess.Popen[st
 # What is told
 
 
-def text(report: Report) -> str:
-    from io import StringIO
-
-    from rich.console import Console
-
-    page = StringIO()
-    print_table(report, Console(file=page, width=200, force_terminal=False))
-    return page.getvalue()
-
-
-def html(report: Report) -> str:
-    return as_html.dump(report).decode().partition("<body>")[2].partition("<script>")[0]
-
-
-VIEWS: dict[str, Callable[[Report], str]] = {
-    "terminal": text,
-    "markdown": as_markdown.markdown,
-    "brief": as_markdown.brief,
-    "html": html,
-}
-
-
-@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-def test_every_view_says_it_before_any_number(view: Callable[[Report], str]) -> None:
-    page = view(REPORT)
-    assert page.count(TOLD) == 1
-    before = page.partition(TOLD)[0]
-    assert all(name not in before for name in ("torch", "A CPU", "GFLOP"))
-    assert "busy" not in view(fake_report(fake_result("old"), *REPORT.results[2:]))
+def test_a_report_warns_of_it() -> None:
+    (line,) = document(REPORT).warnings
+    assert TOLD in line
+    assert document(fake_report(fake_result("old"), *REPORT.results[2:])).warnings == ()
 
 
 def test_a_row_that_was_disturbed_says_so_first() -> None:
-    page = text(REPORT)
+    page = printed(document(REPORT))
     assert "torch: busy: other processes took 1.4 of 2 cores" in page
     assert "ort-cpu: busy: other processes took 0.9 of 2 cores" in page
     assert "openvino: busy" not in page and "old: busy" not in page
-    assert as_csv.dump(REPORT).decode().count("busy: other processes took") == 2
+    assert csv_lines.dump(document(REPORT)).decode().count("busy: other processes took") == 2
 
 
 @pytest.mark.parametrize("command", ["bench", "tune", "mixed"])

@@ -8,7 +8,7 @@ import pytest
 from bench.backend import backends
 from bench.machine import doctor
 from bench.machine.doctor import Finding, diagnose
-from bench.render.as_diagnosis import TITLES, lines
+from bench.render.views.diagnosis import TITLES, lines
 from cli import bench_main
 from export.gpu import Gpu
 from fakes import FakeBackend, run_main

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cli
-from bench import pool
+from bench import pool, record_json
 from bench.exit_code import INTERRUPTED
 from bench.machine.survey import this_machine
 from bench.mix.member import Member, noise
@@ -20,7 +20,6 @@ from bench.mix.search import search
 from bench.mix.wish import Wish, exported
 from bench.parity import judge
 from bench.parity.judge import Arrays
-from bench.render import as_mixed
 from bench.tune.trial import Bench
 from export import store
 from export.lowering.plan import PLAIN
@@ -191,7 +190,7 @@ def test_the_command_writes_files_plan_and_report(tmp_path: Path) -> None:
     assert names == [
         "mixed.html", "mixed.json", "mixed.md", "mpd-2.json", "mpd-2.onnx", "precision.json",
     ]  # fmt: skip
-    assert as_mixed.load(tmp_path / "mixed.json").members[0].choice.snr_db >= 20
+    assert record_json.mixing_at(tmp_path / "mixed.json").members[0].choice.snr_db >= 20
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_search(

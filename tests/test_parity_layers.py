@@ -10,12 +10,14 @@ import pytest
 import soundfile
 from onnx import numpy_helper
 
+from bench import record_json
 from bench.hole import Skipped
 from bench.parity.cases import every_size
 from bench.parity.layers import SAME, layer_noise
 from bench.parity.report import ParityReport
 from bench.parity.run import Order, of_file, report
-from bench.render import as_parity
+from bench.render.formats import markdown_page
+from bench.render.views.parity import document
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.precision.calibration import Calibration, calibration_of
@@ -107,10 +109,10 @@ def test_lesser_files_are_judged_at_ordinary_lengths(int8: Artifact) -> None:
 
 
 def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
-    text = as_parity.markdown((judged,))
+    text = markdown_page.dump(document((judged,))).decode()
     assert "layers, each alone in its precision" in text and "share of the noise" in text
     assert "in int8" in text and "torch dB: PyTorch in that precision" in text
-    (again,) = as_parity.load(as_parity.dump((judged,)))
+    (again,) = record_json.parities_of(record_json.dump((judged,)))
     assert again.layers == judged.layers
 
 

@@ -11,9 +11,9 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from rich.console import Console
 
 import cli
+from bench import record_json
 from bench.exit_code import WRONG_ROW
 from bench.hole import Skipped
 from bench.parity import cases as parity_cases
@@ -33,7 +33,7 @@ from bench.parity.report import (
     in_layer_order,
 )
 from bench.parity.run import Order, report
-from bench.render import as_parity
+from bench.render.views.parity import document, verdict
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
@@ -42,6 +42,7 @@ from hifigan_ref import audio
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant, all_variants
+from shown import html, markdown, printed
 
 bench = partial(run_main, cli.bench_main)
 
@@ -147,7 +148,7 @@ def test_a_right_file_passes_everywhere(judge: Callable[..., ParityReport]) -> N
         assert len(element.index) == len(worst.found.parity.shape)
     assert tuple(change.name for _, change in found.meaning) == QUANTITIES
     assert all(change.relative < 1e-4 for _, change in found.meaning)
-    assert as_parity.load(as_parity.dump([found])) == (found,)
+    assert record_json.parities_of(record_json.dump([found])) == (found,)
 
 
 @pytest.mark.parametrize("layer", [0, 2])
@@ -158,9 +159,9 @@ def test_a_changed_weight_fails_from_its_layer_on(
     found = judge(spoil, (33,))
     assert found.failures == LAYERS[layer:]
     assert all(change.relative > 1e-6 for _, change in found.meaning)
-    told = as_parity.verdict(found)
+    told = verdict(found).text
     assert f"{7 - layer} of 7 outputs" in told and told.endswith(f"first layer is fmap_{layer}")
-    assert f"| fmap_{layer} |" in as_parity.markdown([found]) and "FAIL" in told
+    assert f"| fmap_{layer} |" in markdown(document([found])) and "FAIL" in told
 
 
 def test_a_wrong_pad_fails_only_where_there_is_a_pad(judge: Callable[..., ParityReport]) -> None:
@@ -185,7 +186,7 @@ def test_nan_is_the_worst_element(judge: Callable[..., ParityReport]) -> None:
     element = found.outputs[-1].found.worst
     assert isinstance(element, Element) and np.isnan(element.found)
     assert all(change.absolute == np.inf for _, change in found.meaning)
-    assert '"NaN"' in as_parity.dump([found]).decode()
+    assert '"NaN"' in record_json.dump([found]).decode()
 
 
 def test_another_shape_says_so(judge: Callable[..., ParityReport]) -> None:
@@ -198,7 +199,7 @@ def test_another_shape_says_so(judge: Callable[..., ParityReport]) -> None:
     found = judge(spoil, (33,))
     assert found.failures == ("score",)
     assert isinstance(found.outputs[-1].found.worst, Skipped)
-    assert "has shape" in as_parity.markdown([found])
+    assert "has shape" in markdown(document([found]))
     assert all(change.relative == np.inf for _, change in found.meaning)
 
 
@@ -220,13 +221,10 @@ def test_a_case_that_cannot_be_run_is_a_hole_and_the_others_go_on(
     assert all(each.startswith("onnxruntime cannot run the file: ") for each in reasons)
     assert all(case.meaning == hole for case, hole in found.holes)
     assert {case.sizes["samples"] for case, _ in found.meaning} == {33}
-    assert as_parity.verdict(found) == "mpd-11 FAILED: 3 of 6 shapes cannot be run, first 1 x 34"
-    assert as_parity.load(as_parity.dump([found])) == (found,)
-    console = Console(width=400, record=True)
-    as_parity.print_reports([found], console)
-    html = unescape(as_parity.views([found])["parity.html"].decode())
-    for page in (as_parity.markdown([found]), html, console.export_text()):
-        assert "not run" in page and all(each in page for each in reasons)
+    assert verdict(found).text == "mpd-11 FAILED: 3 of 6 shapes cannot be run, first 1 x 34"
+    assert record_json.parities_of(record_json.dump([found])) == (found,)
+    for page in (shown(document([found])) for shown in (markdown, html, printed)):
+        assert "not run" in page and all(each in " ".join(page.split()) for each in reasons)
 
 
 def test_what_cannot_be_run_and_what_is_wrong_are_both_told(
@@ -236,7 +234,7 @@ def test_what_cannot_be_run_and_what_is_wrong_are_both_told(
         only_33_samples(model)
         change_weight(model, "convs.0.weight", 1.001)
 
-    told = as_parity.verdict(judge(spoil, (33, 34)))
+    told = verdict(judge(spoil, (33, 34))).text
     assert "3 of 6 shapes cannot be run, first 1 x 34; 7 of 7 outputs leave the budget" in told
 
 
@@ -247,8 +245,8 @@ def test_a_file_that_does_not_load_has_nothing_but_holes(
     assert len(found.holes) == len(found.cases) == 3
     assert (found.outputs, found.meaning, found.passed) == ((), (), False)
     (reason,) = {hole.reason for _, hole in found.holes}
-    assert f"1 x 33, 2 x 33, 5 x 33: {reason}" in unescape(as_parity.markdown([found]))
-    assert b"not run" in as_parity.views([found])["parity.html"]
+    assert f"1 x 33, 2 x 33, 5 x 33: {reason}" in unescape(markdown(document([found])))
+    assert b"not run" in html(document([found])).encode()
 
 
 def test_layers_come_before_their_score_member_by_member() -> None:
@@ -320,7 +318,7 @@ def test_a_selection_gets_a_report_in_every_view(folder: Path) -> None:
     assert all(len(line) <= 80 for line in ran.out.splitlines()[:-8])
     names = sorted(path.name for path in (folder / "out").iterdir())
     assert names == ["parity.html", "parity.json", "parity.md"]
-    (found,) = as_parity.load((folder / "out/parity.json").read_bytes())
+    (found,) = record_json.parities_of((folder / "out/parity.json").read_bytes())
     assert found.outputs[0].name == "fmap_0_real" and len(found.cases) == 15
     assert "https://" not in (folder / "out/parity.html").read_text().split("<script>")[0]
 
@@ -329,7 +327,7 @@ def test_json_is_printed_alone(folder: Path, file: Artifact) -> None:
     ran = bench("parity", file.path, "--samples", 33, "--samples", 35, "--json")
     assert ran.code == 0
     assert ran.out.encode() == (folder / "reports/parity.json").read_bytes()
-    (found,) = as_parity.load(ran.out.encode())
+    (found,) = record_json.parities_of(ran.out.encode())
     assert {case.sizes["samples"] for case in found.cases} == {33, 35}
     assert found.sha256 == file.sha256
 
@@ -383,9 +381,3 @@ def test_a_changed_file_is_refused(folder: Path, file: Artifact) -> None:
     onnx.save(model, folder / "other.onnx")
     ran = bench("parity", "other.onnx")
     assert ran.code == 1 and "was changed after it was exported" in ran.err
-
-
-def test_a_narrow_terminal_cuts_no_number(judge: Callable[..., ParityReport]) -> None:
-    console = Console(width=60, record=True)
-    as_parity.print_reports([judge(None, (33,))], console)
-    assert "too narrow for" in console.export_text()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import record_json
 from bench.records import (
     NO_AUDIO,
     PERCENTILE_FLOORS,
@@ -28,7 +29,8 @@ from bench.records import (
     Skipped,
     Workload,
 )
-from bench.render import as_json, as_markdown
+from bench.render.formats import markdown_page
+from bench.render.views.report import document
 from bench.timing.stopping import median_interval
 from fakes import PARITY, WORKLOAD, fake_report, fake_result
 from hifigan_ref.errors import HifiError
@@ -194,11 +196,11 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(deadline=None, max_examples=100)
 @given(report=reports)
 def test_json_loses_nothing(scratch: Path, report: Report) -> None:
-    content = as_json.dump(report)
+    content = record_json.dump(report)
     scratch.write_bytes(content)
-    again = as_json.load(scratch)
+    again = record_json.report_at(scratch)
     assert again == report
-    assert as_json.dump(again) == content
+    assert record_json.dump(again) == content
     json.loads(content, parse_constant=_refuse)  # strict JSON has no infinity
 
 
@@ -209,8 +211,8 @@ def _refuse(constant: str) -> None:
 @pytest.mark.parametrize("snr", [inf, -inf])
 def test_json_keeps_infinite_ratios(scratch: Path, snr: float) -> None:
     report = fake_report(fake_result(parity=with_snrs(snr)))
-    scratch.write_bytes(as_json.dump(report))
-    found = as_json.load(scratch).results[0].parity
+    scratch.write_bytes(record_json.dump(report))
+    found = record_json.report_at(scratch).results[0].parity
     assert isinstance(found, Parity)
     assert found.outputs[0].snr_db == snr
 
@@ -218,22 +220,22 @@ def test_json_keeps_infinite_ratios(scratch: Path, snr: float) -> None:
 def test_json_keeps_errors_that_are_not_numbers(scratch: Path) -> None:
     nan = float("nan")
     bad = Parity(100.0, (OutputParity("score", -inf, nan, nan, nan, 120.0, (1,)),))
-    content = as_json.dump(fake_report(fake_result(parity=bad)))
+    content = record_json.dump(fake_report(fake_result(parity=bad)))
     scratch.write_bytes(content)
-    assert as_json.dump(as_json.load(scratch)) == content
+    assert record_json.dump(record_json.report_at(scratch)) == content
 
 
 def test_a_report_that_went_through_an_editor_opens(scratch: Path) -> None:
-    content = as_json.dump(fake_report(fake_result())).decode()
+    content = record_json.dump(fake_report(fake_result())).decode()
     scratch.write_text(content, encoding="utf-8-sig")
-    assert as_json.dump(as_json.load(scratch)).decode() == content
+    assert record_json.dump(record_json.report_at(scratch)).decode() == content
     scratch.write_text(content, encoding="utf-16")
     assert "it is text in UTF-16: save it as UTF-8" in refusal(scratch)
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(HifiError) as caught:
-        as_json.load(path)
+        record_json.report_at(path)
     told = str(caught.value)
     assert "\n" not in told
     assert str(path) in told
@@ -241,7 +243,7 @@ def refusal(path: Path) -> str:
 
 
 def sample() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(as_json.dump(fake_report(fake_result())))
+    content: dict[str, Any] = json.loads(record_json.dump(fake_report(fake_result())))
     return content
 
 
@@ -259,7 +261,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_truncated_report_is_refused(tmp_path: Path, share: float) -> None:
-    content = as_json.dump(fake_report(fake_result())).rstrip()
+    content = record_json.dump(fake_report(fake_result())).rstrip()
     path = tmp_path / "report.json"
     path.write_bytes(content[: int(len(content) * share)])
     refusal(path)
@@ -312,6 +314,6 @@ def test_an_impossible_report_is_refused_or_rendered(tmp_path: Path, edit: Edit)
     path.write_text(json.dumps(content))
     report = None
     with suppress(HifiError):
-        report = as_json.load(path)
+        report = record_json.report_at(path)
     if report is not None:
-        as_markdown.markdown(report)
+        markdown_page.dump(document(report))

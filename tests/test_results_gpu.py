@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from bench import record_json
 from bench.backend import find
 from bench.cell.group import Phase, Step
 from bench.cell.ledger import Ledger
 from bench.records import Ceiling, Skipped
-from bench.render import as_json
-from bench.render.views import views, why_no_html
+from bench.render.saved import files, why_no_html
+from bench.render.views.report import document
 from bench.results import gpu as gpu_results
 from bench.results import gpu_questions
 from bench.results.clock import Clock
@@ -85,13 +86,13 @@ def test_every_part_is_measured_and_saved(rows: list[Part], tmp_path: Path) -> N
     report = measure_all(stem, empty_report((str(H200), "engines load")), 0.5, Clock(60))
     assert rows == list(PARTS)
     assert len(report.results) == 2 * len(PARTS)
-    saved = as_json.load(stem.with_name("h200-2026-01-02.json"))
+    saved = record_json.report_at(stem.with_name("h200-2026-01-02.json"))
     assert saved == report
     page = stem.with_name("h200-2026-01-02.md").read_text()
     assert "engines load" in page and str(H200) in page and "no such library" in page
     assert "50000 GFLOP/s" in page
-    for name, content in views(report).items():
-        assert stem.with_name(f"h200-2026-01-02{Path(name).suffix}").read_bytes() == content
+    for end, content in files(document(report), report).items():
+        assert stem.with_name(f"h200-2026-01-02.{end}").read_bytes() == content
 
 
 def test_without_what_draws_it_there_is_no_html_and_the_rest_is_saved(
@@ -117,7 +118,7 @@ def test_every_row_is_in_the_record_before_its_part_ends(
     monkeypatch.setattr(gpu_results, "results_of", lost)
     with pytest.raises(KeyboardInterrupt):
         measure_all(stem, empty_report(()), 0.5, Clock(60))
-    assert len(as_json.load(tmp_path / "h100-1.5.json").results) == 1
+    assert len(record_json.report_at(tmp_path / "h100-1.5.json").results) == 1
     assert rows == []
 
 
@@ -126,7 +127,7 @@ def test_it_ends_in_time_with_what_there_is(rows: list[Part], tmp_path: Path) ->
     assert len(rows) == 1
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".html", ".json", ".md"]
     assert report.notes[-1] == f"ended after 0 minutes in part 1 of {len(PARTS)}"
-    assert as_json.load(tmp_path / "stem.json") == report
+    assert record_json.report_at(tmp_path / "stem.json") == report
 
 
 def test_without_a_gpu_it_says_where_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +169,7 @@ def test_tests_and_questions_follow_the_matrix(asked: list[str], tmp_path: Path)
     gpu_results.main(tmp_path, minutes=60, limit=0.5, tests=True)
     assert asked == ["tests", "questions"]
     (record,) = tmp_path.glob("*.json")
-    report = as_json.load(record)
+    report = record_json.report_at(record)
     assert report.notes[-2:] == ("tests answered", "questions answered")
     assert len(report.results) == 2 * len(PARTS)
 
@@ -177,7 +178,7 @@ def test_without_time_left_they_are_told_as_not_run(asked: list[str], tmp_path: 
     gpu_results.main(tmp_path, minutes=0, limit=0.5, tests=True)
     assert asked == []
     (record,) = tmp_path.glob("*.json")
-    assert as_json.load(record).notes[-2:] == (
+    assert record_json.report_at(record).notes[-2:] == (
         "tests that need a GPU: not run, no time was left",
         "questions about engines: not run, no time was left",
     )
@@ -193,7 +194,7 @@ def test_a_report_without_rows_is_saved_before_the_first(
     with pytest.raises(KeyboardInterrupt):
         gpu_results.main(tmp_path, minutes=60, limit=0.5, tests=True)
     (record,) = tmp_path.glob("*.json")
-    assert as_json.load(record).results == () and asked == []
+    assert record_json.report_at(record).results == () and asked == []
 
 
 def test_a_crash_over_an_engine_is_a_note_after_the_answers(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.render import as_tuning
+from bench import record_json
 from bench.results.readme import fill
 from export.lowering.plan import parse_plan
 from export.lowering.rule import parse_form, rules
@@ -83,7 +83,7 @@ def test_results_that_are_not_there_are_told_with_their_command(
 def test_a_tuning_becomes_its_tables(tmp_path: Path) -> None:
     place = tmp_path / "tune" / "ort-cpu" / "tune.json"
     place.parent.mkdir(parents=True)
-    place.write_bytes(as_tuning.dump(fake_tuning()))
+    place.write_bytes(record_json.dump(fake_tuning()))
     page = fill(TUNED, tmp_path)
     rows = [line for line in page.splitlines() if line.startswith("| mpd_11")]
     problem = "8 -> 8, 5 taps on 2 x 8 x 32 x 11"

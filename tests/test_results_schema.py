@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import cli
-from bench import schema_1
+from bench import record_json, schema_1
 from bench.parity.report import SCHEMA as PARITY_SCHEMA
 from bench.parity.report import Change, Element, OutputCase, ParityCase, ParityReport
 from bench.records import (
@@ -25,8 +25,8 @@ from bench.records import (
     Report,
     Skipped,
 )
-from bench.render import as_json, as_parity
-from bench.render.views import views
+from bench.render.saved import files
+from bench.render.views.report import document
 from bench.results.schema import SCHEMAS, dump, main, of_parity, of_report
 from fakes import PARITY, fake_report, fake_result
 
@@ -40,7 +40,7 @@ def errors(report: object, schema: Callable[[], dict[str, Any]] = of_report) -> 
 
 
 def written(report: Report) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(as_json.dump(report))
+    content: dict[str, Any] = json.loads(record_json.dump(report))
     return content
 
 
@@ -88,7 +88,7 @@ def test_another_file_does_not_fit(key: str, value: object) -> None:
 
 def parity_report(*cases: ParityCase) -> list[dict[str, Any]]:
     made = ParityReport(PARITY_SCHEMA, "x", "mpd-11", "f", "", "", "", "", {}, 100.0, cases)
-    content: list[dict[str, Any]] = json.loads(as_parity.dump([made]))
+    content: list[dict[str, Any]] = json.loads(record_json.dump([made]))
     return content
 
 
@@ -118,9 +118,9 @@ def test_an_old_report_fits() -> None:
 
 
 def test_an_old_report_opens_in_every_view() -> None:
-    report = as_json.load(OLD)
+    report = record_json.report_at(OLD)
     assert [r.backend for r in report.results].count("torch-compile") == 2
-    for name, content in views(report).items():
+    for name, content in files(document(report), report).items():
         page = unescape(content.decode())
         for text in ("torch-folded", "ort-cpu", "unconverged" if "json" not in name else "fp32"):
             assert text in page, name

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from test_engine_file import MANIFEST
 
-from bench.render import as_json, as_mixed, as_parity, as_tuning
+from bench import record_json
 from export import artifact
 from export.artifact import METADATA_KEY, SEAL_KEY, Artifact, Port
 from export.cache import cached_export
@@ -101,34 +101,34 @@ def test_an_engine(views: tuple[View, ...], tmp_path: Path) -> None:
 def test_a_report(tmp_path: Path) -> None:
     loads = (WORKLOAD, replace(WORKLOAD, views=BOTH, audio_seconds=2.0))
     report = fake_report(*(fake_result(workload=load) for load in loads))
-    record = json.loads(as_json.dump(report))
+    record = json.loads(record_json.dump(report))
     for result in record["results"]:
         result["workload"] = older(result["workload"])
     path = tmp_path / "report.json"
     path.write_text(json.dumps(record | {"schema": 1}))
-    assert as_json.load(path) == report
+    assert record_json.report_at(path) == report
 
 
 def test_a_search_for_forms(tmp_path: Path) -> None:
-    record = older(json.loads(as_tuning.dump(fake_tuning())))
+    record = older(json.loads(record_json.dump(fake_tuning())))
     for result in record["results"]:
         result["workload"] = older(result["workload"])
     path = tmp_path / "tune.json"
     path.write_text(json.dumps(record | {"schema": 1}))
-    assert as_tuning.load(path) == fake_tuning()
+    assert record_json.tuning_at(path) == fake_tuning()
 
 
 def test_what_was_published() -> None:
     usual = {"batch": 2, "samples": 8192}
-    report = as_json.load(RESULTS / "cpu/report.json")
+    report = record_json.report_at(RESULTS / "cpu/report.json")
     loads = {row.workload for row in report.results}
     assert usual in [load.sizes for load in loads] and {load.views for load in loads} == {()}
     for load in loads:
         assert load.audio_seconds == load.batch * load.sizes["samples"] / report.sample_rate
     for found in (
-        as_mixed.load(RESULTS / "mixed/openvino-amx/mixed.json"),
-        as_tuning.load(RESULTS / "tune/ort-cpu/tune.json"),
+        record_json.mixing_at(RESULTS / "mixed/openvino-amx/mixed.json"),
+        record_json.tuning_at(RESULTS / "tune/ort-cpu/tune.json"),
     ):
         assert (found.sizes, found.views) == (usual, ())
-    (parity,) = as_parity.load((RESULTS / "tune/ort-cpu/mpd.parity.json").read_bytes())
+    (parity,) = record_json.parities_of((RESULTS / "tune/ort-cpu/mpd.parity.json").read_bytes())
     assert {"batch": 2, "samples": 1020} in [case.sizes for case in parity.cases]

@@ -10,7 +10,7 @@ import soundfile
 import cli
 from bench.backend import backends
 from bench.machine.survey import usable_cores
-from bench.render.as_cells import lines
+from bench.render.views.cells import lines
 from bench.suite import MOST_THREADS
 from bench.sweep.file import read
 from bench.sweep.keys import KEYS

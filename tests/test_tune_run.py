@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import cli
-from bench import suite
+from bench import record_json, suite
 from bench.cell.lane import Here
 from bench.exit_code import INTERRUPTED, WRONG_ROW
 from bench.machine import bandwidth, roofline
-from bench.render import as_tuning
+from bench.render.document import Verdict
 from bench.run import Finished
 from bench.timing import measure
 from bench.timing.stopping import Limits
@@ -76,7 +76,9 @@ def test_it_leaves_a_plan_a_file_that_runs_and_their_proof(
     proof = {"mpd-11.parity.json", "ledger.jsonl"}
     assert files(out) == views | proof | {"plan.json", "mpd-11.onnx", "mpd-11.json"}
     last = ran.out.splitlines()[-1]
-    assert last == "plan: out/plan.json; mpd-11.onnx; report: out/tune.html"
+    assert (
+        last == "plan: out/plan.json; mpd-11.onnx; report: out/tune.html; beside it .md and .json"
+    )
 
     plan = read_plan(out / "plan.json")
     assert plan.origin.startswith("tuned for ort-cpu, 1 x 2048, outputs all, 1 threads, ")
@@ -85,7 +87,7 @@ def test_it_leaves_a_plan_a_file_that_runs_and_their_proof(
     assert made.manifest.sizes == {}
     assert ort.InferenceSession(made.path).get_inputs()[0].shape == ["batch", 1, "samples"]
 
-    tuning = as_tuning.load(out / "tune.json")
+    tuning = record_json.tuning_at(out / "tune.json")
     assert tuning.plan == plan.layers and len(tuning.layers) == 6
     assert [each.backend for each in tuning.results] == [
         "torch",
@@ -108,7 +110,7 @@ def test_it_leaves_a_plan_a_file_that_runs_and_their_proof(
     again = tune(*SMALL, "--out", "out")
     assert again.code == 0, again
     assert {path.name: path.read_bytes() for path in out.glob("*.onnx")} == before
-    assert as_tuning.load(out / "tune.json").layers == tuning.layers
+    assert record_json.tuning_at(out / "tune.json").layers == tuning.layers
 
 
 @pytest.fixture
@@ -160,7 +162,8 @@ def test_a_tuned_file_outside_the_budget_has_exit_code_3(monkeypatch: pytest.Mon
     finished = Finished(fake_report(*fake_tuning().results), interrupted=False)
     monkeypatch.setattr(runs, "run", lambda *_, **__: finished)
     monkeypatch.setattr(runs, "_proved", lambda *_: (Failed(),))
-    monkeypatch.setattr("bench.render.as_parity.verdict", lambda _: "it fails")
+    told = Verdict("it fails", good=False)
+    monkeypatch.setattr("bench.render.views.parity.verdict", lambda _: told)
     ran = tune(*SMALL, "--out", "out")
     assert ran.code == WRONG_ROW == 3 and "it fails" in ran.out
 

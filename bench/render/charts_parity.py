@@ -1,18 +1,33 @@
 """Charts of every output's SNR in layer order, beside PyTorch's own error and the budget."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
-from bench.records import OutputParity, Parity, Report, Result
-from bench.render.charts import GREY, Chart, Key, by_workload, figure, keys, label, line_of, symbol
-from bench.render.names import workload_name
-
-Compared = tuple[Result, Parity]
+from bench.records import OutputParity, Parity, Report
+from bench.render.charts import Trace, axis, chart, grey, keys, label, line, points, symbol
+from bench.render.document import Chart, Key
+from bench.render.names import by_workload, workload_name
 
 AROUND = 8  # dB of room above and below
-BUDGET = "#d64550"
+RED = "#d64550"
+LEAD = "Against PyTorch in float64, in the order of the graph; higher is better, x is a failure."
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a line of a chart is about.
+
+    Attributes:
+        key: its look and name.
+        precision: of what was compared, and of PyTorch's own error beside it.
+        parity: every output.
+    """
+
+    key: Key
+    precision: str
+    parity: Parity
 
 
 @dataclass(frozen=True)
@@ -38,48 +53,43 @@ def parity_charts(report: Report) -> Iterator[Chart]:
     """One for each workload that was compared."""
     looks = keys(report)
     for load, results in by_workload(report.results).items():
-        compared = [(r, r.parity) for r in results if isinstance(r.parity, Parity)]
+        compared = [
+            Compared(looks[r.backend], r.workload.precision, r.parity)
+            for r in results
+            if isinstance(r.parity, Parity)
+        ]
         if compared:
-            yield parity_chart(workload_name(load), compared, looks)
+            yield parity_chart(workload_name(load), compared)
 
 
-def parity_chart(title: str, compared: list[Compared], looks: dict[str, Key]) -> Chart:
+def parity_chart(title: str, compared: Sequence[Compared]) -> Chart:
     """SNR of every output of every row, PyTorch's own beside it, and the budget."""
-    scale = _scale(compared)
-    names = dict.fromkeys(label(o.name, 99) for _, parity in compared for o in parity.outputs)
-    own = {r.workload.precision: parity for r, parity in compared}
+    outputs = [output for each in compared for output in each.parity.outputs]
+    told = [db for output in outputs for db in (output.snr_db, output.torch_snr_db)]
+    budgets = sorted({each.parity.budget_db for each in compared})
+    drawn = [*filter(isfinite, told), *budgets]
+    scale = _Scale(min(drawn) - AROUND, max(drawn) + AROUND)
+    names = list(dict.fromkeys(_name(output) for output in outputs))
+    own = {each.precision: each.parity for each in compared}
     traces = [_own_error(precision, parity, scale) for precision, parity in own.items()]
-    budgets = sorted({parity.budget_db for _, parity in compared})
-    traces += [_budget(budget, list(names)) for budget in budgets]
-    traces += [_line(*each, looks[each[0].backend], scale) for each in compared]
-    drawn = figure(
+    for budget in budgets:
+        key = Key(f"budget, {budget:g} dB", "╍", RED)
+        traces.append(line(key, names, [budget] * len(names)))
+    traces += [_line(each, scale) for each in compared]
+    categories = {"type": "category", "categoryarray": names}
+    return chart(
+        title,
         traces,
         440,
-        xaxis={
-            "type": "category",
-            "categoryarray": list(names),
-            "automargin": True,
-            "tickangle": -90,
-        },
-        yaxis={"title": "SNR, dB", "range": [scale.bottom - AROUND, scale.top + AROUND]},
-        annotations=[*_ends(scale, compared)],
+        xaxis={**categories, "automargin": True, "tickangle": -90},
+        yaxis=axis("SNR, dB", range=[scale.bottom - AROUND, scale.top + AROUND]),
+        annotations=[*_ends(scale, told)],
         hovermode="closest",
     )
-    shown = dict.fromkeys(looks[result.backend] for result, _ in compared)
-    fixed = [Key(_own_name(precision), line_of(precision)[1], GREY) for precision in own]
-    fixed += [Key(_budget_name(budget), "┅", BUDGET) for budget in budgets]
-    return Chart(title, drawn, (*fixed, *shown))
 
 
-def _scale(compared: list[Compared]) -> _Scale:
-    told = [db for _, p in compared for o in p.outputs for db in (o.snr_db, o.torch_snr_db)]
-    told = [db for db in told if isfinite(db)] + [parity.budget_db for _, parity in compared]
-    return _Scale(min(told) - AROUND, max(told) + AROUND)
-
-
-def _ends(scale: _Scale, compared: list[Compared]) -> Iterator[dict[str, Any]]:
+def _ends(scale: _Scale, told: list[float]) -> Iterator[dict[str, Any]]:
     """Names of the two ends, where something lies there."""
-    told = {db for _, p in compared for o in p.outputs for db in (o.snr_db, o.torch_snr_db)}
     odd = {scale.place(db) for db in told if not isfinite(db)}
     for place, text in ((scale.top, "exact"), (scale.bottom, "no finite SNR")):
         if place in odd:
@@ -89,73 +99,29 @@ def _ends(scale: _Scale, compared: list[Compared]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _line(result: Result, parity: Parity, key: Key, scale: _Scale) -> Any:
-    import plotly.graph_objects as go
-
-    passed = [output.snr_db >= parity.budget_db for output in parity.outputs]
-    return go.Scatter(
-        x=[label(output.name, 99) for output in parity.outputs],
-        y=[scale.place(output.snr_db) for output in parity.outputs],
-        text=[
-            _told(result, output, fine) for output, fine in zip(parity.outputs, passed, strict=True)
-        ],
-        mode="lines+markers",
-        line={"color": key.colour, "width": 1.5},
-        marker=_marks(key, passed),
-        hovertemplate="%{text}<extra></extra>",
-        legendgroup=key.name,
-    )
+def _line(each: Compared, scale: _Scale) -> Trace:
+    outputs, budget = each.parity.outputs, each.parity.budget_db
+    passed = [output.snr_db >= budget for output in outputs]
+    places = [scale.place(output.snr_db) for output in outputs]
+    texts = [_told(each.key, *pair) for pair in zip(outputs, passed, strict=True)]
+    symbols = [symbol(each.key) if fine else "x" for fine in passed]
+    sizes = [7 if fine else 11 for fine in passed]
+    look = {"symbol": symbols, "size": sizes, "line": {"width": 0}, "opacity": 1}
+    return points(each.key, map(_name, outputs), places, texts, "lines+markers", **look)
 
 
-def _marks(key: Key, passed: list[bool]) -> dict[str, Any]:
-    return {
-        "symbol": [symbol(key) if fine else "x" for fine in passed],
-        "size": [7 if fine else 11 for fine in passed],
-        "color": key.colour,
-        "line": {"width": 0},
-        "opacity": 1,
-    }
+def _own_error(precision: str, parity: Parity, scale: _Scale) -> Trace:
+    key = grey(f"PyTorch itself, {precision}", precision)
+    places = [scale.place(output.torch_snr_db) for output in parity.outputs]
+    return line(key, map(_name, parity.outputs), places, width=6, opacity=0.45)
 
 
-def _own_error(precision: str, parity: Parity, scale: _Scale) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=[label(output.name, 99) for output in parity.outputs],
-        y=[scale.place(output.torch_snr_db) for output in parity.outputs],
-        mode="lines",
-        line={"color": GREY, "width": 6, "dash": line_of(precision)[0]},
-        opacity=0.45,
-        hoverinfo="skip",
-        legendgroup=_own_name(precision),
-    )
+def _name(output: OutputParity) -> str:
+    return label(output.name, width=99)
 
 
-def _budget(budget: float, names: Iterable[str]) -> Any:
-    import plotly.graph_objects as go
-
-    names = list(names)
-    return go.Scatter(
-        x=names,
-        y=[budget] * len(names),
-        mode="lines",
-        line={"color": BUDGET, "width": 2, "dash": "dash"},
-        hoverinfo="skip",
-        legendgroup=_budget_name(budget),
-    )
-
-
-def _told(result: Result, output: OutputParity, fine: bool) -> str:
-    found = "exact" if output.snr_db == inf else f"{output.snr_db:.1f} dB"
-    own = "exact" if output.torch_snr_db == inf else f"{output.torch_snr_db:.1f} dB"
+def _told(key: Key, output: OutputParity, fine: bool) -> str:
+    both = (output.snr_db, output.torch_snr_db)
+    found, own = ("exact" if db == inf else f"{db:.1f} dB" for db in both)
     verdict = "" if fine else ", FAILED"
-    lines = (result.backend, output.name, f"{found}{verdict}, PyTorch itself {own}")
-    return "<br>".join(map(label, lines))
-
-
-def _own_name(precision: str) -> str:
-    return f"PyTorch itself, {precision}"
-
-
-def _budget_name(budget: float) -> str:
-    return f"budget, {budget:g} dB"
+    return label(key.name, output.name, f"{found}{verdict}, PyTorch itself {own}")

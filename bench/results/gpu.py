@@ -14,13 +14,14 @@ from typing import Annotated
 
 import typer
 
+from bench import record_json
 from bench.cell.group import Partial, Phase, Step
 from bench.cell.ledger import Ledger
 from bench.machine.roofline import NO_GPU, measure_ceilings, measure_gpu_ceilings
 from bench.machine.survey import this_machine, usable_cores
 from bench.records import SCHEMA, Report, Result, Skipped
-from bench.render import as_json
-from bench.render.views import VIEWS, why_no_html
+from bench.render.saved import files, why_no_html
+from bench.render.views import report as view
 from bench.results.clock import Clock
 from bench.results.gpu_matrix import CELL_SECONDS, PARTS, Part, plan_of
 from bench.results.gpu_questions import asked_apart
@@ -50,15 +51,13 @@ def file_stem(gpu: Gpu, day: datetime) -> str:
 
 def save(report: Report, stem: Path) -> None:
     """Every view, or all but the HTML where nothing draws it."""
-    suffixes = {Path(name).suffix: dump for name, dump in VIEWS.items()}
-    if why_no_html() is not None:
-        del suffixes[".html"]
-    atomic.write_all({_file(stem, suffix): dump(report) for suffix, dump in suffixes.items()})
+    made = files(view.document(report), report, html=why_no_html() is None)
+    atomic.write_all({_file(stem, f".{end}"): content for end, content in made.items()})
 
 
 def save_record(report: Report, stem: Path) -> None:
     """The record alone: views of many rows take seconds of a machine that is lent for minutes."""
-    atomic.write(_file(stem, ".json"), as_json.dump(report))
+    atomic.write(_file(stem, ".json"), record_json.dump(report))
 
 
 def _file(stem: Path, suffix: str) -> Path:

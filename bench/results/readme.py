@@ -11,8 +11,9 @@ import re
 import sys
 from pathlib import Path
 
-from bench.render import as_json, as_mixed, as_tuning
-from bench.render.as_markdown import brief
+from bench.record_json import mixing_at, report_at, tuning_at
+from bench.render.formats.markdown_page import brief
+from bench.render.views import mixed, report, tuning
 from export import atomic
 
 RESULTS = Path("docs/results")
@@ -33,9 +34,9 @@ def _block(match: re.Match[str], results: Path) -> str:
         return _tuning(name, results)
     if match["kind"] == "mixed":
         return _mixed(name, results)
-    report, page = results / name / "report.json", results / f"{name}.md"
-    if report.exists():
-        return brief(as_json.load(report))
+    record, page = results / name / "report.json", results / f"{name}.md"
+    if record.exists():
+        return brief(report.document(report_at(record)))
     if page.exists():
         return page.read_text()
     return _missing(f"`hifi-bench` with `--out {RESULTS / name}`, or the target of make for it")
@@ -44,14 +45,14 @@ def _block(match: re.Match[str], results: Path) -> str:
 def _tuning(name: str, results: Path) -> str:
     path = results / "tune" / name / "tune.json"
     if path.exists():
-        return as_tuning.brief(as_tuning.load(path))
+        return brief(tuning.brief(tuning_at(path)))
     return _missing(f"`hifi-bench tune --backend {name} --out {RESULTS / 'tune' / name}`")
 
 
 def _mixed(name: str, results: Path) -> str:
     path = results / "mixed" / name / "mixed.json"
     if path.exists():
-        return as_mixed.brief(as_mixed.load(path))
+        return brief(mixed.brief(mixing_at(path)))
     out = RESULTS / "mixed" / name
     return _missing(f"`make precision-cpu`, or `hifi-export onnx --precision mixed` to {out}")
 

@@ -42,10 +42,11 @@ def tune(
     """Find the fastest exact form of every layer here: a plan, tuned files, and their proof."""
     from bench.machine import busy
     from bench.machine.survey import usable_cores
-    from bench.render import as_tuning
+    from bench.render.saved import save
+    from bench.render.views import tuning as view
     from bench.timing.stopping import Limits
     from bench.tune.live import watched
-    from bench.tune.run import look, prove
+    from bench.tune.run import PLAN, look, prove
     from bench.tune.search import Wish
     from export import atomic, memory
     from export.request import views_of
@@ -80,7 +81,9 @@ def tune(
     except KeyboardInterrupt:
         typer.echo(AGAIN, err=True)
         raise typer.Exit(INTERRUPTED) from None
-    typer.echo(as_tuning.save(tuned, out))
+    told = save(view.document(tuned), tuned.tuning, out, "tune")
+    names = ", ".join(file.path.name for file in tuned.files)
+    typer.echo(f"plan: {out / PLAN}; {names}; {told}")
     if tuned.interrupted:
         typer.echo(AGAIN, err=True)
         raise typer.Exit(INTERRUPTED)

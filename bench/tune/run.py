@@ -165,16 +165,16 @@ def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finish
 
 def _proved(out: Path, file: Artifact, order: parity_run.Order) -> tuple[ParityReport, ...]:
     """The reports of this very file, made once: one for each runtime."""
-    from bench.render import as_parity
+    from bench import record_json
 
     place = out / f"{Variant.parse(file.manifest.variant)}.parity.json"
     known: tuple[ParityReport, ...]
     try:
-        known = as_parity.load(place.read_bytes())
+        known = record_json.parities_of(place.read_bytes())
     except (OSError, ValueError):
         known = ()
     if known and all(report.sha256 == file.sha256 for report in known):
         return known
     made = parity_run.in_each_runtime(file.path, order)
-    atomic.write_all({place: as_parity.dump(made)})
+    atomic.write_all({place: record_json.dump(made)})
     return made

@@ -1,11 +1,8 @@
-"""The HTML report: one file, no network, every text as text, charts as the record says."""
+"""Charts of a report: as the record says, in looks that hold, with every text as text."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
-from itertools import pairwise
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -13,45 +10,16 @@ from typing import Any
 import pytest
 
 import cli
-from bench.records import Ceiling, Layer, Measurement, OutputParity, Parity, Report, Result, Skipped
-from bench.render.as_html import MOST_OPEN, NUMBER, Section, dump, sections
+from bench.records import Ceiling, Measurement, OutputParity, Parity, Report, Result, Skipped
 from bench.render.charts import COLOURS, GREY, label
 from bench.render.charts_samples import MOST_POINTS
+from bench.render.document import Section
+from bench.render.formats.html_page import MOST_OPEN, dump
+from bench.render.views.report import document, sections
 from fakes import PARITY, WORKLOAD, fake_report, fake_result
 
 TEMPLATES = Path(cli.__file__).parent / "bench" / "render" / "html_template"
 EVIL = "<script>alert(1)</script><b>x</b> & %{y} </SCRIPT> \"'"
-
-
-class Page(HTMLParser):
-    """What a browser would see: elements, texts outside of scripts, and scripts."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self.source = dump(report).decode()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.scripts: list[str] = []
-        self._inside = ""
-        self.feed(self.source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._inside = tag
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "script":
-            self.scripts[-1] += data
-        elif self._inside != "style":
-            self.texts.append(data)
-
-    def named(self, name: str) -> list[dict[str, str | None]]:
-        return [attrs for tag, attrs in self.elements if tag == name]
 
 
 def part(report: Report, title: str) -> Section:
@@ -59,7 +27,7 @@ def part(report: Report, title: str) -> Section:
 
 
 def figures(report: Report, title: str) -> list[dict[str, Any]]:
-    return [json.loads(chart.figure) for chart in part(report, title).charts]
+    return [chart.figure for chart in part(report, title).charts]
 
 
 def strings(value: object) -> Iterator[str]:
@@ -97,42 +65,12 @@ def rounds(*counts: int) -> Result:
     return replace(result, measurement=replace(result.measurement, rounds=counts))
 
 
-# The page
-
-
-def test_it_is_one_file_that_asks_for_nothing() -> None:
-    page = Page(fake_report(fake_result()))
-    assert len(re.findall(r"\* plotly\.js v\d", page.source)) == 1
-    for tag, attrs in page.elements:
-        assert "src" not in attrs, tag
-        assert (attrs.get("href") or "#").startswith(("#", "data:"))
-    own = "".join((TEMPLATES / name).read_text() for name in ("style.css", "charts.js"))
-    assert not re.search(r"@import|url\(|https?:|fetch\(", own)
-    (policy,) = [m["content"] for m in page.named("meta") if "http-equiv" in m]
-    assert policy and policy.startswith("default-src 'none'")
-
-
-def test_any_text_is_text() -> None:
-    hole = Skipped(f"why {EVIL}")
-    parity = Parity(100.0, (replace(PARITY.outputs[0], name=f"out {EVIL}"),))
-    load = replace(WORKLOAD, variant=f"v {EVIL}", source=f"s {EVIL}")
-    results = (fake_result(f"a {EVIL}", parity=parity, workload=load), fake_result("b", hole, hole))
-    report = fake_report(*results, notes=(f"note {EVIL}",))
-    page = Page(report)
-    charts = [chart for section in sections(report) for chart in section.charts]
-    assert len(page.scripts) == len(charts) + 2, "the charts, plotly and what draws them"
-    told = "".join(page.texts)
-    for text in (f"why {EVIL}", f"out {EVIL}", f"v {EVIL}", f"a {EVIL}", f"note {EVIL}"):
-        assert text in told
-    assert not page.named("b") and "<b>" not in told.replace(EVIL, "")
-
-
 def test_plotly_reads_no_markup_in_names() -> None:
     """Only its own line breaks and the templates of this code."""
     parity = Parity(100.0, (replace(PARITY.outputs[0], name=f"out {EVIL}"),))
     result = replace(fake_result(f"a {EVIL}", parity=parity), bytes_moved=10**9)
     report = replace(fake_report(result), ceiling=Ceiling(100.0, 2048, 1, gb_per_second=10.0))
-    found = [json.loads(chart.figure) for section in sections(report) for chart in section.charts]
+    found = [chart.figure for section in sections(report) for chart in section.charts]
     assert len(found) == 4
     for figure in found:
         for trace in figure["data"]:
@@ -150,38 +88,12 @@ def test_a_long_name_is_broken_and_kept() -> None:
     assert label("") == " "
 
 
-def test_headings_go_down_one_step_at_a_time() -> None:
-    page = Page(fake_report(*by_batch("a", 1, 2), *by_batch("b", 1, 2)))
-    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(below <= above + 1 for above, below in pairwise(levels))
-
-
-def test_every_table_scrolls_in_its_own_place_and_has_a_name() -> None:
-    page = Page(fake_report(fake_result()))
-    places = [attrs for attrs in page.named("div") if attrs.get("class") == "scroll"]
-    assert len(places) == len(page.named("table")) == len(page.named("caption")) > 0
-    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in places)
-
-
-def test_every_link_leads_to_a_section() -> None:
-    page = Page(fake_report(fake_result()))
-    anchors = {attrs["id"] for attrs in page.named("section")}
-    assert {attrs["href"] for attrs in page.named("a")} == {f"#{anchor}" for anchor in anchors}
-
-
 def test_many_charts_are_folded_after_the_first() -> None:
     results = [r for n in range(1, MOST_OPEN + 3) for r in by_batch("a", n)]
-    page = Page(fake_report(*results))
+    page = dump(document(fake_report(*results))).decode()
     (batches,) = [len(part(fake_report(*results), "Samples").charts)]
     assert batches == MOST_OPEN + 2
-    assert sum("open" in attrs for attrs in page.named("details")) == 2 * MOST_OPEN
-
-
-def test_a_report_of_nothing_has_its_machine() -> None:
-    titles = [section.title for section in sections(fake_report())]
-    assert titles == ["Machine"]
-    assert "A CPU" in "".join(Page(fake_report()).texts)
+    assert page.count("<details open>") == 2 * MOST_OPEN
 
 
 def luminance(colour: str) -> float:
@@ -204,9 +116,6 @@ def test_colours_are_seen_on_the_light_and_on_the_dark_page() -> None:
     for n, paper in enumerate(papers):
         assert min(contrast(colour, paper) for colour in (*COLOURS, GREY)) >= 3
         assert min(contrast(each[n], paper) for each in (inks, softs, warns)) >= 4.5
-
-
-# Latency by batch
 
 
 def test_a_line_goes_through_the_medians_and_breaks_at_a_hole() -> None:
@@ -250,10 +159,7 @@ def test_clocks_are_never_mixed_in_one_chart() -> None:
     report = fake_report(replace(fake_result("a"), device=device), fake_result("b"))
     call, gpu = part(report, "Latency by batch").charts
     assert "call clock" in call.title and "device clock" in gpu.title
-    assert [len(json.loads(chart.figure)["data"]) for chart in (call, gpu)] == [2, 1]
-
-
-# Samples
+    assert [len(chart.figure["data"]) for chart in (call, gpu)] == [2, 1]
 
 
 def test_each_round_has_a_lane_of_its_samples() -> None:
@@ -280,9 +186,6 @@ def test_too_many_samples_are_thinned(count: int) -> None:
     assert drawn[0] == pytest.approx(1)
 
 
-# Roofline
-
-
 def roofline(**changes: Any) -> Report:
     known = replace(fake_result("known"), bytes_moved=10**9)
     report = fake_report(known, fake_result("unknown"), fake_result("gone", Skipped("gone")))
@@ -299,7 +202,7 @@ def test_rows_lie_under_both_ceilings() -> None:
 
 
 def test_what_the_roofline_leaves_out_is_told() -> None:
-    told = part(roofline(), "Roofline").remarks
+    told = part(roofline(), "Roofline").notes
     assert told == (
         "Left out, the bytes that it moves were not counted: unknown on mpd-11, 2 x 11025.",
     )
@@ -307,7 +210,7 @@ def test_what_the_roofline_leaves_out_is_told() -> None:
     assert part(flat, "Roofline").charts == ()
     assert (
         "Left out, a ceiling without a copy's speed: fp32 on the CPU."
-        in part(flat, "Roofline").remarks
+        in part(flat, "Roofline").notes
     )
 
 
@@ -318,9 +221,6 @@ def test_each_device_and_precision_has_its_ceiling() -> None:
     cpu, card = part(report, "Roofline").charts
     assert [key.name for key in cpu.keys][1:] == ["known"]
     assert [key.name.split()[0] for key in card.keys] == ["fp32", "fp16"]
-
-
-# Parity
 
 
 def test_every_output_is_drawn_in_its_order_beside_pytorch_and_the_budget() -> None:
@@ -385,34 +285,7 @@ def test_a_backend_looks_the_same_in_every_chart() -> None:
     assert len(looks) == 1
 
 
-def test_layers_are_listed_where_they_were_timed() -> None:
-    layers = (
-        Layer("/conv/Conv", "Conv", 10**9, 10**6, 0.03),
-        Layer("/act/LeakyRelu", "LeakyRelu", 0, 10**6, Skipped("fused into /conv/Conv")),
-    )
-    told = "".join(Page(fake_report(replace(fake_result(), layers=layers))).texts)
-    for text in ("Layers of fake on mpd-11, 2 x 11025", "/conv/Conv", "fused into /conv/Conv"):
-        assert text in told
-    assert "Layers" not in [s.title for s in sections(fake_report(fake_result()))]
-
-
 def test_outputs_of_unlike_results_are_all_there() -> None:
     other = Parity(100.0, (OutputParity("only", 120.0, 0, 0, 1, 120, (1,)),))
     (figure,) = figures(fake_report(fake_result("a"), fake_result("b", parity=other)), "Parity")
     assert figure["layout"]["xaxis"]["categoryarray"] == ["score", "fmap_0", "only"]
-
-
-@pytest.mark.parametrize(
-    ("text", "is_number"),
-    [
-        ("12.3", True),
-        ("1.0e-5", True),
-        ("-", True),
-        ("1.44x", True),
-        ("8.56x (8.28 to 9.74)", True),
-        ("3 int8", False),
-        ("2 x 8192", False),
-    ],
-)
-def test_numbers_stand_on_the_right(text: str, is_number: bool) -> None:
-    assert (NUMBER.fullmatch(text) is not None) == is_number

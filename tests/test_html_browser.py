@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.records import Ceiling, Report
-from bench.render import as_html
+from bench.render.formats import html_page
+from bench.render.views.report import document
 from fakes import WORKLOAD, fake_report, fake_result
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def opened(report: Report, folder: Path, theme: Theme) -> Iterator[Page]:
     from playwright.sync_api import sync_playwright
 
     path = folder / "page.html"
-    path.write_bytes(as_html.dump(report))
+    path.write_bytes(html_page.dump(document(report)))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, timeout=PATIENCE)
         settings: dict[str, Any] = {

@@ -8,8 +8,8 @@ from math import inf
 import pytest
 
 from bench.records import Measurement, Report, Result, Skipped
-from bench.render import as_csv
-from bench.render.as_csv import REST
+from bench.render.formats import csv_lines
+from bench.render.views.report import document
 from fakes import PARITY, fake_report, fake_result
 
 COLUMNS = (
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def read(report: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(as_csv.dump(report).decode(), newline="")))
+    return list(csv.DictReader(StringIO(csv_lines.dump(document(report)).decode(), newline="")))
 
 
 def on_gpu(device: float = 0.25) -> Result:
@@ -36,7 +36,7 @@ def on_gpu(device: float = 0.25) -> Result:
 
 
 def test_the_columns_are_these_and_lines_end_as_the_rfc_says() -> None:
-    page = as_csv.dump(fake_report(fake_result())).decode()
+    page = csv_lines.dump(document(fake_report(fake_result()))).decode()
     head, line, rest = page.split("\r\n")
     assert head == COLUMNS
     assert line.count(",") == head.count(",") and rest == ""
@@ -85,7 +85,7 @@ def test_a_hole_is_a_line_with_its_reason() -> None:
     hole = Skipped('no "runtime", here\nat all')
     (line,) = read(fake_report(fake_result("gone", hole, hole)))
     assert (line["backend"], line["clock"], line["reason"]) == ("gone", "call", hole.reason)
-    empty = REST[REST.index("n") : REST.index("reason")]
+    empty = COLUMNS.partition(",clock,")[2].removesuffix(",reason").split(",")
     assert {line[name] for name in empty} == {""}
 
 
@@ -113,4 +113,4 @@ def test_the_verdict_is_of_the_worst_output(snr: float, passed: str) -> None:
 
 def test_a_report_of_nothing_has_a_header() -> None:
     head = COLUMNS.replace("batch,samples,", "")  # of no network, no axes
-    assert as_csv.dump(fake_report()).decode() == f"{head}\r\n"
+    assert csv_lines.dump(document(fake_report())).decode() == f"{head}\r\n"

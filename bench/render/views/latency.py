@@ -1,0 +1,94 @@
+"""The latency of every backend on a workload, beside what the machine could do, and its error."""
+
+from collections.abc import Iterator
+
+from bench.choice import has_lowering
+from bench.hole import Skipped, known
+from bench.machine.bound import bound_share, gb_per_second
+from bench.machine.hardware import crowd
+from bench.records import Measurement, Report, Result, Workload
+from bench.render.document import Column, Table, Value, ms
+from bench.render.names import by_workload, workload_name
+from bench.timing.profiler import why_untimed
+from bench.timing.speed import percent_of_ceiling
+
+ABOVE_PEAK = "above the peak: the machine was slower when that was measured"
+FEWER_PRODUCTS = "above the peak: its rewrites need fewer products than are counted"
+ABOVE_BOUND = "above the bound: caches held what it counts as moved, or the machine was slower then"
+REPEATS_FASTER = 1.1  # of the median with rotating inputs
+
+
+def latency(report: Report) -> tuple[Table, ...]:
+    """One table for each workload: a row for each backend."""
+    return tuple(_table(*each, report) for each in by_workload(report.results).items())
+
+
+def median(found: Measurement | Skipped) -> float | Skipped:
+    """Seconds."""
+    return known(found, lambda each: each.median)
+
+
+def _table(load: Workload, results: list[Result], report: Report) -> Table:
+    on_gpu = any(isinstance(result.device, Measurement) for result in results)
+    counted = any(result.bytes_moved for result in results)  # not in an older report
+    of_gpu = (
+        ms("device ms", lambda r: median(r.device)),
+        ms("end-to-end ms", lambda r: median(r.end_to_end)),
+    )
+    moved = Column("GB/s", gb_per_second, "{:.1f}", spare=1)
+    bound = Column("% bound", lambda r: bound_share(report, r), "{:.0f}", spare=7)
+    columns = (
+        Column("backend", lambda r: r.backend),
+        ms("median ms", lambda r: median(r.measurement)),
+        Column("± %", _uncertainty, "{:.1f}", 100, spare=8),
+        *(of_gpu if on_gpu else ()),
+        Column("GFLOP/s", lambda r: r.gflop_per_second, "{:.1f}", spare=5),
+        *((moved,) if counted else ()),
+        Column("% peak", lambda r: _peak_share(report, r), "{:.0f}", spare=3),
+        *((bound,) if counted else ()),
+        Column("x real time", lambda r: r.audio_seconds_per_second, "{:.1f}", spare=4),
+        Column("SNR dB", lambda r: _worst(r, "snr_db"), "{:.1f}", spare=9),
+        Column("torch dB", lambda r: _worst(r, "torch_snr_db"), "{:.1f}", spare=6),
+        Column("prepare s", lambda r: r.prepare_seconds, "{:.1f}", spare=2),
+    )
+    notes = [f"{r.backend}: {told}" for r in results if (told := ", ".join(_remarks(r, report)))]
+    title = f"{workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
+    return Table(title, columns, tuple(results), tuple(notes))
+
+
+def _uncertainty(result: Result) -> float | Skipped:
+    found = result.measurement
+    return found if isinstance(found, Skipped) else found.uncertainty
+
+
+def _worst(result: Result, name: str) -> Value:
+    return known(result.parity, lambda found: getattr(found.worst, name))
+
+
+def _peak_share(report: Report, result: Result) -> float | Skipped:
+    return percent_of_ceiling(report, result, result.measurement)
+
+
+def _remarks(result: Result, report: Report) -> Iterator[str]:
+    """Why it has no speed, or what to know of it."""
+    found = result.measurement
+    if isinstance(found, Skipped):
+        yield found.reason
+        return
+    others = crowd([result.others])
+    if others is not None:
+        yield f"busy: {others}"
+    yield from found.states
+    if not found.throttled:
+        yield from (f"{each.clock} {each.states[-1]}" for each in result.clocks if each.throttled)
+    peak, bound = _peak_share(report, result), bound_share(report, result)
+    if isinstance(peak, float) and peak > 100:
+        yield FEWER_PRODUCTS if has_lowering(result.backend) else ABOVE_PEAK
+    elif isinstance(bound, float) and bound > 100 and not isinstance(peak, Skipped):
+        yield ABOVE_BOUND
+    gain = result.repeat_gain
+    if isinstance(gain, float) and gain > REPEATS_FASTER:
+        yield f"the same input again is {100 * (gain - 1):.0f} % faster"
+    untimed = why_untimed(result)
+    if untimed:
+        yield f"no times of its layers: {untimed}"

@@ -1,0 +1,159 @@
+"""Parity reports as a document: every output where it is worst, every shape, what it means."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.hole import Skipped, known
+from bench.parity.cases import NOISE_DB
+from bench.parity.report import ONNXRUNTIME, OutputCase, ParityCase, ParityReport, Worst
+from bench.records import OutputParity, Parity
+from bench.render.charts import COLOURS
+from bench.render.charts_parity import LEAD, Compared, parity_chart
+from bench.render.document import Chart, Column, Document, Key, Section, Table, Verdict
+from bench.render.names import grouped
+
+MEANING = (
+    f"y is speech, y_hat the same speech with seeded noise {NOISE_DB:.0f} dB below it",
+    "each in the shape where its relative change is largest; torch: PyTorch in float32",
+    "the score: its largest change, relative to the root mean square of all scores of the shape",
+)
+NUMBER = "{:.7g}"
+WORD = {True: "pass", False: "FAIL"}
+
+
+def document(reports: Sequence[ParityReport]) -> Document:
+    """A section for each report."""
+    sections = tuple(map(_section, reports))
+    facts = dict.fromkeys(fact for report in reports for fact in _facts(report))
+    return Document(
+        title="hifi-bench parity",
+        facts=tuple(facts),
+        summary=tuple(table for section in sections for table in section.tables),
+        sections=sections,
+        tool=reports[0].tool,
+        verdicts=tuple(map(verdict, reports)),
+    )
+
+
+def verdict(report: ParityReport) -> Verdict:
+    """Whether all is within the budget, and else where the first layer leaves it."""
+    count, budget = len(report.cases), f"{report.budget_db:g} dB"
+    where = f"{report.variant} {'PASSED' if report.passed else 'FAILED'}{_where(report)}"
+    told = []
+    if report.passed:
+        told.append(f"no output leaves the budget of {budget} in {count} shapes")
+    if report.holes:
+        first, _ = report.holes[0]
+        told.append(f"{len(report.holes)} of {count} shapes cannot be run, first {first.shape}")
+    if report.failures:
+        outputs = f"{len(report.failures)} of {len(report.outputs)} outputs"
+        layer = report.failures[0]
+        told.append(f"{outputs} leave the budget of {budget}, the first layer is {layer}")
+    return Verdict(f"{where}: {'; '.join(told)}", report.passed)
+
+
+def _section(report: ParityReport) -> Section:
+    tables = (_outputs(report), *_layers(report), _shapes(report), _meaning(report))
+    title = f"{report.variant}: {report.file}{_where(report)}"
+    return Section(title, LEAD, tuple(_charts(report)), tables=tables)
+
+
+def _facts(report: ParityReport) -> Iterator[str]:
+    torch = f"PyTorch {report.versions.get('torch', '')} in float64, as trained"
+    runtime = f"{report.runtime} {report.versions.get(report.runtime, '')} on the CPU"
+    digest = report.sha256[:16]
+    yield f"{report.file}, sha256 {digest}: {report.variant}, weights: {report.weights}"
+    yield f"{runtime} against {torch}"
+    if report.precision != "fp32":
+        how = "rounded where the file says, sums of 16 bits in float32"
+        yield f"in {report.precision}: {how}; torch dB: PyTorch in that precision"
+    yield f"speech: {report.source}"
+
+
+def _where(report: ParityReport) -> str:
+    return "" if report.runtime == ONNXRUNTIME else f" in {report.runtime}"
+
+
+def _charts(report: ParityReport) -> Iterator[Chart]:
+    """None where no case could be run."""
+    if report.outputs:
+        parity = Parity(report.budget_db, tuple(worst.found.parity for worst in report.outputs))
+        line = Compared(Key(report.file, "●", COLOURS[0]), report.precision, parity)
+        yield parity_chart("Each output in the shape where it is worst", [line])
+
+
+def _layers(report: ParityReport) -> tuple[Table, ...]:
+    """How much each layer adds, of a file that is not in float32."""
+    columns = (
+        Column("layer", lambda each: each.name),
+        Column("precision", lambda each: each.precision),
+        Column("SNR dB", lambda each: each.snr_db, "{:.1f}"),
+        Column("output", lambda each: each.output),
+        Column("share of the noise", lambda each: each.share, "{:.0%}"),
+    )
+    title = f"{report.variant}: layers, each alone in its precision"
+    if isinstance(report.layers, Skipped):
+        empty = Table(title, columns, (), (report.layers.reason,))
+        return () if report.precision == "fp32" else (empty,)
+    notes = (f"share: of the noise in {report.layers[0].of}",) if report.layers else ()
+    return (Table(title, columns, report.layers, notes),)
+
+
+def _outputs(report: ParityReport) -> Table:
+    columns = (
+        Column("output", lambda worst: worst.name),
+        Column("SNR dB", lambda worst: worst.found.parity.snr_db, "{:.1f}"),
+        Column("torch dB", lambda worst: worst.found.parity.torch_snr_db, "{:.1f}", spare=6),
+        Column("verdict", lambda worst: WORD[worst.passed]),
+        Column("N x T", lambda worst: worst.case.shape),
+        Column("worst at", _place, spare=3),
+        Column("expected", lambda w: known(w.found.worst, lambda e: e.expected), NUMBER, spare=1),
+        Column("found", lambda w: known(w.found.worst, lambda e: e.found), NUMBER, spare=2),
+    )
+    title = f"{report.variant}: outputs, each in the shape where it is worst"
+    return Table(title, columns, report.outputs)
+
+
+def _place(worst: Worst) -> str:
+    element = worst.found.worst
+    return element.reason if isinstance(element, Skipped) else f"{list(element.index)}"
+
+
+def _shapes(report: ParityReport) -> Table:
+    """A case that cannot be run fails; each reason is a note behind the shapes it holds for."""
+
+    def worst(case: ParityCase) -> OutputParity | Skipped:
+        return known(case.outputs, lambda outputs: min(outputs, key=_snr_db).parity)
+
+    def passes(case: ParityCase) -> str:
+        found = worst(case)
+        return WORD[not isinstance(found, Skipped) and found.snr_db >= report.budget_db]
+
+    columns = (
+        Column("N x T", lambda case: case.shape),
+        Column("SNR dB", lambda case: known(worst(case), lambda o: o.snr_db), "{:.1f}"),
+        Column("torch dB", lambda case: known(worst(case), lambda o: o.torch_snr_db), "{:.1f}"),
+        Column("verdict", passes),
+        Column("worst output", lambda c: known(worst(c), lambda o: o.name), missing="not run"),
+    )
+    reasons = grouped(report.holes, lambda pair: pair[1].reason)
+    notes = (f"{', '.join(c.shape for c, _ in cases)}: {why}" for why, cases in reasons.items())
+    title = f"{report.variant}: shapes, each with its worst output"
+    return Table(title, columns, report.cases, tuple(notes))
+
+
+def _snr_db(output: OutputCase) -> float:
+    return output.parity.snr_db
+
+
+def _meaning(report: ParityReport) -> Table:
+    columns = (
+        Column("quantity", lambda pair: pair[1].name),
+        Column("change", lambda pair: pair[1].absolute, "{:.1e}"),
+        Column("relative", lambda pair: pair[1].relative, "{:.1e}"),
+        Column("torch relative", lambda pair: pair[1].torch_relative, "{:.1e}"),
+        Column("N x T", lambda pair: pair[0].shape),
+        Column("float64", lambda pair: pair[1].exact, NUMBER, spare=2),
+        Column("torch change", lambda pair: pair[1].torch_absolute, "{:.1e}", spare=1),
+    )
+    title = f"{report.variant}: what it means for training"
+    return Table(title, columns, report.meaning, MEANING)
