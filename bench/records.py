@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.hole import NOT_TAKEN, Skipped, require
+from bench.hole import NOT_TAKEN, Skipped, known, require
 from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
 from export.precision.budget import Precision
 from hifigan_ref.network import BATCH, Sizes
@@ -194,14 +194,21 @@ class Measurement:
         return median_interval(self.seconds)
 
     @property
-    def uncertainty(self) -> float | Skipped:
-        """The wider side of the interval over the median, or why there is no interval."""
+    def sure_interval(self) -> tuple[float, float] | Skipped:
+        """The same, or why there are too few samples for one."""
         from bench.timing.stopping import LEAST_SAMPLES
 
         if self.count < LEAST_SAMPLES:
             return Skipped(f"too few samples: {self.count} of {LEAST_SAMPLES}")
-        low, high = self.interval
-        return max(high - self.median, self.median - low) / self.median
+        return self.interval
+
+    @property
+    def uncertainty(self) -> float | Skipped:
+        """The wider side of the interval over the median, where there is one."""
+        middle = self.median
+        return known(
+            self.sure_interval, lambda ends: max(ends[1] - middle, middle - ends[0]) / middle
+        )
 
     @property
     def round_medians(self) -> tuple[float, ...]:

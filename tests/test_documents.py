@@ -136,7 +136,7 @@ def test_names_fold_then_columns_go_in_their_order_then_from_the_right() -> None
         left = page.partition("too narrow for: ")[2].replace("\n", " ").split(", ")
         left = [name.strip() for name in left if name.strip()]
         assert left == order[: len(left)] and "1612.50" in page
-        assert (columns[0].of(0) in page) >= (width == 130)
+        assert (columns[0].value(0) in page) >= (width == 130)
         counts.append(len(left))
     assert counts == sorted(counts) and set(counts) == {0, 1, 2, 3}
 

@@ -72,10 +72,15 @@ class Cell:
     remarks: tuple[str, ...] = ()
 
     @property
+    def change(self) -> Change | None:
+        """Where both reports measured it."""
+        return self.outcome if isinstance(self.outcome, Change) else None
+
+    @property
     def verdict(self) -> Verdict:
         """Of B against A."""
-        if isinstance(self.outcome, Change):
-            return self.outcome.verdict
+        if self.change:
+            return self.change.verdict
         return "LOST" if isinstance(self.outcome, Gone) else "NOT COMPARED"
 
 
@@ -187,7 +192,7 @@ def _remarks(a: Measurement, b: Measurement, before: Result, after: Result) -> t
 
 
 def _rounds_note(cells: tuple[Cell, ...]) -> tuple[str, ...]:
-    changes = [cell.outcome for cell in cells if isinstance(cell.outcome, Change)]
+    changes = [cell.change for cell in cells if cell.change]
     if all(change.ratio.by_rounds for change in changes):
         return ()
     return (f"fewer than {LEAST_ROUNDS} rounds: drift between runs is not in every interval",)

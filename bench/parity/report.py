@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf, log10
 
-from bench.hole import Skipped, require
+from bench.hole import Skipped, known, require
 from bench.records import OutputParity
 from hifigan_ref.network import Sizes
 
@@ -110,6 +110,15 @@ class ParityCase:
     def shape(self) -> str:
         """``2 x 1024``."""
         return " x ".join(map(str, self.sizes.values()))
+
+    @property
+    def worst(self) -> OutputCase | Skipped:
+        """The output with the lowest SNR, or why the file cannot be run."""
+        return known(self.outputs, lambda all_: min(all_, key=lambda each: each.parity.snr_db))
+
+    def passes(self, budget_db: float) -> bool:
+        """Whether it was run and every output is within a budget."""
+        return not isinstance(self.worst, Skipped) and self.worst.parity.snr_db >= budget_db
 
 
 @dataclass(frozen=True)

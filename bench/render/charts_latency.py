@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.records import Measurement, Report, Result, Workload
+from bench.records import Measurement, Report, Result, Skipped, Workload
 from bench.render.charts import Trace, axis, banded, chart, keys, label, points
 from bench.render.document import Chart, Key
 from bench.render.names import grouped, series_name, workload_name
-from bench.timing.stopping import LEAST_SAMPLES
 from hifigan_ref.network import BATCH
 
 Timed = tuple[Result, Measurement]
@@ -78,19 +77,21 @@ def _bar(result: Result, found: Measurement, looks: dict[str, Key]) -> dict[str,
 
 def _interval(found: list[Measurement | None]) -> dict[str, Any]:
     """Above and below each median, milliseconds; nothing where samples are too few for one."""
-    enough = [m if m and m.count >= LEAST_SAMPLES else None for m in found]
-    return {
-        "type": "data",
-        "array": [1e3 * (m.interval[1] - m.median) if m else 0 for m in enough],
-        "arrayminus": [1e3 * (m.median - m.interval[0]) if m else 0 for m in enough],
-        "thickness": 1.5,
-        "width": 5,
-    }
+    sides = [_sides(each) for each in found]
+    above, below = ([each[side] for each in sides] for side in (1, 0))
+    return {"type": "data", "array": above, "arrayminus": below, "thickness": 1.5, "width": 5}
+
+
+def _sides(found: Measurement | None) -> tuple[float, float]:
+    if found is None or isinstance(found.sure_interval, Skipped):
+        return 0, 0
+    low, high = found.sure_interval
+    return 1e3 * (found.median - low), 1e3 * (high - found.median)
 
 
 def _told(result: Result, found: Measurement) -> str:
     lines = [result.backend, workload_name(result.workload), f"{1e3 * found.median:.3f} ms"]
-    if found.count >= LEAST_SAMPLES:
-        low, high = found.interval
-        lines.append(f"95 %: {1e3 * low:.3f} to {1e3 * high:.3f} ms")
+    ends = found.sure_interval
+    if not isinstance(ends, Skipped):
+        lines.append(f"95 %: {1e3 * ends[0]:.3f} to {1e3 * ends[1]:.3f} ms")
     return label(*lines, *found.states)

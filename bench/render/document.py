@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 from bench.hole import Skipped
@@ -19,24 +18,37 @@ class Column:
 
     Attributes:
         name: its heading, with the unit.
-        of: takes the value from what a row is about; ``Skipped`` and None are empty cells.
-        form: how a value that is no text is written, for ``str.format``.
+        of: where the value is in what a row is about, names of attributes and places with dots
+            between them, or what takes it; ``Skipped`` and None, on the way too, are empty cells.
+        form: how a number is written, or a record of numbers, for ``str.format``.
         scale: what a number is multiplied by first, from its SI unit to the heading's.
         spare: columns from 1 up are left out in this order where a terminal is too narrow.
         missing: written in an empty cell.
     """
 
     name: str
-    of: Callable[[Any], Value]
+    of: str | Callable[[Any], Value]
     form: str = "{}"
     scale: float = 1
     spare: int = 0
     missing: str = EMPTY
 
+    def value(self, about: Any) -> Value:
+        """Of one row, raw."""
+        if callable(self.of):
+            return self.of(about)
+        for name in self.of.split("."):
+            about = about[int(name)] if name.isdigit() else getattr(about, name)
+            if is_empty(about):
+                break
+        return about
+
     def text(self, value: Value) -> str:
         """A cell as every page and the terminal show it."""
         if is_empty(value):
             return self.missing
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         if isinstance(value, str):
             return value
         return self.form.format(value if self.scale == 1 else value * self.scale)
@@ -66,7 +78,7 @@ class Table:
     @cached_property
     def values(self) -> tuple[tuple[Value, ...], ...]:
         """Raw, a line for each row."""
-        return tuple(tuple(column.of(each) for column in self.columns) for each in self.about)
+        return tuple(tuple(column.value(each) for column in self.columns) for each in self.about)
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
@@ -178,14 +190,14 @@ def is_empty(value: Value) -> bool:
     return value is None or isinstance(value, Skipped)
 
 
-def ms(name: str, of: Callable[[Any], Value], spare: int = 0) -> Column:
+def ms(name: str, of: str | Callable[[Any], Value], spare: int = 0) -> Column:
     """A column of times in seconds, shown in milliseconds."""
     return Column(name, of, "{:.2f}", 1e3, spare)
 
 
 def plain(title: str, header: tuple[str, ...], rows: Iterable[tuple[Value, ...]]) -> Table:
     """A table of rows that are tuples of texts."""
-    columns = tuple(Column(name, itemgetter(place)) for place, name in enumerate(header))
+    columns = tuple(Column(name, str(place)) for place, name in enumerate(header))
     return Table(title, columns, tuple(rows))
 
 

@@ -1,25 +1,25 @@
 """Two reports compared, as a document and as a record for JSON."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from bench.compare.ratio import Ratio
 from bench.compare.verdicts import REGRESSIONS, Cell, Change, Comparison
-from bench.render.document import Column, Document, Table, Value, Verdict
+from bench.render.document import Column, Document, Table, Verdict, ms
 from bench.render.names import full_name, grouped
 
 
 def document(comparison: Comparison) -> Document:
     """A table for each workload, and how many regressions there are."""
     columns = (
-        Column("backend", lambda cell: cell.backend),
-        _of_change("clock", lambda change: change.clock, "{}", 3),
-        _of_change("A ms", lambda change: 1e3 * change.ratio.before, "{:.2f}", 1),
-        _of_change("B ms", lambda change: 1e3 * change.ratio.after, "{:.2f}", 2),
-        _of_change("B / A", lambda change: change.ratio.value, "{:.3f}"),
-        _of_change("95 % interval", _interval, "{0.low:.3f} to {0.high:.3f}", 4),
-        Column("verdict", lambda cell: cell.verdict),
+        Column("backend", "backend"),
+        Column("clock", "change.clock", spare=3),
+        ms("A ms", "change.ratio.before", spare=1),
+        ms("B ms", "change.ratio.after", spare=2),
+        Column("B / A", "change.ratio.value", "{:.3f}"),
+        Column("95 % interval", _interval, "{0.low:.3f} to {0.high:.3f}", spare=4),
+        Column("verdict", "verdict"),
     )
     workloads = grouped(comparison.cells, lambda cell: full_name(cell.workload))
     return Document(
@@ -61,17 +61,8 @@ def _remarks(cells: list[Cell]) -> Iterator[str]:
         yield from (f"{cell.backend}: {remark}" for remark in (*reason, *cell.remarks))
 
 
-def _interval(change: Change) -> Ratio | None:
-    return change.ratio if change.ratio.enough else None
-
-
-def _of_change(name: str, of: Callable[[Change], Value], form: str, spare: int = 0) -> Column:
-    """A column that is empty where there is no change."""
-
-    def value(cell: Cell) -> Value:
-        return of(cell.outcome) if isinstance(cell.outcome, Change) else None
-
-    return Column(name, value, form, spare=spare)
+def _interval(cell: Cell) -> Ratio | None:
+    return cell.change.ratio if cell.change and cell.change.ratio.enough else None
 
 
 def _record(cell: Cell) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bench.choice import has_lowering
-from bench.hole import Skipped, known
+from bench.hole import Skipped
 from bench.machine.bound import bound_share, gb_per_second
 from bench.machine.hardware import crowd
 from bench.records import Measurement, Report, Result, Workload
-from bench.render.document import Column, Table, Value, ms
+from bench.render.document import Column, Table, ms
 from bench.render.names import by_workload, workload_name
 from bench.timing.profiler import why_untimed
 from bench.timing.speed import percent_of_ceiling
@@ -23,46 +23,32 @@ def latency(report: Report) -> tuple[Table, ...]:
     return tuple(_table(*each, report) for each in by_workload(report.results).items())
 
 
-def median(found: Measurement | Skipped) -> float | Skipped:
-    """Seconds."""
-    return known(found, lambda each: each.median)
-
-
 def _table(load: Workload, results: list[Result], report: Report) -> Table:
     on_gpu = any(isinstance(result.device, Measurement) for result in results)
     counted = any(result.bytes_moved for result in results)  # not in an older report
     of_gpu = (
-        ms("device ms", lambda r: median(r.device)),
-        ms("end-to-end ms", lambda r: median(r.end_to_end)),
+        ms("device ms", "device.median"),
+        ms("end-to-end ms", "end_to_end.median"),
     )
     moved = Column("GB/s", gb_per_second, "{:.1f}", spare=1)
     bound = Column("% bound", lambda r: bound_share(report, r), "{:.0f}", spare=7)
     columns = (
-        Column("backend", lambda r: r.backend),
-        ms("median ms", lambda r: median(r.measurement)),
-        Column("± %", _uncertainty, "{:.1f}", 100, spare=8),
+        Column("backend", "backend"),
+        ms("median ms", "measurement.median"),
+        Column("± %", "measurement.uncertainty", "{:.1f}", 100, spare=8),
         *(of_gpu if on_gpu else ()),
-        Column("GFLOP/s", lambda r: r.gflop_per_second, "{:.1f}", spare=5),
+        Column("GFLOP/s", "gflop_per_second", "{:.1f}", spare=5),
         *((moved,) if counted else ()),
         Column("% peak", lambda r: _peak_share(report, r), "{:.0f}", spare=3),
         *((bound,) if counted else ()),
-        Column("x real time", lambda r: r.audio_seconds_per_second, "{:.1f}", spare=4),
-        Column("SNR dB", lambda r: _worst(r, "snr_db"), "{:.1f}", spare=9),
-        Column("torch dB", lambda r: _worst(r, "torch_snr_db"), "{:.1f}", spare=6),
-        Column("prepare s", lambda r: r.prepare_seconds, "{:.1f}", spare=2),
+        Column("x real time", "audio_seconds_per_second", "{:.1f}", spare=4),
+        Column("SNR dB", "parity.worst.snr_db", "{:.1f}", spare=9),
+        Column("torch dB", "parity.worst.torch_snr_db", "{:.1f}", spare=6),
+        Column("prepare s", "prepare_seconds", "{:.1f}", spare=2),
     )
     notes = [f"{r.backend}: {told}" for r in results if (told := ", ".join(_remarks(r, report)))]
     title = f"{workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
     return Table(title, columns, tuple(results), tuple(notes))
-
-
-def _uncertainty(result: Result) -> float | Skipped:
-    found = result.measurement
-    return found if isinstance(found, Skipped) else found.uncertainty
-
-
-def _worst(result: Result, name: str) -> Value:
-    return known(result.parity, lambda found: getattr(found.worst, name))
 
 
 def _peak_share(report: Report, result: Result) -> float | Skipped:

@@ -62,14 +62,14 @@ def _facts(mixing: Mixing) -> tuple[str, ...]:
 def chosen(mixing: Mixing) -> Table:
     """What is exported: each member, and all together."""
     columns = (
-        Column("member", lambda row: row.member),
-        ms("base ms", lambda row: row.seconds),
-        Column("times as fast", lambda row: row.times, "{:.2f}x"),
-        Column("SNR dB", lambda row: row.snr_db, "{:.1f}"),
-        Column("elsewhere dB", lambda row: row.elsewhere, "{:.1f}"),
-        Column("worst output", lambda row: row.worst, spare=1),
-        Column("precisions", lambda row: row.precisions),
-        Column("tried", lambda row: row.tried),
+        Column("member", "member"),
+        ms("base ms", "seconds"),
+        Column("times as fast", "times", "{:.2f}x"),
+        Column("SNR dB", "snr_db", "{:.1f}"),
+        Column("elsewhere dB", "elsewhere", "{:.1f}"),
+        Column("worst output", "worst", spare=1),
+        Column("precisions", "precisions"),
+        Column("tried", "tried"),
     )
     rows = [_row(each, mixing.base) for each in mixing.members]
     choices = [each.choice for each in mixing.members]
@@ -117,9 +117,9 @@ def _row(member: MemberTrials, base: str) -> _Row:
 def promised(mixing: Mixing) -> Table:
     """How exact each exported file is."""
     columns = (
-        Column("file of", lambda each: each.variant),
+        Column("file of", "variant"),
         Column("sha256", lambda each: each.sha256[:16]),
-        Column("SNR dB", lambda each: each.snr_db, "{:.4f}"),
+        Column("SNR dB", "snr_db", "{:.4f}"),
         Column("worst output", lambda each: max(each.noise, key=each.noise.get)),
     )
     return Table("Exported files", columns, mixing.promises, (PROMISE,))
@@ -129,10 +129,10 @@ def front(member: MemberTrials) -> Table:
     """What none beats in both error and time."""
     columns = (
         TIMES,
-        Column("SNR dB", lambda trial: trial.snr_db, "{:.1f}"),
+        Column("SNR dB", "snr_db", "{:.1f}"),
         Column("elsewhere dB", _elsewhere, "{:.1f}", spare=2),
-        Column("worst output", lambda trial: trial.worst, spare=1),
-        Column("exported", lambda trial: "yes" if trial is member.choice else "no"),
+        Column("worst output", "worst", spare=1),
+        Column("exported", lambda trial: trial is member.choice),
         Column("layers", lambda trial: plan_text(trial.layers).replace("convs.", "")),
     )
     failed = (f"{len(member.failed)} did not run: {member.failed[0]}",) if member.failed else ()
@@ -148,8 +148,8 @@ def alone(member: MemberTrials) -> Table:
         Column("layer", lambda trial: next(iter(trial.layers))),
         Column("precision", lambda trial: next(iter(trial.layers.values()))),
         TIMES,
-        Column("SNR dB", lambda trial: trial.snr_db, "{:.1f}"),
-        Column("worst output", lambda trial: trial.worst),
+        Column("SNR dB", "snr_db", "{:.1f}"),
+        Column("worst output", "worst"),
         Column("noise", lambda trial: max(trial.noise.values()) / power, "{:.0%}"),
     )
     return Table(f"{member.member}: layers", columns, single, (ALONE,))

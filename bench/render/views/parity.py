@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.hole import Skipped, known
+from bench.hole import Skipped
 from bench.parity.cases import NOISE_DB
-from bench.parity.report import ONNXRUNTIME, OutputCase, ParityCase, ParityReport, Worst
-from bench.records import OutputParity, Parity
+from bench.parity.report import ONNXRUNTIME, ParityReport, Worst
+from bench.records import Parity
 from bench.render.charts import COLOURS
 from bench.render.charts_parity import LEAD, Compared, parity_chart
 from bench.render.document import Chart, Column, Document, Key, Section, Table, Verdict
@@ -84,11 +84,11 @@ def _charts(report: ParityReport) -> Iterator[Chart]:
 def _layers(report: ParityReport) -> tuple[Table, ...]:
     """How much each layer adds, of a file that is not in float32."""
     columns = (
-        Column("layer", lambda each: each.name),
-        Column("precision", lambda each: each.precision),
-        Column("SNR dB", lambda each: each.snr_db, "{:.1f}"),
-        Column("output", lambda each: each.output),
-        Column("share of the noise", lambda each: each.share, "{:.0%}"),
+        Column("layer", "name"),
+        Column("precision", "precision"),
+        Column("SNR dB", "snr_db", "{:.1f}"),
+        Column("output", "output"),
+        Column("share of the noise", "share", "{:.0%}"),
     )
     title = f"{report.variant}: layers, each alone in its precision"
     if isinstance(report.layers, Skipped):
@@ -100,14 +100,14 @@ def _layers(report: ParityReport) -> tuple[Table, ...]:
 
 def _outputs(report: ParityReport) -> Table:
     columns = (
-        Column("output", lambda worst: worst.name),
-        Column("SNR dB", lambda worst: worst.found.parity.snr_db, "{:.1f}"),
-        Column("torch dB", lambda worst: worst.found.parity.torch_snr_db, "{:.1f}", spare=6),
+        Column("output", "name"),
+        Column("SNR dB", "found.parity.snr_db", "{:.1f}"),
+        Column("torch dB", "found.parity.torch_snr_db", "{:.1f}", spare=6),
         Column("verdict", lambda worst: WORD[worst.passed]),
-        Column("N x T", lambda worst: worst.case.shape),
+        Column("N x T", "case.shape"),
         Column("worst at", _place, spare=3),
-        Column("expected", lambda w: known(w.found.worst, lambda e: e.expected), NUMBER, spare=1),
-        Column("found", lambda w: known(w.found.worst, lambda e: e.found), NUMBER, spare=2),
+        Column("expected", "found.worst.expected", NUMBER, spare=1),
+        Column("found", "found.worst.found", NUMBER, spare=2),
     )
     title = f"{report.variant}: outputs, each in the shape where it is worst"
     return Table(title, columns, report.outputs)
@@ -120,20 +120,12 @@ def _place(worst: Worst) -> str:
 
 def _shapes(report: ParityReport) -> Table:
     """A case that cannot be run fails; each reason is a note behind the shapes it holds for."""
-
-    def worst(case: ParityCase) -> OutputParity | Skipped:
-        return known(case.outputs, lambda outputs: min(outputs, key=_snr_db).parity)
-
-    def passes(case: ParityCase) -> str:
-        found = worst(case)
-        return WORD[not isinstance(found, Skipped) and found.snr_db >= report.budget_db]
-
     columns = (
-        Column("N x T", lambda case: case.shape),
-        Column("SNR dB", lambda case: known(worst(case), lambda o: o.snr_db), "{:.1f}"),
-        Column("torch dB", lambda case: known(worst(case), lambda o: o.torch_snr_db), "{:.1f}"),
-        Column("verdict", passes),
-        Column("worst output", lambda c: known(worst(c), lambda o: o.name), missing="not run"),
+        Column("N x T", "shape"),
+        Column("SNR dB", "worst.parity.snr_db", "{:.1f}"),
+        Column("torch dB", "worst.parity.torch_snr_db", "{:.1f}"),
+        Column("verdict", lambda case: WORD[case.passes(report.budget_db)]),
+        Column("worst output", "worst.parity.name", missing="not run"),
     )
     reasons = grouped(report.holes, lambda pair: pair[1].reason)
     notes = (f"{', '.join(c.shape for c, _ in cases)}: {why}" for why, cases in reasons.items())
@@ -141,19 +133,15 @@ def _shapes(report: ParityReport) -> Table:
     return Table(title, columns, report.cases, tuple(notes))
 
 
-def _snr_db(output: OutputCase) -> float:
-    return output.parity.snr_db
-
-
 def _meaning(report: ParityReport) -> Table:
     columns = (
-        Column("quantity", lambda pair: pair[1].name),
-        Column("change", lambda pair: pair[1].absolute, "{:.1e}"),
-        Column("relative", lambda pair: pair[1].relative, "{:.1e}"),
-        Column("torch relative", lambda pair: pair[1].torch_relative, "{:.1e}"),
-        Column("N x T", lambda pair: pair[0].shape),
-        Column("float64", lambda pair: pair[1].exact, NUMBER, spare=2),
-        Column("torch change", lambda pair: pair[1].torch_absolute, "{:.1e}", spare=1),
+        Column("quantity", "1.name"),
+        Column("change", "1.absolute", "{:.1e}"),
+        Column("relative", "1.relative", "{:.1e}"),
+        Column("torch relative", "1.torch_relative", "{:.1e}"),
+        Column("N x T", "0.shape"),
+        Column("float64", "1.exact", NUMBER, spare=2),
+        Column("torch change", "1.torch_absolute", "{:.1e}", spare=1),
     )
     title = f"{report.variant}: what it means for training"
     return Table(title, columns, report.meaning, MEANING)

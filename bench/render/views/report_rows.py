@@ -9,7 +9,6 @@ from bench.records import Clock, Measurement, Report, Result
 from bench.render.document import Column, Table, Value
 from bench.render.names import outputs_name
 from bench.timing.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
-from bench.timing.stopping import LEAST_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -31,28 +30,28 @@ def rows(report: Report) -> Table:
     """What was not measured is empty and has a reason."""
     axes = dict.fromkeys(name for row in report.results for name in row.workload.sizes)
     columns = (
-        Column("backend", lambda line: line.result.backend),
-        Column("variant", lambda line: line.result.workload.variant),
+        Column("backend", "result.backend"),
+        Column("variant", "result.workload.variant"),
         *map(_axis, axes),
         Column("pair", lambda line: "pair" in line.result.workload.views),
         Column("outputs", lambda line: outputs_name(line.result.workload.views)),
-        Column("precision", lambda line: line.result.workload.precision),
-        Column("threads", lambda line: line.result.workload.threads),
-        Column("clock", lambda line: line.clock),
-        _measured("n", lambda m: m.count),
-        _measured("median_s", lambda m: m.median),
-        _measured("ci_low_s", lambda m: m.interval[0] if m.count >= LEAST_SAMPLES else None),
-        _measured("ci_high_s", lambda m: m.interval[1] if m.count >= LEAST_SAMPLES else None),
-        _measured("mad_s", lambda m: m.mad),
-        _measured("min_s", lambda m: m.minimum),
+        Column("precision", "result.workload.precision"),
+        Column("threads", "result.workload.threads"),
+        Column("clock", "clock"),
+        Column("n", "found.count"),
+        Column("median_s", "found.median"),
+        Column("ci_low_s", "found.sure_interval.0"),
+        Column("ci_high_s", "found.sure_interval.1"),
+        Column("mad_s", "found.mad"),
+        Column("min_s", "found.minimum"),
         *map(_percentile, (90, 95, 99)),
-        _measured("max_s", lambda m: m.maximum),
-        _speed("gflop_per_s", gflop_per_second),
-        _speed("percent_of_ceiling", lambda r, m: percent_of_ceiling(report, r, m)),
-        _speed("x_real_time", audio_seconds_per_second),
-        Column("snr_db", lambda line: known(line.result.parity, lambda p: p.worst.snr_db)),
-        Column("budget_db", lambda line: known(line.result.parity, lambda p: p.budget_db)),
-        Column("passed", lambda line: known(line.result.parity, lambda p: p.passed)),
+        Column("max_s", "found.maximum"),
+        _measured("gflop_per_s", gflop_per_second),
+        _measured("percent_of_ceiling", lambda r, m: percent_of_ceiling(report, r, m)),
+        _measured("x_real_time", audio_seconds_per_second),
+        Column("snr_db", "result.parity.worst.snr_db"),
+        Column("budget_db", "result.parity.budget_db"),
+        Column("passed", "result.parity.passed"),
         Column("reason", _reason),
     )
     return Table("rows", columns, tuple(_lines(report)))
@@ -76,15 +75,11 @@ def _axis(name: str) -> Column:
     return Column(name, lambda line: line.result.workload.sizes.get(name))
 
 
-def _measured(name: str, of: Callable[[Measurement], Value]) -> Column:
-    return Column(name, lambda line: known(line.found, of))
-
-
 def _percentile(percent: int) -> Column:
-    return _measured(f"p{percent}_s", lambda m: m.percentile(percent))
+    return _measured(f"p{percent}_s", lambda _, found: found.percentile(percent))
 
 
-def _speed(name: str, of: Callable[[Result, Measurement], Value]) -> Column:
+def _measured(name: str, of: Callable[[Result, Measurement], Value]) -> Column:
     return Column(name, lambda line: known(line.found, lambda m: of(line.result, m)))
 
 

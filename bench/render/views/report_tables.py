@@ -17,7 +17,7 @@ from bench.records import (
     Result,
     Skipped,
 )
-from bench.render.document import Column, Table, Value, ms, plain
+from bench.render.document import Column, Table, ms, plain
 from bench.render.names import row_name
 
 
@@ -25,14 +25,15 @@ def samples(report: Report) -> Table:
     """Every statistic of every measurement by every clock."""
     columns = (
         Column("row", _clock_name),
-        _of_clock("n", lambda m: m.count),
-        *(_ms("min", lambda m: m.minimum), _ms("median", lambda m: m.median)),
-        _ms("MAD", lambda m: m.mad),
+        Column("n", "1.count"),
+        ms("min", "1.minimum"),
+        ms("median", "1.median"),
+        ms("MAD", "1.mad"),
         *(_percentile(percent) for percent in (90, 95, 99)),
-        _ms("max", lambda m: m.maximum),
-        _of_clock("CV %", lambda m: m.variation, "{:.1f}", 100),
-        _of_clock("warm-up calls", lambda m: m.warmup_calls),
-        _of_clock("warm-up s", lambda m: m.warmup_seconds, "{:.1f}"),
+        ms("max", "1.maximum"),
+        Column("CV %", "1.variation", "{:.1f}", 100),
+        Column("warm-up calls", "1.warmup_calls"),
+        Column("warm-up s", "1.warmup_seconds", "{:.1f}"),
     )
     return Table("Samples, ms", columns, _by_clock(report))
 
@@ -46,7 +47,7 @@ def gpu_at_work(report: Report) -> Table:
         _range("W", lambda moment: moment.watts),
         _range("°C", lambda moment: moment.celsius),
         _range("other processes", lambda moment: moment.other_processes),
-        _of_clock("throttled", lambda m: ", ".join(m.throttled) or "no"),
+        Column("throttled", lambda row: ", ".join(row[1].throttled) or "no"),
     )
     asked = tuple(each for each in _by_clock(report) if isinstance(each[1].gpu, tuple))
     return Table("The GPU while it was timed, lowest to highest", columns, asked)
@@ -55,11 +56,11 @@ def gpu_at_work(report: Report) -> Table:
 def parity(report: Report) -> tuple[Table, ...]:
     """One table for each result: a row for each output."""
     columns = (
-        Column("output", lambda o: o.name),
-        Column("SNR dB", lambda o: o.snr_db, "{:.1f}"),
-        Column("torch dB", lambda o: o.torch_snr_db, "{:.1f}"),
-        Column("max abs", lambda o: o.max_abs, "{:.1e}"),
-        Column("max / RMS", lambda o: o.max_relative, "{:.1e}"),
+        Column("output", "name"),
+        Column("SNR dB", "snr_db", "{:.1f}"),
+        Column("torch dB", "torch_snr_db", "{:.1f}"),
+        Column("max abs", "max_abs", "{:.1e}"),
+        Column("max / RMS", "max_relative", "{:.1e}"),
         Column("1 - cosine", lambda o: 1 - o.cosine, "{:.1e}"),
     )
     return tuple(
@@ -73,14 +74,14 @@ def costs(report: Report) -> Table:
     """A line for each row whose process told its start."""
     columns = (
         Column("row", row_name),
-        Column("import s", lambda r: r.cold_start.imported, "{:.2f}"),
-        Column("prepare s", lambda r: r.cold_start.prepared, "{:.2f}"),
-        Column("first call s", lambda r: r.cold_start.first_call, "{:.3f}"),
-        Column("process MB", lambda r: r.peak_memory_bytes, "{:.0f}", 1e-6),
-        Column("GPU MB", lambda r: r.device_memory_bytes, "{:.0f}", 1e-6),
-        Column("J per item", lambda r: r.joules_per_item, "{:.3f}"),
-        Column("checked passes", lambda r: r.checked),
-        Column("repeat gain", lambda r: r.repeat_gain, "{:.2f}"),
+        Column("import s", "cold_start.imported", "{:.2f}"),
+        Column("prepare s", "cold_start.prepared", "{:.2f}"),
+        Column("first call s", "cold_start.first_call", "{:.3f}"),
+        Column("process MB", "peak_memory_bytes", "{:.0f}", 1e-6),
+        Column("GPU MB", "device_memory_bytes", "{:.0f}", 1e-6),
+        Column("J per item", "joules_per_item", "{:.3f}"),
+        Column("checked passes", "checked"),
+        Column("repeat gain", "repeat_gain", "{:.2f}"),
     )
     started = (r for r in report.results if isinstance(r.cold_start, ColdStart))
     return Table("Cold start, memory, energy", columns, tuple(started))
@@ -143,10 +144,10 @@ def _layers(result: Result, ceiling: Ceiling | Skipped) -> Table:
         return layer.flops / _seconds(layer) if layer.flops and _seconds(layer) else None
 
     columns = (
-        Column("layer", lambda layer: layer.name),
-        Column("kind", lambda layer: layer.kind, spare=2),
-        ms("ms", lambda layer: layer.seconds),
-        Column("share %", lambda layer: _share(layer, total), "{:.1f}", 100, spare=3),
+        Column("layer", "name"),
+        Column("kind", "kind", spare=2),
+        ms("ms", "seconds"),
+        Column("share %", "seconds", "{:.1f}", 100 / total, spare=3),
         Column("GFLOP/s", speed, "{:.1f}", 1e-9, spare=1),
         Column("% bound", bound, "{:.0f}"),
     )
@@ -161,10 +162,6 @@ def _layers(result: Result, ceiling: Ceiling | Skipped) -> Table:
 
 def _seconds(layer: Layer) -> float:
     return layer.seconds if isinstance(layer.seconds, float) else 0.0
-
-
-def _share(layer: Layer, total: float) -> float | Skipped:
-    return layer.seconds if isinstance(layer.seconds, Skipped) else layer.seconds / total
 
 
 def _sum(result: Result, total: float) -> str:
@@ -193,16 +190,6 @@ def _by_clock(report: Report) -> tuple[Clocked, ...]:
 
 def _clock_name(row: Clocked) -> str:
     return f"{row_name(row[0])}, {row[1].clock}"
-
-
-def _of_clock(
-    name: str, of: Callable[[Measurement], Value], form: str = "{}", scale: float = 1
-) -> Column:
-    return Column(name, lambda row: of(row[1]), form, scale)
-
-
-def _ms(name: str, of: Callable[[Measurement], Value]) -> Column:
-    return ms(name, lambda row: of(row[1]))
 
 
 def _percentile(percent: int) -> Column:

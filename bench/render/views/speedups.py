@@ -41,7 +41,7 @@ def speedups(rows: Mapping[str, Rows], peers: Mapping[str, str]) -> Table:
     networks = dict.fromkeys(row.workload.variant for each in rows.values() for row in each)
     load = replace(next(iter(rows.values()))[0].workload, variant=" + ".join(networks))
     columns = (
-        Column("backend", lambda named: named[0]),
+        Column("backend", "0"),
         ms("median ms", lambda named: _total(named[1])),
         *(_times(heading, rows.get(peer, ())) for heading, peer in peers.items()),
         Column("SNR dB", lambda named: _worst(named[1]), "{:.1f}", spare=1),

@@ -82,11 +82,11 @@ def winners(tuning: Tuning) -> Table:
 
     columns = (
         Column("layer", lambda form: ", ".join(form.layer.names)),
-        Column("problem", lambda form: form.layer.geometry),
-        ms("plain ms", lambda form: form.layer.plain.median),
-        Column("fastest alone", lambda form: form.trial.form),
-        ms("ms", lambda form: form.trial.median),
-        Column("gain", lambda form: form.gain, "{:.2f}x"),
+        Column("problem", "layer.geometry"),
+        ms("plain ms", "layer.plain.median"),
+        Column("fastest alone", "trial.form"),
+        ms("ms", "trial.median"),
+        Column("gain", "gain", "{:.2f}x"),
         Column("in the plan", planned),
     )
     best = (_Form("", layer, layer.contenders(tuning.floor_db)[0]) for layer in tuning.layers)
@@ -96,13 +96,13 @@ def winners(tuning: Tuning) -> Table:
 def chosen(tuning: Tuning) -> Table:
     """Every layer whose form is not the plain one."""
     columns = (
-        Column("layer", lambda form: form.name),
-        Column("form", lambda form: form.trial.form),
-        ms("plain ms", lambda form: form.layer.plain.median),
-        ms("ms", lambda form: form.trial.median),
-        Column("gain", lambda form: form.gain, "{:.2f}x"),
+        Column("layer", "name"),
+        Column("form", "trial.form"),
+        ms("plain ms", "layer.plain.median"),
+        ms("ms", "trial.median"),
+        Column("gain", "gain", "{:.2f}x"),
         Column("FLOPs", lambda form: form.trial.flops / form.layer.plain.flops, "{:.2f}x"),
-        Column("SNR dB", lambda form: form.trial.snr_db, "{:.0f}", spare=1),
+        Column("SNR dB", "trial.snr_db", "{:.0f}", spare=1),
         Column("forms", lambda form: sum(1 for each in form.layer.trials if each.seconds)),
     )
     forms = _planned(tuning)
@@ -121,11 +121,11 @@ def _planned(tuning: Tuning) -> tuple[_Form, ...]:
 def whole(tuning: Tuning) -> Table:
     """What was tried on whole graphs."""
     columns = (
-        Column("network", lambda step: step.member),
+        Column("network", "member"),
         Column("layer", lambda step: step.layer or "all"),
-        Column("form", lambda step: step.form),
-        Column("time over the best before", lambda step: step.ratio, "{:.3f}"),
-        Column("kept", lambda step: "yes" if step.kept else "no"),
+        Column("form", "form"),
+        Column("time over the best before", "ratio", "{:.3f}"),
+        Column("kept", "kept"),
     )
     return Table("On whole graphs", columns, tuning.steps, (ALL,) if tuning.steps else ())
 
@@ -133,11 +133,11 @@ def whole(tuning: Tuning) -> Table:
 def tried(layer: LayerTrials) -> Table:
     """Every form of a layer, the fastest first."""
     columns = (
-        Column("form", lambda form: form.trial.form),
+        Column("form", "trial.form"),
         ms("ms", lambda form: form.trial.median if form.trial.seconds else None),
-        Column("gain", lambda form: form.gain, "{:.2f}x"),
-        Column("GFLOP", lambda form: form.trial.flops, "{:.3f}", 1e-9),
-        Column("MB", lambda form: form.trial.bytes, "{:.1f}", 1e-6),
+        Column("gain", "gain", "{:.2f}x"),
+        Column("GFLOP", "trial.flops", "{:.3f}", 1e-9),
+        Column("MB", "trial.bytes", "{:.1f}", 1e-6),
         Column("SNR dB", lambda form: _said(form.trial.snr_db), "{:.0f}"),
     )
     order = sorted(layer.trials, key=lambda trial: trial.median)
