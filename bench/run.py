@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.cell.ledger import NAME, Ledger, alone_in
+from bench.live import watch
 from bench.machine.conditions import conditions
 from bench.machine.roofline import NO_GPU, highest, measure_ceilings, measure_gpu_ceilings
 from bench.machine.survey import this_machine
 from bench.records import SCHEMA, Report, Result
-from bench.render.live import watch
 from bench.suite import Plan, in_order, sweep
 from export import store
 from hifigan_ref.source import Weights

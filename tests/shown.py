@@ -17,7 +17,7 @@ from bench.records import Ceiling, Claim, Layer, Measurement, Report
 from bench.render.document import Document
 from bench.render.formats import html_page, markdown_page, terminal
 from bench.render.views import comparison, mixed, parity, report, tuning
-from bench.tune.run import Tuned
+from bench.tune.records import Tuned
 from export.lowering.plan import LoweringPlan
 from fakes import PARITY, WORKLOAD, fake_report, fake_result, fake_tuning
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.backend import Session
 from bench.cell.turn import turn
 from bench.mix.blocks import Assigned
-from bench.mix.records import Measured, Trial
+from bench.mix.records import Measured, Trial, plan_text
 from bench.parity.judge import Arrays
 from bench.proof import demand
 from bench.timing.measure import no_collection
@@ -118,14 +118,6 @@ def noise(session: Session, inputs: Inputs, exact: Arrays) -> dict[str, float]:
     session.wait()
     found = session.outputs()
     return {name: _noise(name, array, found.get(name)) for name, array in exact.items()}
-
-
-def plan_text(plan: Assigned) -> str:
-    """``int8: convs.1, convs.2``."""
-    held: dict[str, list[str]] = {}
-    for name, precision in plan.items():
-        held.setdefault(precision, []).append(name)
-    return "; ".join(f"{each}: {', '.join(names)}" for each, names in held.items()) or "none"
 
 
 def _noise(name: str, exact: NDArray[np.floating], found: NDArray[np.floating] | None) -> float:

@@ -156,3 +156,11 @@ class Mixing:
     members: tuple[MemberTrials, ...]
     promises: tuple[Promise, ...] = ()
     others: Others | Skipped = NOT_TAKEN
+
+
+def plan_text(layers: Mapping[str, str]) -> str:
+    """``int8: convs.1, convs.2``."""
+    held: dict[str, list[str]] = {}
+    for name, precision in layers.items():
+        held.setdefault(precision, []).append(name)
+    return "; ".join(f"{each}: {', '.join(names)}" for each, names in held.items()) or "none"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from bench.names import grouped, series_name, workload_name
 from bench.records import Measurement, Report, Result, Skipped, Workload
 from bench.render.charts import Trace, axis, banded, chart, keys, label, points
 from bench.render.document import Chart, Key
-from bench.render.names import grouped, series_name, workload_name
 from hifigan_ref.network import BATCH
 
 Timed = tuple[Result, Measurement]

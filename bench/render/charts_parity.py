@@ -1,52 +1,29 @@
 """Charts of every output's SNR in layer order, beside PyTorch's own error and the budget."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
+from bench.names import by_workload, workload_name
 from bench.records import OutputParity, Parity, Report
 from bench.render.charts import Trace, axis, chart, grey, keys, label, line, points, symbol
 from bench.render.document import Chart, Key
-from bench.render.names import by_workload, workload_name
 
 AROUND = 8  # dB of room above and below
 RED = "#d64550"
 LEAD = "Against PyTorch in float64, in the order of the graph; higher is better, x is a failure."
 
 
-@dataclass(frozen=True)
-class Compared:
-    """What a line of a chart is about.
+Ends = tuple[float, float]
+"""Where what is not finite and not exact is drawn, and what is exact: no scale in dB has it."""
 
-    Attributes:
-        key: its look and name.
-        precision: of what was compared, and of PyTorch's own error beside it.
-        parity: every output.
-    """
+
+class Compared(NamedTuple):
+    """What a line is about: its look and name, its precision, and every output."""
 
     key: Key
     precision: str
     parity: Parity
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Where each SNR is drawn: what has no place on a scale in dB lies at its ends.
-
-    Attributes:
-        bottom: of what is not finite and not exact, dB.
-        top: of what is exact, dB.
-    """
-
-    bottom: float
-    top: float
-
-    def place(self, snr_db: float) -> float:
-        """In dB."""
-        if isfinite(snr_db):
-            return snr_db
-        return self.top if snr_db == inf else self.bottom
 
 
 def parity_charts(report: Report) -> Iterator[Chart]:
@@ -68,41 +45,42 @@ def parity_chart(title: str, compared: Sequence[Compared]) -> Chart:
     told = [db for output in outputs for db in (output.snr_db, output.torch_snr_db)]
     budgets = sorted({each.parity.budget_db for each in compared})
     drawn = [*filter(isfinite, told), *budgets]
-    scale = _Scale(min(drawn) - AROUND, max(drawn) + AROUND)
-    names = list(dict.fromkeys(_name(output) for output in outputs))
+    bottom, top = ends = (min(drawn) - AROUND, max(drawn) + AROUND)
+    names = list(dict.fromkeys(map(_name, outputs)))
     own = {each.precision: each.parity for each in compared}
-    traces = [_own_error(precision, parity, scale) for precision, parity in own.items()]
+    traces = [_own_error(*each, ends, dashed=len(own) > 1) for each in own.items()]
     for budget in budgets:
         key = Key(f"budget, {budget:g} dB", "╍", RED)
         traces.append(line(key, names, [budget] * len(names)))
-    traces += [_line(each, scale) for each in compared]
     categories = {"type": "category", "categoryarray": names}
     return chart(
         title,
-        traces,
+        [*traces, *(_line(each, ends) for each in compared)],
         440,
         xaxis={**categories, "automargin": True, "tickangle": -90},
-        yaxis=axis("SNR, dB", range=[scale.bottom - AROUND, scale.top + AROUND]),
-        annotations=[*_ends(scale, told)],
+        yaxis=axis("SNR, dB", range=[bottom - AROUND, top + AROUND]),
+        annotations=[*_ends(ends, told)],
         hovermode="closest",
     )
 
 
-def _ends(scale: _Scale, told: list[float]) -> Iterator[dict[str, Any]]:
+def _place(snr_db: float, ends: Ends) -> float:
+    return snr_db if isfinite(snr_db) else ends[snr_db == inf]
+
+
+def _ends(ends: Ends, told: list[float]) -> Iterator[dict[str, Any]]:
     """Names of the two ends, where something lies there."""
-    odd = {scale.place(db) for db in told if not isfinite(db)}
-    for place, text in ((scale.top, "exact"), (scale.bottom, "no finite SNR")):
+    odd = {_place(db, ends) for db in told if not isfinite(db)}
+    look = {"x": 1, "xref": "paper", "xanchor": "right", "yanchor": "bottom", "showarrow": False}
+    for place, text in zip(ends, ("no finite SNR", "exact"), strict=True):
         if place in odd:
-            yield {
-                "text": text, "x": 1, "xref": "paper", "xanchor": "right",
-                "y": place, "yanchor": "bottom", "showarrow": False,
-            }  # fmt: skip
+            yield {**look, "y": place, "text": text}
 
 
-def _line(each: Compared, scale: _Scale) -> Trace:
+def _line(each: Compared, ends: Ends) -> Trace:
     outputs, budget = each.parity.outputs, each.parity.budget_db
     passed = [output.snr_db >= budget for output in outputs]
-    places = [scale.place(output.snr_db) for output in outputs]
+    places = [_place(output.snr_db, ends) for output in outputs]
     texts = [_told(each.key, *pair) for pair in zip(outputs, passed, strict=True)]
     symbols = [symbol(each.key) if fine else "x" for fine in passed]
     sizes = [7 if fine else 11 for fine in passed]
@@ -110,9 +88,9 @@ def _line(each: Compared, scale: _Scale) -> Trace:
     return points(each.key, map(_name, outputs), places, texts, "lines+markers", **look)
 
 
-def _own_error(precision: str, parity: Parity, scale: _Scale) -> Trace:
-    key = grey(f"PyTorch itself, {precision}", precision)
-    places = [scale.place(output.torch_snr_db) for output in parity.outputs]
+def _own_error(precision: str, parity: Parity, ends: Ends, dashed: bool) -> Trace:
+    key = grey(f"PyTorch itself, {precision}", precision if dashed else "fp32")
+    places = [_place(output.torch_snr_db, ends) for output in parity.outputs]
     return line(key, map(_name, parity.outputs), places, width=6, opacity=0.45)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from bench.machine.bound import ceiling_of
+from bench.names import grouped, row_name, workload_name
 from bench.records import Ceiling, Report, Result, Skipped
 from bench.render.charts import Trace, axis, chart, grey, keys, label, line, points
 from bench.render.document import Chart, Key
-from bench.render.names import grouped, row_name, workload_name
 from bench.timing.speed import all_ceilings, intensity, reach, ridge
 
 AROUND = 4  # the axis goes on by this factor on both sides

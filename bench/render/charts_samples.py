@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Any
 
+from bench.names import by_workload, workload_name
 from bench.records import Measurement, Report, Result
 from bench.render.charts import axis, banded, keys, label
 from bench.render.document import Chart, Key
-from bench.render.names import by_workload, workload_name
 
 MOST_POINTS = 240  # of one row that are drawn
 FEW = 30  # are seen one by one, more as a cloud

@@ -12,8 +12,8 @@ from typing import Any
 from bench.backend import backends, find, lacking
 from bench.choice import check, in_precisions
 from bench.machine.survey import usable_cores
+from bench.names import workload_name
 from bench.precisions import PLAN
-from bench.render.names import workload_name
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
 from export.request import views_of

@@ -6,11 +6,15 @@ from statistics import median
 
 from bench.hole import NOT_TAKEN, Skipped
 from bench.machine.hardware import Machine, Others
-from bench.records import Precision, Result
+from bench.parity.report import ParityReport
+from bench.records import Precision, Report, Result
+from export.artifact import Artifact
+from export.lowering.plan import LoweringPlan
 from hifigan_ref.network import Sizes
 from hifigan_ref.views import View
 
 SCHEMA = 2
+PEER = "torch"  # what every result is compared with besides the plain file
 
 
 @dataclass(frozen=True)
@@ -129,3 +133,29 @@ class Tuning:
     plan: Mapping[str, str]
     results: tuple[Result, ...] = ()
     others: Others | Skipped = NOT_TAKEN
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Everything that a tuner leaves.
+
+    Attributes:
+        tuning: what was tried and chosen.
+        plan: as in its file.
+        files: tuned, with dynamic axes.
+        report: plain, tuned and PyTorch, interleaved.
+        parities: of each file over all residues of the length.
+        interrupted: whether the comparison was.
+    """
+
+    tuning: Tuning
+    plan: LoweringPlan
+    files: tuple[Artifact, ...]
+    report: Report
+    parities: tuple[ParityReport, ...]
+    interrupted: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether every file and every row computes what PyTorch does."""
+        return all(report.passed for report in self.parities)

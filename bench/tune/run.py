@@ -1,7 +1,7 @@
 """From a wish to a plan, tuned files, and the proof of both, in one folder."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,14 +10,13 @@ from bench.bar import Doing
 from bench.choice import choose, target_of
 from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
+from bench.names import outputs_name, shape_name
 from bench.parity import run as parity_run
 from bench.parity.report import ParityReport
-from bench.records import Report
-from bench.render.names import outputs_name, shape_name
 from bench.run import Finished, run
 from bench.suite import Plan
 from bench.timing.stopping import Limits
-from bench.tune.records import SCHEMA, LayerTrials, Step, Tuning
+from bench.tune.records import PEER, SCHEMA, LayerTrials, Step, Tuned, Tuning
 from bench.tune.search import Progress, Wish, search
 from export import atomic
 from export.artifact import Artifact
@@ -29,35 +28,8 @@ from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
 
 PLAN = "plan.json"
-PEER = "torch"  # what every result is compared with besides the plain file
 
 Watch = Callable[[Iterator[Progress]], Iterator[Progress]]
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """Everything that a tuner leaves.
-
-    Attributes:
-        tuning: what was tried and chosen.
-        plan: as in its file.
-        files: tuned, with dynamic axes.
-        report: plain, tuned and PyTorch, interleaved.
-        parities: of each file over all residues of the length.
-        interrupted: whether the comparison was.
-    """
-
-    tuning: Tuning
-    plan: LoweringPlan
-    files: tuple[Artifact, ...]
-    report: Report
-    parities: tuple[ParityReport, ...]
-    interrupted: bool
-
-    @property
-    def passed(self) -> bool:
-        """Whether every file and every row computes what PyTorch does."""
-        return all(report.passed for report in self.parities)
 
 
 def look(wish: Wish, watch: Watch) -> Tuning:

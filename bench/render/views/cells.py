@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.render.names import full_name
+from bench.names import full_name
 from bench.sweep.part import SweepPart
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.compare.ratio import Ratio
 from bench.compare.verdicts import REGRESSIONS, Cell, Change, Comparison
+from bench.names import full_name, grouped
 from bench.render.document import Column, Document, Table, Verdict, ms
-from bench.render.names import full_name, grouped
 
 
 def document(comparison: Comparison) -> Document:

@@ -6,9 +6,9 @@ from bench.choice import has_lowering
 from bench.hole import Skipped
 from bench.machine.bound import bound_share, gb_per_second
 from bench.machine.hardware import crowd
+from bench.names import by_workload, workload_name
 from bench.records import Measurement, Report, Result, Workload
 from bench.render.document import Column, Table, ms
-from bench.render.names import by_workload, workload_name
 from bench.timing.profiler import why_untimed
 from bench.timing.speed import percent_of_ceiling
 

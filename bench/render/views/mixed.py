@@ -5,11 +5,10 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from bench.mix.member import plan_text
-from bench.mix.records import MemberTrials, Mixing, Trial
+from bench.mix.records import MemberTrials, Mixing, Trial, plan_text
+from bench.names import outputs_name, shape_name
 from bench.render.charts import COLOURS, GREY, Trace, axis, chart, label, points
 from bench.render.document import Chart, Column, Document, Key, Section, Table, ms
-from bench.render.names import outputs_name, shape_name
 from bench.render.views import machine
 
 LEAD = (

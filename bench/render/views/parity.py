@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from bench.hole import Skipped
+from bench.names import grouped
 from bench.parity.cases import NOISE_DB
 from bench.parity.report import ONNXRUNTIME, ParityReport, Worst
 from bench.records import Parity
 from bench.render.charts import COLOURS
 from bench.render.charts_parity import LEAD, Compared, parity_chart
 from bench.render.document import Chart, Column, Document, Key, Section, Table, Verdict
-from bench.render.names import grouped
 
 MEANING = (
     f"y is speech, y_hat the same speech with seeded noise {NOISE_DB:.0f} dB below it",
@@ -24,9 +24,13 @@ def document(reports: Sequence[ParityReport]) -> Document:
     """A section for each report."""
     sections = tuple(map(_section, reports))
     facts = dict.fromkeys(fact for report in reports for fact in _facts(report))
+    names = (
+        f"{each.file}, sha256 {each.sha256[:16]}: {each.variant}, weights: {each.weights}"
+        for each in reports
+    )
     return Document(
         title="hifi-bench parity",
-        facts=tuple(facts),
+        facts=(*names, *facts),
         summary=tuple(table for section in sections for table in section.tables),
         sections=sections,
         tool=reports[0].tool,
@@ -60,8 +64,6 @@ def _section(report: ParityReport) -> Section:
 def _facts(report: ParityReport) -> Iterator[str]:
     torch = f"PyTorch {report.versions.get('torch', '')} in float64, as trained"
     runtime = f"{report.runtime} {report.versions.get(report.runtime, '')} on the CPU"
-    digest = report.sha256[:16]
-    yield f"{report.file}, sha256 {digest}: {report.variant}, weights: {report.weights}"
     yield f"{runtime} against {torch}"
     if report.precision != "fp32":
         how = "rounded where the file says, sums of 16 bits in float32"

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from bench.names import outputs_name
 from bench.records import Report, Workload
 from bench.render import charts_parity
 from bench.render.charts_latency import latency_charts
 from bench.render.charts_roofline import left_out, roofline_charts
 from bench.render.charts_samples import MOST_POINTS, sample_charts
 from bench.render.document import Document, Section, filled
-from bench.render.names import outputs_name
 from bench.render.views import machine
 from bench.render.views.latency import latency
 from bench.render.views.report_rows import rows

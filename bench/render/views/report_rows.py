@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.hole import NOT_TAKEN, Skipped, known
 from bench.machine.hardware import crowd
+from bench.names import outputs_name
 from bench.records import Clock, Measurement, Report, Result
 from bench.render.document import Column, Table, Value
-from bench.render.names import outputs_name
 from bench.timing.speed import audio_seconds_per_second, gflop_per_second, percent_of_ceiling
 
 

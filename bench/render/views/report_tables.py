@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from bench.machine.bound import ceiling_of, percent_of_bound, profiled_seconds
+from bench.names import row_name
 from bench.records import (
     NOT_TAKEN,
     Ceiling,
@@ -18,7 +19,6 @@ from bench.records import (
     Skipped,
 )
 from bench.render.document import Column, Table, ms, plain
-from bench.render.names import row_name
 
 
 def samples(report: Report) -> Table:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bench.compare.ratio import Ratio, ratio_of_sums
 from bench.hole import NOT_TAKEN, Skipped
+from bench.names import grouped, workload_name
 from bench.records import Measurement, Report, Result
 from bench.render.document import Column, Table, ms
-from bench.render.names import grouped, workload_name
 
 PEERS = ("torch", "torch-cuda")  # PyTorch as most people run it
 INTERVAL = "{0.value:.2f}x ({0.low:.2f} to {0.high:.2f})"

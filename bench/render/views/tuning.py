@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 from bench.choice import has_lowering
 from bench.hole import Skipped
+from bench.names import grouped, outputs_name, shape_name
 from bench.records import Result
 from bench.render.charts import COLOURS, GREY, Trace, axis, chart
 from bench.render.document import Chart, Column, Document, Key, Section, Table, ms
-from bench.render.names import grouped, outputs_name, shape_name
 from bench.render.views import machine, parity, report
 from bench.render.views.speedups import complete, speedups
-from bench.tune.records import LayerTrials, Trial, Tuning
-from bench.tune.run import PEER, Tuned
+from bench.tune.records import PEER, LayerTrials, Trial, Tuned, Tuning
 
 TUNED, PLAIN = "tuned", "plain"
 GAINS = "Each layer alone in the runtime: as exported, and in the form that the plan has for it."
