@@ -1,5 +1,6 @@
 """A document of every view, and what a reader sees of it in every format."""
 
+import re
 from dataclasses import replace
 from html import unescape
 from io import StringIO
@@ -49,9 +50,10 @@ def markdown(document: Document) -> str:
 
 
 def html(document: Document) -> str:
-    """What is read: without styles, and without what draws the charts, which holds any text."""
+    """What is read: texts between tags, without scripts, which hold any text."""
     body = html_page.dump(document).decode().partition("<body>")[2].partition("</main>")[0]
-    return unescape(body)
+    texts = re.sub(r"<script.*?</script>|<[^>]*>", " ", body, flags=re.DOTALL)
+    return unescape(texts)
 
 
 def fake_rows() -> Report:
