@@ -241,7 +241,9 @@ def test_another_layout_of_safetensors_is_told(path: Path) -> None:
         path
     )
     write(path, lay_out({"conv_pre.bias": (3,), "ups.0.bias": (3,)}), 24)
-    assert "holds no network that a layout names (it has conv_pre.bias, ups.0.bias)" in refusal(path)
+    assert "holds no network that a layout names (it has conv_pre.bias, ups.0.bias)" in refusal(
+        path
+    )
 
 
 def test_averaged_weights_in_safetensors_are_told(path: Path) -> None:
