@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from export.fold import FoldReport
+    from export.precision.layers import Layers
     from export.precision.loudness import Loudness
     from export.verify import Verification
     from hifigan_ref.trained import Trained
@@ -90,6 +91,29 @@ def _judged(model: "ir.Model", request: ExportRequest) -> "Loudness | None":
     return loudness(plan.calibration)
 
 
+def _apart(model: "ir.Model", asked: "Layers", request: ExportRequest) -> ExportRequest:
+    """Transposed convolutions in bf16 by their phases, where no form of theirs was told.
+
+    TensorRT for RTX has no kernel for them, and OpenVINO a slow one (docs/lowerings.md).
+    """
+    from export.builder import shape_of
+    from export.lowering.convolution import TRANSPOSED, is_convolution, read
+    from export.lowering.rules.polyphase import Polyphase
+
+    rule, told = Polyphase(), request.lowering.forms(request.variant)
+    named = {
+        request.variant.in_plans(node.name or ""): rule.name
+        for node in model.graph
+        if node.op_type == TRANSPOSED
+        and is_convolution(node)
+        and asked[node.name or ""] == "bf16"
+        and node.name not in told
+        and rule.refuses(read(node), shape_of(node.outputs[0])) is None
+    }
+    layers = {**request.lowering.layers, **named}
+    return replace(request, lowering=replace(request.lowering, layers=layers)) if named else request
+
+
 def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, ExportRequest]":
     """The graph in other forms and precisions; the request also names layers that kept float32."""
     from export.contract import check_lowered, check_precise
@@ -99,8 +123,9 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
     from export.precision.material import prepare, suiting, write
     from export.precision.plan import FP32
 
-    forms = request.lowering.forms(request.variant)
     asked = resolve(model, request.precision, request.variant)
+    request = _apart(model, asked, request)
+    forms = request.lowering.forms(request.variant)
     if set(asked.values()) <= {"fp32"}:
         if forms:
             model = lower(model, forms)

@@ -1,10 +1,11 @@
 """Which forms of a layer are worth a trial.
 
 A layout (none, or columns), then a rewrite (none, phase, or any of the others), then for a stride a
-second one behind the phase split, and at last wide where the layer is one-dimensional. Minimal
-filtering splits a stride itself; those that need many more products than the fewest are left out.
-Matrix products split one too, and leave no convolution; they are for groups, where they are asked
-for. What a rewrite refuses is not tried.
+second one behind the phase split, and at last wide where the layer is one-dimensional. A dilated
+layer is folded first, a transposed one is taken apart into phases. Minimal filtering splits a
+stride itself; those that need many more products than the fewest are left out. Matrix products
+split one too, and leave no convolution; they are for groups, where they are asked for. What a
+rewrite refuses is not tried.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from export.lowering.rules.matmul import MatMul
 from export.lowering.rules.merge import Merge
 
 LAST = "wide"
+FOLD, POLYPHASE = "fold", "polyphase"
 MOST_PRODUCTS = 1.7  # times those of the filter with the fewest
 
 
@@ -37,14 +39,23 @@ def forms_of(geometry: Geometry, products: bool = False) -> list[Form]:
 
 
 def _bodies(geometry: Geometry) -> Iterator[Form]:
+    if geometry.transposed:
+        yield from ((), (POLYPHASE,), (POLYPHASE, "longer"))
+        yield from ((POLYPHASE, name) for name in _filters(geometry))
+        return
     filters = _filters(geometry)
     others = [
         name
         for name, rule in rules().items()
-        if not isinstance(rule, Fir) and name not in {"columns", "phase", LAST, *_useless(geometry)}
+        if not isinstance(rule, Fir)
+        and name not in {"columns", "phase", FOLD, POLYPHASE, LAST, *_useless(geometry)}
     ]
     yield ()
     yield from ((name,) for name in (*others, *filters))
+    if max(geometry.dilations) > 1 and len(geometry.kernel) == 1:
+        folded = [(FOLD,), (FOLD, "columns"), *((FOLD, name) for name in _filters(geometry))]
+        yield from folded
+        yield from ((FOLD, "columns", name) for name in _filters(geometry))
     if max(geometry.strides) > 1:
         yield ("phase",)
         yield from (("phase", name) for name in others if name not in _products())

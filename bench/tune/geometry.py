@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.builder import shape_of
-from export.lowering.convolution import Convolution, read
+from export.lowering.convolution import Convolution, is_convolution, read
 from export.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Geometry:
         after: zeros behind.
         group: number of groups.
         slope: of the activation behind it, or None.
+        transposed: whether a stride makes so many outputs of each input.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +42,7 @@ class Geometry:
     after: tuple[int, ...]
     group: int
     slope: float | None
+    transposed: bool = False
 
     def convolution(self) -> Convolution:
         """With seeded weights of unit gain, rounded to float32."""
@@ -50,6 +52,7 @@ class Geometry:
         """``128 -> 128, 41 taps, stride 2, 4 groups on 2 x 128 x 8192``."""
         c_in, c_out = self.channels
         told = [f"{c_in} -> {c_out}", f"{max(self.kernel)} taps"]
+        told += ["transposed"] if self.transposed else []
         told += [f"stride {max(self.strides)}"] if max(self.strides) > 1 else []
         told += [f"dilation {max(self.dilations)}"] if max(self.dilations) > 1 else []
         told += [f"{self.group} groups"] if self.group > 1 else []
@@ -72,6 +75,7 @@ def _convolution(geometry: Geometry) -> Convolution:
         geometry.before,
         geometry.after,
         geometry.group,
+        geometry.transposed,
     )
 
 
@@ -80,7 +84,7 @@ def geometries(model: "ir.Model", request: ExportRequest) -> dict[str, Geometry]
     return {
         request.variant.in_plans(node.name or ""): _geometry(node)
         for node in model.graph
-        if node.op_type == "Conv"
+        if is_convolution(node)
     }
 
 
@@ -104,4 +108,5 @@ def _geometry(node: "ir.Node") -> Geometry:
         conv.after,
         conv.group,
         round(slopes[0], 6) if slopes else None,
+        conv.transposed,
     )

@@ -5,6 +5,7 @@ T is all that an item of the layer's input holds; a reshape, which moves nothing
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -16,6 +17,7 @@ from export import artifact
 from export.artifact import Artifact, Manifest
 from export.builder import shape_of
 from export.layers import shaped_layers
+from export.lowering.convolution import exchanged
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
 from export.opset import ir_version
@@ -100,17 +102,22 @@ def exact(geometry: Geometry, noise: NDArray[np.float32]) -> NDArray[np.float64]
 
     conv = geometry.convolution()
     x = torch.from_numpy(noise.astype(np.float64).reshape(geometry.shape))
-    convolve = F.conv1d if len(conv.kernel) == 1 else F.conv2d
-    assert conv.before == conv.after, "the networks pad alike on both sides"
-    y = convolve(
-        x,
-        torch.from_numpy(conv.weight),
-        torch.from_numpy(conv.bias),
-        stride=conv.strides,
-        padding=conv.before,
-        dilation=conv.dilations,
-        groups=conv.group,
-    )
+    flat = len(conv.kernel) == 1
+    weight = exchanged(conv.weight, conv.group) if conv.transposed else conv.weight
+    tensors = (x, torch.from_numpy(weight), torch.from_numpy(conv.bias))
+    rest: dict[str, Any] = {
+        "stride": conv.strides,
+        "dilation": conv.dilations,
+        "groups": conv.group,
+    }
+    if conv.transposed:
+        ends = tuple(b - a for b, a in zip(conv.before, conv.after, strict=True))
+        transposed: Any = F.conv_transpose1d if flat else F.conv_transpose2d
+        y = transposed(*tensors, padding=conv.before, output_padding=ends, **rest)
+    else:
+        assert conv.before == conv.after, "the networks pad alike on both sides"
+        convolve: Any = F.conv1d if flat else F.conv2d
+        y = convolve(*tensors, padding=conv.before, **rest)
     if geometry.slope is not None:
         y = F.leaky_relu(y, geometry.slope)
     found: NDArray[np.float64] = y.numpy()

@@ -10,12 +10,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.builder import Builder, Extent, shape_of
+from export.builder import Attribute, Builder, Extent, shape_of
+
+PLAIN, TRANSPOSED = "Conv", "ConvTranspose"
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """A ``Conv`` node whose weights are constants.
+    """A ``Conv`` or a ``ConvTranspose`` node whose weights are constants.
 
     Attributes:
         name: of the node.
@@ -23,9 +25,11 @@ class Convolution:
         bias: (C_out), or None.
         strides: one per spatial axis, like the rest.
         dilations: distance of taps.
-        before: zeros in front.
-        after: zeros behind.
+        before: zeros in front; of a transposed one, outputs that are dropped there.
+        after: the same behind.
         group: number of groups.
+        transposed: whether a stride makes so many outputs of each input; its weight stands here as
+            that of an ordinary one does, out before in.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Convolution:
     before: tuple[int, ...]
     after: tuple[int, ...]
     group: int
+    transposed: bool = False
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -67,6 +72,9 @@ class Convolution:
         if not isinstance(extent, int):
             return None
         span = self.dilations[axis] * (self.kernel[axis] - 1) + 1
+        if self.transposed:
+            whole = (extent - 1) * self.strides[axis] + span
+            return whole - self.before[axis] - self.after[axis]
         return (extent + self.before[axis] + self.after[axis] - span) // self.strides[axis] + 1
 
     def at(self, axis: int, **values: int) -> dict[str, Any]:
@@ -78,11 +86,23 @@ class Convolution:
         return changed
 
 
+def is_convolution(node: ir.Node) -> bool:
+    """Whether ``read`` takes a node: one of these operations, with a constant weight."""
+    constant = all(v is None or v.const_value is not None for v in node.inputs[1:])
+    return node.op_type in {PLAIN, TRANSPOSED} and constant
+
+
 def read(node: ir.Node) -> Convolution:
-    """A node of a finished graph."""
+    """A node of a finished graph, ``Conv`` or ``ConvTranspose``."""
     weight, *rest = (_array(value) for value in node.inputs[1:])
     rank = weight.ndim - 2
-    pads = node.attributes.get_ints("pads", [0] * (2 * rank))
+    pads = list(node.attributes.get_ints("pads", [0] * (2 * rank)))
+    group = node.attributes.get_int("group", 1)
+    transposed = node.op_type == TRANSPOSED
+    if transposed:
+        weight = exchanged(weight, group)
+        ends = node.attributes.get_ints("output_padding", [0] * rank)
+        pads[rank:] = [pad - end for pad, end in zip(pads[rank:], ends, strict=True)]
     return Convolution(
         name=node.name or "",
         weight=weight,
@@ -91,30 +111,39 @@ def read(node: ir.Node) -> Convolution:
         dilations=tuple(node.attributes.get_ints("dilations", [1] * rank)),
         before=tuple(pads[:rank]),
         after=tuple(pads[rank:]),
-        group=node.attributes.get_int("group", 1),
+        group=group,
+        transposed=transposed,
     )
 
 
 def write(graph: Builder, conv: Convolution, x: ir.Value) -> ir.Value:
     """The plain node: (N, C_in, *S) -> (N, C_out, *S')."""
-    inputs = [x, graph.weight(f"{conv.name}.weight", conv.weight)]
+    weight = exchanged(conv.weight, conv.group) if conv.transposed else conv.weight
+    inputs = [x, graph.weight(f"{conv.name}.weight", weight)]
     if conv.bias is not None:
         inputs.append(graph.weight(f"{conv.name}.bias", conv.bias))
     shape = shape_of(x)
     spatial = [conv.length(axis, extent) for axis, extent in enumerate(shape[2:])]
-    return graph.op(
-        conv.name,
-        "Conv",
-        inputs,
-        (shape[0], conv.weight.shape[0], *spatial),
-        {
-            "kernel_shape": conv.kernel,
-            "strides": conv.strides,
-            "pads": (*conv.before, *conv.after),
-            "dilations": conv.dilations,
-            "group": conv.group,
-        },
-    )
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": conv.kernel,
+        "strides": conv.strides,
+        "pads": (*conv.before, *conv.after),
+        "dilations": conv.dilations,
+        "group": conv.group,
+    }
+    if conv.transposed:  # runtimes want equal pads, and the rest as outputs behind
+        ends = tuple(b - a for b, a in zip(conv.before, conv.after, strict=True))
+        attributes |= {"pads": (*conv.before, *conv.before), "output_padding": ends}
+    kind = TRANSPOSED if conv.transposed else PLAIN
+    out = (shape[0], conv.weight.shape[0], *spatial)
+    return graph.op(conv.name, kind, inputs, out, attributes)
+
+
+def exchanged(weight: NDArray[np.float64], group: int) -> NDArray[np.float64]:
+    """(a, b / group, *K) -> (b, a / group, *K): what a transposed convolution calls its weight."""
+    first, second, *kernel = weight.shape
+    apart = weight.reshape(group, first // group, second, *kernel)
+    return apart.swapaxes(1, 2).reshape(group * second, first // group, *kernel)
 
 
 def why_not_covered(conv: Convolution, axis: int) -> str | None:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.builder import shape_of
-from export.lowering.convolution import read
+from export.lowering.convolution import is_convolution, read
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
 from export.operators.table import kind_of
@@ -62,7 +62,7 @@ def lower(
 
 def check_known(model: ir.Model, forms: Iterable[str]) -> None:
     """Raises HifiError where a layer is named that the network does not have."""
-    there = [node.name for node in model.graph if node.op_type == "Conv"]
+    there = [node.name for node in model.graph if is_convolution(node)]
     unknown = sorted(set(forms) - set(there))
     if unknown:
         raise HifiError(
@@ -78,7 +78,7 @@ def _write(
     known: Mapping[ir.Value, ir.Value],
 ) -> ir.Value:
     name = node.name or ""
-    if node.op_type == "Conv":
+    if is_convolution(node):
         assert node.inputs[0] is not None
         return write_form(graph, forms.get(name, ()), read(node), known[node.inputs[0]])
     inputs = [

@@ -38,6 +38,10 @@ class Rule(Protocol):
     def sums(self) -> bool:
         """Whether it adds inputs or weights up, which costs precision; others only move them."""
 
+    @property
+    def transposed(self) -> bool:
+        """Whether it is for transposed convolutions, and for no others."""
+
     def refuses(self, conv: "Convolution", shape: "Sequence[Extent]") -> str | None:
         """Why it cannot rewrite this convolution of an input of this shape; None where it can."""
 
@@ -84,6 +88,12 @@ def quantizable(form: Form) -> Form:
     return tuple(name for name in moving(form) if not isinstance(rules()[name], MatMul))
 
 
+def _unlike(rule: Rule, conv: "Convolution") -> str | None:
+    if rule.transposed == conv.transposed:
+        return None
+    return "it is transposed" if conv.transposed else "it is not transposed"
+
+
 def form_text(form: Form) -> str:
     """The other way."""
     return "+".join(form) or "plain"
@@ -101,7 +111,7 @@ def write_form(graph: "Graph", form: Form, conv: "Convolution", x: "ir.Value") -
     if not form:
         return write(graph, conv, x)
     first, rest = rules()[form[0]], form[1:]
-    reason = first.refuses(conv, shape_of(x))
+    reason = _unlike(first, conv) or first.refuses(conv, shape_of(x))
     if reason is not None:
         raise HifiError(f"{conv.name} cannot be written as {first.name}: {reason}")
     left_over = list(rest[:1])

@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from export.builder import Dim, Extent, shape_of
 from export.lowering.layouts import Graph
+from export.operators.parts import END
 
 
 def shortage(graph: Graph, name: str, length: int | Dim, size: int) -> int | Dim:
@@ -89,12 +90,17 @@ def crop(graph: Graph, name: str, x: ir.Value, axis: int, length: int | Dim) -> 
     return graph.op(name, "Slice", [x, *bounds], shape)
 
 
-def without_last(graph: Graph, name: str, x: ir.Value, axis: int) -> ir.Value:
-    """All but the last element of an axis."""
+def without_ends(
+    graph: Graph, name: str, x: ir.Value, axis: int, before: int, after: int
+) -> ir.Value:
+    """Without so many elements at each end of an axis; x itself where that is none."""
+    if before == after == 0:
+        return x
     shape = list(shape_of(x))
     length = shape[axis]
-    shape[axis] = length - 1 if isinstance(length, int) else None
-    return graph.op(name, "Slice", [x, graph.ints(0), graph.ints(-1), graph.ints(axis)], shape)
+    shape[axis] = length - before - after if isinstance(length, int) else None
+    ends = [graph.ints(before), graph.ints(-after if after else END), graph.ints(axis)]
+    return graph.op(name, "Slice", [x, *ends], shape)
 
 
 def merge_channels(graph: Graph, name: str, x: ir.Value) -> ir.Value:

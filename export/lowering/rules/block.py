@@ -27,6 +27,7 @@ class Block:
 
     size: int
     sums: bool = False
+    transposed: bool = False
 
     @property
     def name(self) -> str:

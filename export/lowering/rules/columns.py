@@ -22,6 +22,7 @@ class Columns:
     name: str = "columns"
     purpose: str = "the columns of a fold as items of the batch"
     sums: bool = False
+    transposed: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """The columns must be independent of each other."""

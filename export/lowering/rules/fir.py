@@ -45,6 +45,7 @@ class Fir:
     outputs: int
     taps: int
     sums: bool = True
+    transposed: bool = False
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ class Longer:
     name: str = "longer"
     purpose: str = "one output more than asked, cut off again"
     sums: bool = False
+    transposed: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """It must be clear along which axis."""
@@ -36,7 +37,10 @@ class Longer:
         after = conv.after[axis] + conv.strides[axis]
         y = inner(graph, replace(conv, **conv.at(axis, after=after)), x)
         return graph.leave(
-            name, f"{name}.cut", y, lambda at, value: tiles.without_last(graph, at, value, 2 + axis)
+            name,
+            f"{name}.cut",
+            y,
+            lambda at, value: tiles.without_ends(graph, at, value, 2 + axis, 0, 1),
         )
 
 

@@ -39,6 +39,7 @@ class MatMul:
 
     outputs: int
     sums: bool = False
+    transposed: bool = False
 
     @property
     def name(self) -> str:

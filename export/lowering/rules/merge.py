@@ -26,6 +26,7 @@ class Merge:
 
     count: int
     sums: bool = False
+    transposed: bool = False
 
     @property
     def name(self) -> str:

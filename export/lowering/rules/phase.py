@@ -24,6 +24,7 @@ class Phase:
     name: str = "phase"
     purpose: str = "stride s as s times the channels at stride 1"
     sums: bool = False
+    transposed: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """There must be a stride, and an output for each started one."""

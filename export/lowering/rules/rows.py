@@ -22,6 +22,7 @@ class Rows:
     name: str = "rows"
     purpose: str = "the rows of a fold end to end, dilated by the period"
     sums: bool = False
+    transposed: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """The columns must be independent of each other, and each tap a fixed distance away."""

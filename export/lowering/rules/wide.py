@@ -22,6 +22,7 @@ class Wide:
     name: str = "wide"
     purpose: str = "Conv1d as Conv2d with a (1, k) kernel"
     sums: bool = False
+    transposed: bool = False
 
     def refuses(self, conv: Convolution, shape: Sequence[Extent]) -> str | None:
         """Only one-dimensional ones have no second axis yet."""
