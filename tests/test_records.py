@@ -259,22 +259,6 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     refusal(path)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_a_truncated_report_is_refused(tmp_path: Path, share: float) -> None:
-    content = record_json.dump(fake_report(fake_result())).rstrip()
-    path = tmp_path / "report.json"
-    path.write_bytes(content[: int(len(content) * share)])
-    refusal(path)
-
-
-@pytest.mark.parametrize("schema", [SCHEMA - 1, SCHEMA + 1])
-def test_another_schema_is_refused(tmp_path: Path, schema: int) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(json.dumps({**sample(), "schema": schema}))
-    told = refusal(path)
-    assert f"schema {schema}" in told and str(SCHEMA) in told
-
-
 Edit = Callable[[dict[str, Any]], object]
 
 MEANINGLESS: dict[str, Edit] = {
