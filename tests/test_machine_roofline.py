@@ -14,10 +14,9 @@ from bench.machine.roofline import (
     gpu_precisions,
     measure_ceiling,
     measure_ceilings,
-    measure_gpu_ceiling,
     measure_gpu_ceilings,
 )
-from bench.records import Ceiling, Precision, Skipped
+from bench.records import Precision
 from export import cpu
 from export.cpu import FEATURES
 
@@ -211,12 +210,6 @@ def test_a_gpu_has_a_ceiling_for_every_precision(gpu: list[str]) -> None:
     assert torch.backends.cuda.matmul.fp32_precision != "tf32"
 
 
-def test_the_one_of_float32_alone(gpu: list[str]) -> None:
-    found = measure_gpu_ceiling()
-    assert isinstance(found, Ceiling) and found.precision == "fp32"
-    assert len(gpu) == CALLS and "tf32" not in gpu
-
-
 def test_an_older_gpu_has_fewer_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     expected: tuple[Precision, ...] = ("fp32", "fp16")
@@ -226,7 +219,6 @@ def test_an_older_gpu_has_fewer_precisions(monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_a_gpu_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert measure_gpu_ceilings() == ()
-    assert isinstance(measure_gpu_ceiling(), Skipped)
 
 
 def test_a_cpu_that_tells_nothing_has_float32(

@@ -25,7 +25,7 @@ NO_GPU = Skipped("PyTorch has no GPU here")
 
 def measure_ceilings(threads: int) -> tuple[Ceiling, ...]:
     """Of the CPU in every precision that it has, float32 first; a second each, and one to copy."""
-    found = [_product(threads, precision) for precision in cpu_precisions()]
+    found = [measure_ceiling(threads, precision) for precision in cpu_precisions()]
     speed = copy_bandwidth(threads)
     return tuple(replace(ceiling, gb_per_second=speed) for ceiling in found)
 
@@ -50,18 +50,6 @@ def highest(one: Ceiling, other: Ceiling) -> Ceiling:
     )
 
 
-def measure_ceiling(threads: int) -> Ceiling:
-    """Of the CPU in float32, without its memory: the fastest product of a second counts."""
-    return _product(threads, "fp32")
-
-
-def measure_gpu_ceiling() -> Ceiling | Skipped:
-    """Of the first GPU in float32, TF32 off, without its memory; or why it was not measured."""
-    import torch
-
-    return _gpu_product("fp32") if torch.cuda.is_available() else NO_GPU
-
-
 def cpu_precisions() -> tuple[Precision, ...]:
     """Those that PyTorch has instructions for on this CPU, as far as its system tells them."""
     wanted: tuple[Precision, ...] = ("bf16", "fp16", "int8")
@@ -76,7 +64,8 @@ def gpu_precisions() -> tuple[Precision, ...]:
     return ("fp32", "tf32", "bf16", "fp16", "int8") if ampere else ("fp32", "fp16")
 
 
-def _product(threads: int, precision: Precision) -> Ceiling:
+def measure_ceiling(threads: int, precision: Precision = "fp32") -> Ceiling:
+    """Of the CPU in one precision, without its memory: the fastest product of a second counts."""
     import torch
 
     torch.set_num_threads(threads)

@@ -33,7 +33,6 @@ BAR_DB = BUDGETS_DB["fp32"]
 EVERY, LONGEST = 40, 1300  # every length up to one, some up to the other
 PLACES = (150, 700)  # from which on every residue of 11, and so of all periods, comes once
 BATCHES = (1, 3)
-FIXED = 4  # of the lengths are told to a runtime ahead
 
 
 @dataclass(frozen=True)
