@@ -28,6 +28,7 @@ from export.precision.layers import layer_of
 from export.precision.narrow import TYPES
 from export.precision.plan import FP32
 from export.request import ExportRequest
+from export.spectrograms import KEY, recipe_of
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Port, Sizes
 
@@ -89,10 +90,10 @@ def _opset(model: ir.Model, request: ExportRequest) -> list[str]:
 
 def _inputs(model: ir.Model, request: ExportRequest) -> list[str]:
     wanted = [
-        (port.name, _outside(request), shape_in_graph(port, request.sizes))
+        (port.name, _outside(request), shape_in_graph(port, request.sizes), port.recipe)
         for port in request.signature.inputs
     ]
-    found = [(value.name, value.dtype, shape_of(value)) for value in model.graph.inputs]
+    found = [(v.name, v.dtype, shape_of(v), recipe_of(v)) for v in model.graph.inputs]
     return [] if found == wanted else [f"inputs are {found}, expected {wanted}"]
 
 
@@ -201,7 +202,7 @@ def _texts(model: ir.Model, request: ExportRequest) -> list[str]:
     tensors = [value.const_value for value in constants if value.const_value is not None]
     made = [value for node in model.graph for value in node.outputs]
     values = [*model.graph.inputs, *constants, *tensors, *made]
-    told = [h for h in [*holders, *values] if h.doc_string or h.metadata_props]
+    told = [h for h in [*holders, *values] if h.doc_string or set(h.metadata_props) - {KEY}]
     return [f"{len(told)} descriptions left in the graph"] if told else []
 
 

@@ -10,6 +10,7 @@ from export.builder import Extent, shape_in_graph, shape_of
 from export.frontend.tracing import trace
 from export.interface import interface
 from export.request import ExportRequest
+from export.spectrograms import say
 
 
 def to_onnx(network: nn.Module, request: ExportRequest) -> ir.Model:
@@ -22,6 +23,8 @@ def to_onnx(network: nn.Module, request: ExportRequest) -> ir.Model:
 
     outputs = [port.name for port in signature.outputs]
     model = trace(function, inputs, request.opset, str(request.variant), rename, outputs)
+    for value, port in zip(model.graph.inputs, signature.inputs, strict=True):
+        say(value, port.recipe)
     for value, port in zip(model.graph.outputs, signature.outputs, strict=True):
         _name_axes(value, shape_in_graph(port, request.sizes))
     return model

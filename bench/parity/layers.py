@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.hole import Skipped
-from bench.parity.cases import ITEMS, real_and_generated
+from bench.parity.cases import ITEMS
 from bench.parity.report import LayerNoise
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.precision.calibration import CLIP
 from hifigan_ref.audio import Recording
-from hifigan_ref.network import BATCH
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
@@ -36,6 +35,7 @@ def layer_noise(
     """
     import onnx_ir as ir
 
+    from export.precision.feeds import length_of
     from export.precision.layers import resolve
     from export.precision.material import prepare, suiting
     from export.precision.noise import Meter, contributions, together
@@ -53,9 +53,8 @@ def layer_noise(
     model = ir.load(cached_export(request, weights.identity, weights.build).path)
     layers = resolve(model, plan, variant)
     material = prepare(model, layers, plan, suiting(held.lowering.forms(variant)))
-    ports, sizes = request.variant.signature.inputs, request.sized({BATCH: ITEMS})
-    (y, *_) = real_and_generated(recording, ports, sizes)[0].values()
-    meter = Meter(material.graph, (y,))  # y has the shape of stretches, (n, 1, T)
+    speech = recording.loudest_first().sounding(ITEMS, length_of(model))
+    meter = Meter(material.graph, (speech,))
     parts = contributions(meter, material, layers)
     sum_ = together(parts)
     place = max(sum_, key=lambda place: sum_[place])

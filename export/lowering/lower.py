@@ -13,6 +13,7 @@ from export.lowering.convolution import is_convolution, read
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
 from export.operators.table import kind_of
+from export.spectrograms import same_input
 from hifigan_ref.errors import HifiError
 
 
@@ -34,7 +35,7 @@ def lower(
     old = model.graph
     known: dict[ir.Value, ir.Value] = {}
     for value in old.inputs:
-        known[value] = ir.val(value.name, real, value.shape)
+        known[value] = same_input(value, real)
     for node in old:
         known[node.outputs[0]] = _write(graph, node, forms, known)
     outputs = []

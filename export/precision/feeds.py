@@ -1,4 +1,4 @@
-"""What a graph's inputs are given where audio decides: speech, and noise where none fits."""
+"""What a graph's inputs are given where audio decides: speech, its log-mels, noise elsewhere."""
 
 import zlib
 
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from export.builder import Extent, shape_of
 from export.precision.calibration import SEGMENT, Segment
+from export.spectrograms import recipe_of
+from hifigan_ref.mel import Mel
 
-ELSE = 64  # elements of a dynamic axis that is not the time of a waveform
+ELSE = 64  # elements of a dynamic axis that is no time of the audio
 
 Feed = dict[str, NDArray[np.float32]]
 
@@ -49,9 +51,15 @@ def joined(graph: ir.Graph) -> bool:
 
 
 def length_of(model: ir.Model) -> int:
-    """T of a graph's waveforms; that of a segment where it is dynamic, or where there is none."""
-    waves = [shape_of(value)[2] for value in model.graph.inputs if is_waveform(value)]
-    return next((length for length in waves if isinstance(length, int)), SEGMENT)
+    """Samples that a graph's inputs are made of; those of a segment where their number is dynamic.
+
+    Of a graph without waveforms and spectrograms too.
+    """
+    for value in model.graph.inputs:
+        recipe, length = recipe_of(value), shape_of(value)[-1]
+        if isinstance(length, int) and (recipe or is_waveform(value)):
+            return recipe.samples(length) if recipe else length
+    return SEGMENT
 
 
 def batch_of(model: ir.Model) -> int:
@@ -61,24 +69,32 @@ def batch_of(model: ir.Model) -> int:
 
 
 def feed(model: ir.Model, wave: Segment) -> Feed:
-    """The inputs of a graph for segments of audio, (N, 1, T).
+    """The inputs of a graph for segments of audio, (N, 1, T): the audio, or log-mels of it.
 
-    What is no waveform gets standard normal noise, which the segments' own numbers seed.
+    What is neither gets standard normal noise, which the segments' own numbers seed.
     """
-    times = {shape_of(v)[2]: wave.shape[2] for v in model.graph.inputs if is_waveform(v)}
+    inputs = {value: shape_of(value) for value in model.graph.inputs}
+    known = {
+        v: _mel(recipe, shape[-1], wave) for v, shape in inputs.items() if (recipe := recipe_of(v))
+    }
+    lengths = {inputs[value][-1]: mel.shape[-1] for value, mel in known.items()}
+    for value, shape in inputs.items():
+        if value not in known and is_waveform(value) and shape[-1] not in lengths:
+            known[value] = wave
+    lengths |= {inputs[value][-1]: array.shape[-1] for value, array in known.items()}
     found: Feed = {}
-    for value in model.graph.inputs:
+    for value, shape in inputs.items():
         name = value.name or ""
-        if is_waveform(value):
-            found[name] = wave
-        else:
-            shape = [_length(extent, times) for extent in shape_of(value)]
-            found[name] = _noise(name, wave, (len(wave), *shape[1:]))
+        rest = (each if isinstance(each, int) else lengths.get(each, ELSE) for each in shape[1:])
+        found[name] = known[value] if value in known else _noise(name, wave, (len(wave), *rest))
     return found
 
 
-def _length(extent: Extent, times: dict[Extent, int]) -> int:
-    return extent if isinstance(extent, int) else times.get(extent, ELSE)
+def _mel(recipe: Mel, length: Extent, wave: Segment) -> NDArray[np.float32]:
+    """Of so many frames; of as many as there is audio for where their number is dynamic."""
+    frames = length if isinstance(length, int) else max(1, recipe.frames(wave.shape[2]))
+    place = np.arange(recipe.samples(frames)) % wave.shape[2]
+    return recipe.of(wave[:, 0, place]).astype(np.float32)
 
 
 def _noise(name: str, wave: Segment, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from export.builder import Builder, shape_of
 from export.operators.table import is_weighted
 from export.precision.budget import GraphPrecision
+from export.spectrograms import same_input
 from hifigan_ref.errors import HifiError
 
 TYPES: Mapping[GraphPrecision, ir.DataType] = {
@@ -58,7 +59,7 @@ class _Narrowing:
     def model(self) -> ir.Model:
         old = self._old.graph
         for value in old.inputs:
-            self._known[value] = ir.val(value.name, self._io, value.shape)
+            self._known[value] = same_input(value, self._io)
         for node in old:
             self._write(node)
         outputs = [self._output(value) for value in old.outputs]
