@@ -263,6 +263,7 @@ def parity(
     samples: opts.Lengths = None,
     axis: opts.AxisLengths = None,
     min_snr: opts.MinSnr = None,
+    save_wav: opts.SaveWav = None,
     out: opts.Out = Path("reports"),
     as_json: opt.JsonOption = False,
 ) -> None:
@@ -277,9 +278,11 @@ def parity(
     others = None if opt.module_beside(file, network) else network
     variants = tuple(opt.select(period, scale, model, others, input))
     recording = audio.read_wav(wav) if wav else audio.speech()
-    atomic.check_writable(out)
+    for folder in filter(None, (out, save_wav)):
+        atomic.check_writable(folder)
     source = Source.of(variants, checkpoint, seed)
-    order = parity_run.Order(source, recording, opt.lengths_of(samples, axis), min_snr)
+    lengths = opt.lengths_of(samples, axis)
+    order = parity_run.Order(source, recording, lengths, min_snr, save_wav)
     chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
     reports = parity_run.run(file, chosen, order)
     opt.tell_notes(source)

@@ -90,3 +90,11 @@ AxisLengths = Annotated[
         "--axis", help="Run an axis at this length: frames=64; repeatable.", metavar="NAME=LENGTH"
     ),
 ]
+SaveWav = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-wav",
+        help="Write the audio that a network makes: PyTorch's in float64, the runtime's.",
+        metavar="DIR",
+    ),
+]

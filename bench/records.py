@@ -86,6 +86,8 @@ class OutputParity:
         torch_snr_db: SNR of PyTorch itself in the workload's precision, dB; beyond float32 on the
             first item of the batch.
         shape: as computed, to be equal to the reference's.
+        log_mel: mean absolute difference of the log-mels, for an output that is audio, else None.
+        torch_log_mel: that of PyTorch itself, as ``torch_snr_db`` is.
     """
 
     name: str
@@ -95,6 +97,8 @@ class OutputParity:
     cosine: float
     torch_snr_db: float
     shape: tuple[int, ...]
+    log_mel: float | None = None
+    torch_log_mel: float | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,18 @@ class Mel:
         found = np.stack([self._one(wave.astype(np.float64)) for wave in flat])
         return found.reshape(*waves.shape[:-1], *found.shape[1:])
 
+    def distance(self, exact: Floats, found: Floats) -> float:
+        """Mean absolute difference of the logarithms of two waveforms, (..., T) each.
+
+        Of one that is shorter than a hop, as if silence followed; infinite where one is not finite.
+        """
+        missing = max(0, self.samples(1) - exact.shape[-1])
+        ends = [(0, 0)] * (exact.ndim - 1) + [(0, missing)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            one, other = (self.of(np.pad(each, ends)) for each in (exact, found))
+            apart = float(np.abs(one - other).mean())
+        return apart if np.isfinite(apart) else float("inf")
+
     def _one(self, wave: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.pad(wave, self.padding, mode="reflect")
         frames = sliding_window_view(padded, self.n_fft)[:: self.hop]

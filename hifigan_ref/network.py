@@ -168,6 +168,16 @@ class Signature:
         """The typical length of each axis."""
         return {name: axis.typical for name, axis in self.axes.items()}
 
+    @property
+    def audio(self) -> Mapping[str, Mel]:
+        """Outputs that are waveforms, by name, and how spectrograms are made of them.
+
+        That of its input where it is a vocoder.
+        """
+        recipes = [port.recipe for port in self.inputs if port.recipe is not None]
+        waves = [port.name for port in self.outputs if port.role == "waveform"]
+        return dict.fromkeys(waves, recipes[0] if recipes else Mel())
+
     def audio_seconds(self, sizes: Sizes, rate: int | None = None) -> float | None:
         """Seconds of audio that enter or are made, of all inputs together.
 

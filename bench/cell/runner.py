@@ -144,7 +144,8 @@ class Runner:
         return seconds
 
     def _compare(self) -> Parity:
-        found = judge.compare(self._expected, self._session.outputs(), self._job.budget_db)
+        job, outputs = self._job, self._session.outputs()
+        found = judge.compare(self._expected, outputs, job.budget_db, job.request.signature.audio)
         self._checks.append(found)
         return found
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from export.request import ExportRequest
 from export.sums import sums_of
 from export.verify import run_in_float64, run_torch
 from hifigan_ref.errors import HifiError
+from hifigan_ref.mel import Mel
 
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
@@ -62,16 +63,38 @@ def reference(
     return Reference(run_in_float64(function, inputs), run_torch(function, inputs))
 
 
-def compare(expected: Reference, found: Arrays, budget_db: float) -> Parity:
+def compare(
+    expected: Reference, found: Arrays, budget_db: float, audio: Mapping[str, Mel] | None = None
+) -> Parity:
     """Every output of the reference against what a runtime computed.
 
     An output that is missing, unexpected or of another shape has an SNR of minus infinity.
+
+    Args:
+        expected: what PyTorch says.
+        found: what the runtime says.
+        budget_db: smallest SNR that passes, dB.
+        audio: outputs that are waveforms, and the recipes of their log-mels.
     """
     names = [*expected.exact, *(name for name in found if name not in expected.exact)]
     own = expected.torch_snr_db  # once, not by every thread
     with ThreadPoolExecutor() as threads:  # large sums let each other run
         outputs = threads.map(lambda name: _compare_output(name, expected.exact, found, own), names)
-    return Parity(budget_db, tuple(outputs))
+    return Parity(budget_db, tuple(_heard(each, expected, found, audio or {}) for each in outputs))
+
+
+def _heard(
+    output: OutputParity, expected: Reference, found: Arrays, audio: Mapping[str, Mel]
+) -> OutputParity:
+    """With the distance of its log-mels, where it is audio."""
+    name, recipe = output.name, audio.get(output.name)
+    if recipe is None:
+        return output
+    exact, own, candidate = expected.exact[name], expected.torch[name], found.get(name)
+    apart = np.inf
+    if candidate is not None and exact.shape == candidate.shape:
+        apart = recipe.distance(exact, candidate)
+    return replace(output, log_mel=apart, torch_log_mel=recipe.distance(exact[: len(own)], own))
 
 
 def _compare_output(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.hole import Skipped
-from bench.parity import meaning
+from bench.parity import meaning, sound
 from bench.parity.cases import every_size, paired, real_and_generated
 from bench.parity.judge import Reference, check_least, compare
 from bench.parity.layers import layer_noise
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[np.floating]]
 Inputs = Mapping[str, NDArray[np.float32]]
 Run = Callable[[Inputs], Arrays]
+Listen = Callable[[Arrays, Arrays], None]
 ELSEWHERE = Skipped("measured in onnxruntime alone")
 NO_SCORES = Skipped("no output is a score")
 
@@ -58,6 +59,7 @@ class Order:
         recording: speech.
         lengths: of some axes, instead of the usual ones.
         min_snr_db: least SNR of the worst output, dB, instead of what the file promises.
+        wav: folder of the audio that networks make, or None.
 
     Raises:
         HifiError: on construction, for a least SNR that is no number.
@@ -67,6 +69,7 @@ class Order:
     recording: Recording
     lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     min_snr_db: float | None = None
+    wav: Path | None = None
 
     def __post_init__(self) -> None:
         check_least(self.min_snr_db)
@@ -197,6 +200,11 @@ def report(
     """
     computers = _computers(file, content, trained, runtime)
     once = runtime is ONNXRUNTIME
+    every = every_size(file, order.lengths)
+    heard, listen = sound.longest(every), None
+    if order.wav:
+        sound.check_audio(file.request)
+        listen = partial(sound.save, order.wav, file.request, heard, runtime.name)
     return ParityReport(
         schema=SCHEMA,
         tool=f"hifi-export {VERSION}",
@@ -209,7 +217,7 @@ def report(
         versions=_versions(runtime),
         budget_db=_budget(file, order),
         cases=tuple(
-            _case(computers, sizes, file, order) for sizes in every_size(file, order.lengths)
+            _case(computers, each, file, order, listen if each is heard else None) for each in every
         ),
         precision=file.manifest.precision.name,
         layers=layer_noise(file, order.weights, order.recording) if once else ELSEWHERE,
@@ -261,25 +269,32 @@ def _run(
     return {port.name: found[port.name] for port in outputs if port.name in found}
 
 
-def _case(computers: _Computers, sizes: Sizes, file: Artifact, order: Order) -> ParityCase:
+def _case(
+    computers: _Computers, sizes: Sizes, file: Artifact, order: Order, listen: Listen | None
+) -> ParityCase:
     request, budget_db = file.request, _budget(file, order)
     pair = request.pair
+    signature = request.signature
+    scored = any(port.role == "score" for port in signature.outputs)
     both = real_and_generated(order.recording, request.variant.signature.inputs, sizes)
-    inputs = [paired(*both)] if pair else list(both)
+    inputs = [paired(*both)] if pair else list(both if scored else both[:1])
     try:
         found = [computers.found(each) for each in inputs]
     except HifiError as error:
         hole = Skipped(str(error))
         return ParityCase(sizes, hole, hole)
     exact, torch = ([run(each) for each in inputs] for run in (computers.exact, computers.torch))
-    judged = [meaning.from_pair(*p) if pair else Judged(*p) for p in (exact, torch, found)]
     own = torch[0] if computers.peer is computers.torch else computers.peer(inputs[0])
-    compared = compare(Reference(exact[0], own), found[0], budget_db)
+    compared = compare(Reference(exact[0], own), found[0], budget_db, signature.audio)
     outputs = tuple(
         OutputCase(parity, _worst(parity.name, exact[0], found[0])) for parity in compared.outputs
     )
-    scored = any(port.role == "score" for port in request.signature.outputs)
-    return ParityCase(sizes, outputs, meaning.changes(*judged) if scored else NO_SCORES)
+    if listen is not None:
+        listen(exact[0], found[0])
+    if not scored:
+        return ParityCase(sizes, outputs, NO_SCORES)
+    judged = [meaning.from_pair(*p) if pair else Judged(*p) for p in (exact, torch, found)]
+    return ParityCase(sizes, outputs, meaning.changes(*judged))
 
 
 def _worst(name: str, exact: Arrays, found: Arrays) -> Element | Skipped:
