@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.hole import NOT_TAKEN, Skipped, known, require
 from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
+from bench.output_errors import OutputParity, Parity
 from export.precision.budget import Precision
 from hifigan_ref.network import BATCH, Sizes
 from hifigan_ref.views import View
@@ -21,12 +22,15 @@ __all__ = [
     "Layer",
     "Machine",
     "Others",
+    "OutputParity",
+    "Parity",
     "Precision",
     "Skipped",
 ]
 
 RowPrecision = Precision | Literal["mixed"]
 NO_AUDIO = Skipped("no axis of the network is time")
+MAKES_NONE = Skipped("no output of the network is audio")
 
 SCHEMA = 2
 
@@ -48,6 +52,7 @@ class Workload:
         weights: where they come from.
         threads: that a CPU runtime may use.
         audio_seconds: of all inputs together; None where no axis is time.
+        makes_audio: whether an output is audio.
     """
 
     variant: str
@@ -58,6 +63,7 @@ class Workload:
     weights: str
     threads: int
     audio_seconds: float | None = None
+    makes_audio: bool = False
 
     def __hash__(self) -> int:
         return hash((self.variant, *sorted(self.sizes.items()), self.views, self.precision))
@@ -71,60 +77,6 @@ class Workload:
     def items(self) -> int:
         """That pass through the network: of a pair, twice the batch."""
         return self.batch * (2 if "pair" in self.views else 1)
-
-
-@dataclass(frozen=True)
-class OutputParity:
-    """One output against PyTorch in float64.
-
-    Attributes:
-        name: of the output.
-        snr_db: signal-to-noise ratio, dB.
-        max_abs: largest absolute error.
-        max_relative: largest absolute error over the root mean square of the reference.
-        cosine: of the angle between the two.
-        torch_snr_db: SNR of PyTorch itself in the workload's precision, dB; beyond float32 on the
-            first item of the batch.
-        shape: as computed, to be equal to the reference's.
-        log_mel: mean absolute difference of the log-mels, for an output that is audio, else None.
-        torch_log_mel: that of PyTorch itself, as ``torch_snr_db`` is.
-    """
-
-    name: str
-    snr_db: float
-    max_abs: float
-    max_relative: float
-    cosine: float
-    torch_snr_db: float
-    shape: tuple[int, ...]
-    log_mel: float | None = None
-    torch_log_mel: float | None = None
-
-
-@dataclass(frozen=True)
-class Parity:
-    """All outputs of a run.
-
-    Attributes:
-        budget_db: smallest SNR that passes, dB.
-        outputs: in the order of the graph.
-    """
-
-    budget_db: float
-    outputs: tuple[OutputParity, ...]
-
-    def __post_init__(self) -> None:
-        require(bool(self.outputs), "a comparison has outputs")
-
-    @property
-    def worst(self) -> OutputParity:
-        """The output with the lowest SNR."""
-        return min(self.outputs, key=lambda output: output.snr_db)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every output is within the budget; NaN is not."""
-        return all(output.snr_db >= self.budget_db for output in self.outputs)
 
 
 @dataclass(frozen=True)
@@ -353,6 +305,30 @@ class Result:
         if isinstance(self.measurement, Skipped):
             return self.measurement
         return audio_rate(self.workload, self.measurement.median)
+
+    @property
+    def real_time_factor(self) -> float | Skipped:
+        """Seconds of work for each second of audio taken or made, at the median."""
+        if isinstance(self.measurement, Skipped):
+            return self.measurement
+        audio = self.workload.audio_seconds
+        return self.measurement.median / audio if audio else NO_AUDIO
+
+    @property
+    def first_audio_cold(self) -> float | Skipped:
+        """Seconds until the first audio: loading or building the network, and the first call."""
+        if not self.workload.makes_audio:
+            return MAKES_NONE
+        start = self.cold_start
+        return start if isinstance(start, Skipped) else start.prepared + start.first_call
+
+    @property
+    def first_audio_warm(self) -> float | Skipped:
+        """Seconds until the audio of a call that is not the first, at the median."""
+        if not self.workload.makes_audio:
+            return MAKES_NONE
+        timed = self.measurement
+        return timed if isinstance(timed, Skipped) else timed.median
 
 
 def audio_rate(load: Workload, seconds: float) -> float | Skipped:

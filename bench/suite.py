@@ -211,6 +211,7 @@ def _plain_job(
         network.weights.origin,
         plan.threads,
         request.signature.audio_seconds(sizes, plan.recording.rate),
+        bool(request.signature.audio),
     )
     graph = untimed(graph_layers(path, load))
     return Job(

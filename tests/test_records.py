@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from bench import record_json
 from bench.records import (
+    MAKES_NONE,
     NO_AUDIO,
+    NOT_TAKEN,
     PERCENTILE_FLOORS,
     SCHEMA,
     Ceiling,
+    ColdStart,
     GpuMoment,
     Machine,
     Measurement,
@@ -117,7 +120,9 @@ def test_speeds_are_said_in_the_fields_units() -> None:
     result = fake_result(seconds=(0.4, 0.5, 0.6))
     assert result.gflop_per_second == pytest.approx(8.0)  # 4 GFLOP in half a second
     assert result.audio_seconds_per_second == pytest.approx(2.0)  # 2 x 11025 samples in 0.5 s
+    assert result.real_time_factor == pytest.approx(0.5)
     timeless = dataclasses.replace(WORKLOAD, audio_seconds=None)
+    assert dataclasses.replace(result, workload=timeless).real_time_factor == NO_AUDIO
     assert dataclasses.replace(result, workload=timeless).audio_seconds_per_second == NO_AUDIO
 
 
@@ -125,6 +130,18 @@ def test_a_row_without_times_has_no_speed_but_the_reason() -> None:
     result = fake_result(seconds=Skipped("no runtime"))
     assert result.gflop_per_second == Skipped("no runtime")
     assert result.audio_seconds_per_second == Skipped("no runtime")
+
+
+def test_the_time_to_first_audio_is_cold_with_loading_and_warm_at_the_median() -> None:
+    cold = ColdStart(imported=7.0, prepared=2.0, first_call=1.5)
+    result = dataclasses.replace(fake_result(), cold_start=cold)
+    assert result.first_audio_cold == result.first_audio_warm == MAKES_NONE
+    vocoder = dataclasses.replace(WORKLOAD, makes_audio=True)
+    made = dataclasses.replace(result, workload=vocoder)
+    assert (made.first_audio_cold, made.first_audio_warm) == (3.5, 0.5)
+    gone = fake_result("gone", Skipped("no runtime"), workload=vocoder)
+    assert gone.first_audio_cold == NOT_TAKEN
+    assert gone.first_audio_warm == gone.real_time_factor == Skipped("no runtime")
 
 
 def test_records_are_frozen() -> None:

@@ -212,6 +212,7 @@ def test_the_row_says_what_was_run(bench: Bench) -> None:
     assert (load.variant, load.sizes) == ("mpd-11", {"batch": 1, "samples": 1024})
     assert (load.views, load.precision, load.threads) == ((), "fp32", 1)
     assert load.audio_seconds == pytest.approx(1024 / 22050)
+    assert not load.makes_audio, "a score is no audio"
     assert (load.source, load.weights) == ("clip", "seed 0")
     assert 3e8 < result.flops < 4e8
     assert result.flops == sum(layer.flops for layer in result.layers)
