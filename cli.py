@@ -187,9 +187,10 @@ def bench(
     batches = opt.batches_of(batch, sizes)
     check(backend or (), precision or ())
     runnable = [name for name, each in backends().items() if lacking(each) is None]
+    shapes, files = opt.shapes_and_files(input)
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
-        variants=tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL)),
+        variants=tuple(opt.select(period, scale, model, network, shapes) or map(Variant, USUAL)),
         batches=batches,
         sizes=sizes,
         views=views_of(outputs.value, pair),
@@ -200,6 +201,7 @@ def bench(
         timeout=timeout,
         layers=layers,
         min_snr_db=min_snr,
+        inputs=files,
     )
     run_plans([plan], [Source.of(plan.variants, checkpoint, seed)], out, resume)
 
@@ -275,14 +277,15 @@ def parity(
     from export.request import views_of
     from hifigan_ref import audio
 
+    shapes, files = opt.shapes_and_files(input)
     others = None if opt.module_beside(file, network) else network
-    variants = tuple(opt.select(period, scale, model, others, input))
+    variants = tuple(opt.select(period, scale, model, others, shapes))
     recording = audio.read_wav(wav) if wav else audio.speech()
     for folder in filter(None, (out, save_wav)):
         atomic.check_writable(folder)
     source = Source.of(variants, checkpoint, seed)
     lengths = opt.lengths_of(samples, axis)
-    order = parity_run.Order(source, recording, lengths, min_snr, save_wav)
+    order = parity_run.Order(source, recording, lengths, min_snr, save_wav, files)
     chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
     reports = parity_run.run(file, chosen, order)
     opt.tell_notes(source)

@@ -13,6 +13,7 @@ from bench.parity.judge import Arrays, Reference
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.examples import example
+from hifigan_ref.input_files import Files
 from hifigan_ref.network import Signature, Sizes
 
 SIZE = 8
@@ -20,14 +21,17 @@ FLOAT32 = "fp32"
 Inputs = Mapping[str, NDArray[np.float32]]
 
 
-def draw(recording: Recording, signature: Signature, sizes: Sizes) -> list[Inputs]:
-    """Inputs of a signature, drawn from a recording; the first are those that are checked.
+def draw(
+    recording: Recording, signature: Signature, sizes: Sizes, files: Files | None = None
+) -> list[Inputs]:
+    """Inputs of a signature, out of a recording and files; the first are those that are checked.
 
     Raises:
         HifiError: of those that are checked a waveform is silent.
     """
     return [
-        example(signature.inputs, sizes, recording, turn, loud=turn == 0) for turn in range(SIZE)
+        example(signature.inputs, sizes, recording, turn, loud=turn == 0, files=files)
+        for turn in range(SIZE)
     ]
 
 

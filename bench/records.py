@@ -51,7 +51,7 @@ class Workload:
         source: of each input's values.
         weights: where they come from.
         threads: that a CPU runtime may use.
-        audio_seconds: of all inputs together; None where no axis is time.
+        audio_seconds: that are made, or else taken; None where no axis is time.
         makes_audio: whether an output is audio.
     """
 

@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from export.request import ExportRequest, sizes_at
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.examples import source_of
+from hifigan_ref.input_files import Files, check_files
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Weights
 from hifigan_ref.variant import Variant
@@ -58,6 +59,7 @@ class Plan:
         timeout: seconds that a cell may take for one answer.
         layers: ask runtimes for the time of each layer too.
         min_snr_db: least SNR of the worst output, dB, or None for each precision's own.
+        inputs: values of some inputs, out of files.
 
     Raises:
         HifiError: on construction, for a value that is out of range.
@@ -75,6 +77,7 @@ class Plan:
     timeout: float = 600.0
     layers: bool = False
     min_snr_db: float | None = None
+    inputs: Files = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         judge.check_least(self.min_snr_db)
@@ -87,6 +90,7 @@ class Plan:
                 request = ExportRequest(
                     variant, sizes=self.sizes_of(variant, batch), views=self.views
                 )
+                check_files(self.inputs, request.signature.inputs)
                 memory.demand(request, request.sizes, in_float64=True)
 
     def sizes_of(self, variant: Variant, batch: int) -> Sizes:
@@ -207,7 +211,7 @@ def _plain_job(
         sizes,
         plan.views,
         "fp32",
-        source_of(request.signature.inputs, plan.recording),
+        source_of(request.signature.inputs, plan.recording, plan.inputs),
         network.weights.origin,
         plan.threads,
         request.signature.audio_seconds(sizes, plan.recording.rate),
@@ -237,7 +241,7 @@ def _save_pool(plan: Plan, network: _Network, batch: int, jobs: Sequence[Job]) -
     """What every job of a workload reads: inputs, and PyTorch in float64 and in each precision."""
     request = jobs[0].request
     sizes = plan.sizes_of(network.variant, batch)
-    inputs = pool.draw(plan.recording, request.signature, sizes)
+    inputs = pool.draw(plan.recording, request.signature, sizes, plan.inputs)
     expected = judge.reference(network.trained, request, inputs[0])
     others = {
         name_of(job.asked): outputs_in(job.asked, network.trained, request, inputs[0])

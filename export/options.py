@@ -10,6 +10,7 @@ import typer
 
 from export.engine.optimisation import NOTHING, Asked
 from hifigan_ref.errors import HifiError
+from hifigan_ref.input_files import SUFFIX, Files, read_files
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.source import Source
 from hifigan_ref.variant import GRAPH, Variant, locate
@@ -63,6 +64,12 @@ def show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def shapes_and_files(inputs: list[str] | None) -> tuple[list[str], Files]:
+    """What ``--input`` says of shapes, and the values that it names. Raises HifiError."""
+    named = [text for text in inputs or () if text.endswith(SUFFIX)]
+    return [text for text in inputs or () if text not in named], read_files(named)
+
+
 def select(
     periods: list[int] | None,
     scales: list[int] | None,
@@ -71,6 +78,12 @@ def select(
     inputs: list[str] | None = None,
 ) -> list[Variant]:
     """What was named, each once. Raises HifiError for what does not exist."""
+    for text in inputs or ():
+        if text.endswith(SUFFIX):
+            raise HifiError(
+                f"--input {text}: a file's values are for hifi-bench and hifi-bench parity, here "
+                "inputs are speech, its log-mels and seeded noise: leave it out"
+            )
     chosen = [Variant("mpd", str(period)) for period in periods or ()]
     chosen += [Variant("msd", str(scale)) for scale in scales or ()]
     for model in models or ():
@@ -278,8 +291,9 @@ Input = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        help="Shape of an input of your module: numbers, and names of axes; repeatable.",
-        metavar="NAME=DIMS",
+        help="Shape of an input of your module: numbers, and names of axes; repeatable. For "
+        "hifi-bench and its parity also an input's values.",
+        metavar="NAME=DIMS|FILE.npy",
     ),
 ]
 AxisOption = Annotated[

@@ -1,4 +1,4 @@
-"""Numbers for a network's inputs: speech, log-mels of speech, and seeded noise elsewhere."""
+"""Numbers for a network's inputs: speech, log-mels of it, a file's, and seeded noise elsewhere."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,13 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifigan_ref.audio import Recording
+from hifigan_ref.input_files import Files
 from hifigan_ref.network import Port, Sizes
 
 Inputs = dict[str, NDArray[np.float32]]
 
 
 def example(
-    ports: Sequence[Port], sizes: Sizes, recording: Recording, turn: int = 0, *, loud: bool = False
+    ports: Sequence[Port],
+    sizes: Sizes,
+    recording: Recording,
+    turn: int = 0,
+    *,
+    loud: bool = False,
+    files: Files | None = None,
 ) -> Inputs:
     """Values for each input.
 
@@ -25,6 +32,7 @@ def example(
             each input.
         turn: other values for each.
         loud: whether a silent segment is an error.
+        files: of inputs that get other values, by name.
 
     Returns:
         An array of each input's shape, by name.
@@ -39,7 +47,9 @@ def example(
     cut = recording.sounding if loud else recording.batch
     for port in ports:
         shape, count = shapes[port.name], items[port.name]
-        if port.recipe is not None:
+        if files and port.name in files:
+            found[port.name] = files[port.name].cut(port, shape, turn)
+        elif port.recipe is not None:
             waves = cut(count, port.recipe.samples(shape[-1]), first)
             found[port.name] = port.recipe.of(waves).reshape(shape).astype(np.float32)
         elif count:
@@ -50,9 +60,14 @@ def example(
     return found
 
 
-def source_of(ports: Sequence[Port], recording: Recording) -> str:
+def source_of(ports: Sequence[Port], recording: Recording, files: Files | None = None) -> str:
     """What the values of each input are, in words; of waveforms alone, what they are cut out of."""
-    told = {port.name: _source(port, recording) for port in ports}
+    told = {
+        port.name: files[port.name].source
+        if files and port.name in files
+        else _source(port, recording)
+        for port in ports
+    }
     if set(told.values()) <= {recording.source}:
         return recording.source
     return ", ".join(f"{name}: {source}" for name, source in told.items())

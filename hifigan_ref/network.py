@@ -179,18 +179,21 @@ class Signature:
         return dict.fromkeys(waves, recipes[0] if recipes else Mel())
 
     def audio_seconds(self, sizes: Sizes, rate: int | None = None) -> float | None:
-        """Seconds of audio that enter or are made, of all inputs together.
+        """Seconds of audio that are made, or that enter where none is.
 
         Args:
             sizes: a length for each axis.
             rate: of the recordings that waveforms are out of, Hz; the network's own without one.
 
         Returns:
-            Items times seconds, summed over the inputs that have a time axis; None where none has.
+            Items times seconds, summed over the outputs that are audio, each as long as the longest
+            input, or over the inputs that have a time axis; None where none has.
         """
         found = [_seconds(port, sizes, rate) for port in self.inputs]
         told = [seconds for seconds in found if seconds is not None]
-        return sum(told) if told else None
+        if not told:
+            return None
+        return max(told) * len(self.audio) if self.audio else sum(told)
 
 
 def _seconds(port: Port, sizes: Sizes, rate: int | None) -> float | None:

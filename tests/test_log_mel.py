@@ -14,6 +14,7 @@ from fakes import run_main
 from hifigan_ref import audio
 from hifigan_ref.mel import Mel
 from hifigan_ref.variant import Variant
+from hifigan_ref.views import seen
 from vocoder import vocoder
 
 WAVE = audio.speech().batch(2, 8192, 2).astype(np.float64) / np.pi  # in more bits than float32
@@ -64,6 +65,15 @@ def test_the_outputs_that_are_audio_have_the_recipe_of_the_input(tmp_path: Path)
     told = replace(signature.inputs[0], mel=Mel(fmax=11025.0))
     assert replace(signature, inputs=(told,)).audio == {"audio": Mel(fmax=11025.0)}
     assert Variant("mpd", "11").signature.audio == {}
+
+
+def test_the_audio_that_is_made_counts_once_whatever_it_is_made_of(tmp_path: Path) -> None:
+    sizes = {"batch": 3, "frames": 40}
+    made = 3 * 40 * 256 / 22050
+    plain, speaker = (vocoder(tmp_path, kind).signature for kind in ("Vocoder", "Speaker"))
+    assert plain.audio_seconds(sizes) == speaker.audio_seconds(sizes) == pytest.approx(made)
+    pair = seen(speaker, ("pair",), "Speaker")
+    assert pair.audio_seconds(sizes) == pytest.approx(2 * made)
 
 
 def test_a_parity_report_tells_it_and_saves_what_there_is_to_hear(

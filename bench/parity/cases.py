@@ -18,6 +18,7 @@ from export.artifact import Artifact
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.examples import example
+from hifigan_ref.input_files import Files
 from hifigan_ref.network import BATCH, Axis, Port, Sizes, together
 from hifigan_ref.views import SECOND
 
@@ -87,7 +88,7 @@ def _check(file: Artifact, axes: Mapping[str, Axis], name: str, given: Sequence[
 
 
 def real_and_generated(
-    recording: Recording, ports: Sequence[Port], sizes: Sizes
+    recording: Recording, ports: Sequence[Port], sizes: Sizes, files: Files | None = None
 ) -> tuple[Inputs, Inputs]:
     """Inputs of speech from its loudest sample on, and the same with seeded noise.
 
@@ -95,11 +96,12 @@ def real_and_generated(
         recording: speech.
         ports: inputs of one of a pair.
         sizes: a length for each axis.
+        files: of inputs that get other values, by name.
 
     Raises:
         HifiError: a segment is silent.
     """
-    real = example(ports, sizes, recording.loudest_first(), loud=True)
+    real = example(ports, sizes, recording.loudest_first(), loud=True, files=files)
     return real, {name: _noisy(values) for name, values in real.items()}
 
 

@@ -32,6 +32,7 @@ from export.verify import run_torch
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.examples import source_of
+from hifigan_ref.input_files import Files, check_files
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
@@ -60,6 +61,7 @@ class Order:
         lengths: of some axes, instead of the usual ones.
         min_snr_db: least SNR of the worst output, dB, instead of what the file promises.
         wav: folder of the audio that networks make, or None.
+        inputs: values of some inputs, out of files.
 
     Raises:
         HifiError: on construction, for a least SNR that is no number.
@@ -70,6 +72,7 @@ class Order:
     lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     min_snr_db: float | None = None
     wav: Path | None = None
+    inputs: Files = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_least(self.min_snr_db)
@@ -198,6 +201,7 @@ def report(
         order: speech and lengths.
         runtime: what runs it.
     """
+    check_files(order.inputs, file.request.variant.signature.inputs)
     computers = _computers(file, content, trained, runtime)
     once = runtime is ONNXRUNTIME
     every = every_size(file, order.lengths)
@@ -213,7 +217,7 @@ def report(
         sha256=file.sha256,
         weights=trained.origin,
         weights_digest=trained.digest,
-        source=source_of(file.request.signature.inputs, order.recording),
+        source=source_of(file.request.variant.signature.inputs, order.recording, order.inputs),
         versions=_versions(runtime),
         budget_db=_budget(file, order),
         cases=tuple(
@@ -276,7 +280,8 @@ def _case(
     pair = request.pair
     signature = request.signature
     scored = any(port.role == "score" for port in signature.outputs)
-    both = real_and_generated(order.recording, request.variant.signature.inputs, sizes)
+    ports = request.variant.signature.inputs
+    both = real_and_generated(order.recording, ports, sizes, order.inputs)
     inputs = [paired(*both)] if pair else list(both if scored else both[:1])
     try:
         found = [computers.found(each) for each in inputs]
