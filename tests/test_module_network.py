@@ -11,8 +11,10 @@ import torch
 import cli
 import hifigan_ref
 from fakes import Ran, run_main
+from hifigan_ref.mel import Mel
 from hifigan_ref.module_file import source_digest
-from hifigan_ref.module_spec import parse_spec
+from hifigan_ref.module_network import _port
+from hifigan_ref.module_spec import inputs_of, parse_spec
 
 UNET = ("--input", "x=batch,1,samples", "--input", "g=batch,1,1")
 NETS = """
@@ -348,3 +350,19 @@ def test_options_that_do_not_fit_are_told(nets: Path, given: tuple[str, ...], to
     ran = export(*given, "--out", nets.parent / "o")
     assert (ran.code, ran.err.count("\n")) == (1, 1), ran.err
     assert told in ran.err, ran.err
+
+
+@pytest.mark.parametrize(
+    ("shape", "role"),
+    [
+        ("mel=batch,80,frames", "spectrogram"),
+        ("mel=batch,80,steps", "other"),
+        ("mel=batch,bins,frames", "other"),
+        ("mel=frames", "other"),
+    ],
+)
+def test_bins_over_frames_are_a_spectrogram_where_they_are_called_so(shape: str, role: str) -> None:
+    name, dims = shape.split("=")
+    port = _port(name, inputs_of([shape])[name])
+    assert (port.role, len(port.shape)) == (role, len(dims.split(",")))
+    assert (port.recipe == Mel()) == (role == "spectrogram")
