@@ -19,6 +19,7 @@ FRAMES = "frames"
 TYPICAL = {BATCH: 2, SAMPLES: 8192, FRAMES: 64}  # by names that people give
 FAR = 64  # lengths that are tried, from there down
 ELSE = 256  # typical length of an axis of which nothing is known
+RESIDUES = (3, 5, 16)  # strides and folds of people's networks, of which nobody tells us
 LARGEST = {BATCH: 32, SAMPLES: 220500}
 
 
@@ -133,7 +134,8 @@ def _axis(dim: int | str) -> int | Axis:
         return dim
     typical = TYPICAL.get(dim, ELSE)
     unit_s = 1 / CLIP_RATE if dim == SAMPLES else None
-    return Axis(dim, 1, typical, LARGEST.get(dim, 16 * typical), unit_s=unit_s)
+    residues = () if dim == BATCH else RESIDUES
+    return Axis(dim, 1, typical, LARGEST.get(dim, 16 * typical), residues, unit_s)
 
 
 def _from(dim: Dimension, smallest: Sizes) -> Dimension:

@@ -250,6 +250,14 @@ def test_a_file_is_proved_from_another_folder_than_its_module_at_lengths_of_any_
     assert ran.code == 1 and "--network ../nets.py:Unet: the file is of nets.py:Spec" in ran.err
 
 
+def test_lengths_that_leave_every_remainder_of_a_usual_stride_are_run(nets: Path) -> None:
+    ran = run_main(cli.bench_main, "parity", "--network", f"{nets}:Unet", *UNET, "--out", "r")
+    assert ran.code == 0, ran.err
+    (report,) = json.loads(Path("r/parity.json").read_text())
+    lengths = {case["sizes"]["samples"] for case in report["cases"]}
+    assert {length % 16 for length in lengths} == set(range(16))
+
+
 def test_no_code_runs_but_that_which_made_a_file(spec: Path) -> None:
     Path("../nets.py").write_text("raise SystemExit('it ran')")
     ran = run_main(cli.bench_main, "parity", spec, "--network", "../nets.py:Spec", "--out", "r")
@@ -283,7 +291,7 @@ def test_it_may_compute_in_fewer_bits(nets: Path) -> None:
 def test_int8_tells_what_stays_in_float32_and_that_no_speech_was_heard(
     nets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ("--network", "nets.py:Spec", *SPEC, "--precision", "int8", "--out", "o")
+    command = ("--network", f"{nets}:Spec", *SPEC, "--precision", "int8", "--out", "o")
     ran = export(*command)
     assert ran.code == 0, ran.err
     assert "; int8; float32 in 2 of 3 layers; " in ran.out and "dBFS" not in ran.out
