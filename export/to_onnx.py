@@ -32,9 +32,12 @@ def to_onnx(network: nn.Module, request: ExportRequest) -> ir.Model:
 
 def _name_axes(value: ir.Value, told: Sequence[Extent]) -> None:
     """Axes of an output that tracing left without a name get the signature's, or one of theirs."""
-    batch, *rest = (
+    extents = [
         extent if found is None and isinstance(extent, str) else found
         for found, extent in zip_longest(shape_of(value), told)
-    )
-    named = [f"{value.name}_frames" if extent is None else extent for extent in rest]
-    value.shape = ir.Shape(["batch" if batch is None else batch, *named])
+    ]
+    unknown = [place for place, extent in enumerate(extents) if extent is None and place]
+    for place in unknown:
+        extents[place] = f"{value.name}_frames{f'_{place}' if place != unknown[0] else ''}"
+    first, *rest = extents
+    value.shape = ir.Shape([f"{value.name}_items" if first is None else first, *rest])

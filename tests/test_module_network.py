@@ -136,6 +136,17 @@ def test_two_inputs_and_a_transposed_convolution(nets: Path, opset: int) -> None
     assert str(nets.parent) not in json.dumps(manifest)
 
 
+def test_items_that_are_not_those_of_the_batch_are_not_called_so(nets: Path) -> None:
+    made = '{"a": 2 * y.reshape(-1, 1, y.shape[2]), "b": y[:, ::2, ::2]}'
+    forward = f"def forward(self, y): return {made}"
+    nets.write_text(f"from torch import nn\nclass Net(nn.Module):\n    {forward}\n")
+    command = ("--network", f"{nets}:Net", "--input", "y=batch,frames,samples")
+    ran = export(*command, "--out", "o")
+    assert ran.code == 0, ran.err
+    shapes = [port["shape"] for port in json.loads(Path("o/Net.json").read_text())["outputs"]]
+    assert shapes == [["a_items", 1, "samples"], ["batch", "b_frames", "b_frames_2"]]
+
+
 def test_another_source_is_another_file(nets: Path) -> None:
     command = ("--network", f"{nets}:Spec", "--input", "mel=batch,80,frames", "--out")
     assert export(*command, "a").code == 0
