@@ -185,12 +185,13 @@ def bench(
     limits = Limits.up_to(limit)
     sizes = opt.sizes_of(None, samples, axis)
     batches = opt.batches_of(batch, sizes)
-    check(backend or (), precision or ())
-    runnable = [name for name, each in backends().items() if lacking(each) is None]
     shapes, files = opt.shapes_and_files(input)
+    variants = tuple(opt.select(period, scale, model, network, shapes) or map(Variant, USUAL))
+    check(backend or (), precision or ())  # whose plans may name layers of a module
+    runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
         backends=in_precisions(backend or runnable, precision or ()),
-        variants=tuple(opt.select(period, scale, model, network, shapes) or map(Variant, USUAL)),
+        variants=variants,
         batches=batches,
         sizes=sizes,
         views=views_of(outputs.value, pair),

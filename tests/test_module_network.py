@@ -292,6 +292,18 @@ def test_an_engine_accepts_lengths_of_any_axis(spec: Path) -> None:
         assert ran.code == 1 and told in ran.err, ran.err
 
 
+def test_a_plan_of_its_layers_is_measured(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hifigan_ref.variant._MODULES", {})
+    plan = {"schema": 1, "origin": "by hand", "layers": {"Stack.convs.1": "wide"}}
+    Path("plan.json").write_text(json.dumps(plan))
+    given = ("--axis", "samples=500", "--limit", 0.05, "--rounds", 1, "--out", "r")
+    backend = ("--backend", "ort-cpu:lowering=plan.json")
+    ran = run_main(cli.bench_main, "--network", f"{nets}:Stack", *given, *backend)
+    assert ran.code == 0, ran.err
+    (row,) = json.loads(Path("r/report.json").read_text())["results"]
+    assert row["backend"] == backend[1]
+
+
 def test_it_may_compute_in_fewer_bits(nets: Path) -> None:
     for precision in ("fp16", "int8"):
         ran = export("--network", f"{nets}:Stack", "--precision", precision, "--out", precision)
