@@ -100,7 +100,7 @@ def _loaded(file: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise HifiError(f"network {file} fails{_line(error, file)}: {named(error)}") from None
+        raise HifiError(f"network {file} fails{line_of(error, file)}: {named(error)}") from None
     finally:
         sys.path.remove(folder)
     return module
@@ -112,7 +112,7 @@ def _is_own(value: object, module: ModuleType, base: type) -> bool:
     )
 
 
-def _line(error: BaseException, file: Path) -> str:
+def line_of(error: BaseException, file: Path) -> str:
     """`` in line 12``: the last one of the file that led to an error."""
     lines, trace = [], error.__traceback__
     while trace is not None:

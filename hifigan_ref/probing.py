@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifigan_ref.audio import CLIP_RATE
 from hifigan_ref.errors import HifiError, named
+from hifigan_ref.module_file import line_of
 from hifigan_ref.named_outputs import named_outputs
 from hifigan_ref.network import BATCH, Axis, Dimension, Footprint, Port, Role, Signature, Sizes
 
@@ -29,7 +31,7 @@ class Probe:
     Args:
         make: builds it.
         ports: what it takes, at whatever lengths from 1 up.
-        told: what it is called in messages.
+        told: what it is called in messages: its file, and perhaps its class behind a colon.
     """
 
     def __init__(self, make: "Callable[[], nn.Module]", ports: Sequence[Port], told: str) -> None:
@@ -52,7 +54,8 @@ class Probe:
                 found = module(**{name: torch.empty(shape) for name, shape in shapes.items()})
         except Exception as error:  # noqa: BLE001 - a user's code
             told = ", ".join(f"{n} {tuple(shape)}" for n, shape in shapes.items())
-            raise HifiError(f"{self._told} fails on {told}: {named(error)}") from None
+            line = line_of(error, Path(self._told.rpartition(":")[0]))
+            raise HifiError(f"{self._told} fails on {told}{line}: {named(error)}") from None
         return self._tensors(named_outputs(found))
 
     def signature(self) -> Signature:
