@@ -26,6 +26,7 @@ class Interface(nn.Module):
     def __init__(self, network: nn.Module, request: ExportRequest) -> None:
         super().__init__()
         self.network = network
+        self.variant = request.variant
         self.function = function_of(network, request.variant)
         self.outputs = tuple(port.name for port in request.signature.outputs)
         self.pair = request.pair

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from export.request import ExportRequest
 from hifigan_ref import audio
+from hifigan_ref.errors import HifiError, named
 from hifigan_ref.examples import example
+from hifigan_ref.module_file import line_of
+from hifigan_ref.module_spec import is_module, parse_spec
 from hifigan_ref.network import Sizes
 
 if TYPE_CHECKING:
@@ -39,11 +42,26 @@ def example_inputs(
 def run_torch(
     function: "Interface", inputs: Mapping[str, NDArray[np.floating]]
 ) -> dict[str, NDArray[np.floating]]:
-    """Outputs of PyTorch in the precision of the inputs."""
+    """Outputs of PyTorch in the precision of the inputs.
+
+    Raises:
+        HifiError: a user's module does not take their lengths.
+    """
     import torch
 
-    with torch.inference_mode():
-        outputs = function(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+    given = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    try:
+        with torch.inference_mode():
+            outputs = function(**given)
+    except Exception as error:
+        if not is_module(function.variant.family):
+            raise
+        spec = parse_spec(function.variant.family)
+        told = ", ".join(f"{name} {tuple(array.shape)}" for name, array in inputs.items())
+        raise HifiError(
+            f"{spec.told} fails on {told}{line_of(error, spec.file)}: {named(error)}: pad inside "
+            "of it to what it takes, or fix that axis with --axis NAME=LENGTH"
+        ) from None
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 

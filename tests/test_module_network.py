@@ -368,6 +368,17 @@ def test_what_is_wrong_is_one_line(
     assert not Path("o").exists() or not list(Path("o").iterdir())
 
 
+def test_lengths_that_it_does_not_take_are_told(nets: Path) -> None:
+    forward = "def forward(self, y): return (2 * y).reshape(y.shape[0], -1, 4)"
+    nets.write_text(f"from torch import nn\nclass Net(nn.Module):\n    {forward}\n")
+    command = ("--network", f"{nets}:Net", "--input", "y=batch,1,samples", "--out", "o")
+    ran = export(*command)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran.err
+    assert "nets.py:Net fails on y (2, 1, 2161) in line 3: RuntimeError: shape" in ran.err
+    assert "or fix that axis with --axis" in ran.err
+    assert export(*command, "--axis", "samples=8192").code == 0
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
