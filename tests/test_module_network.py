@@ -14,6 +14,7 @@ from fakes import Ran, run_main
 from hifigan_ref.mel import Mel
 from hifigan_ref.module_file import source_digest
 from hifigan_ref.module_spec import inputs_of, parse_spec
+from hifigan_ref.probing import port_of
 
 UNET = ("--input", "x=batch,1,samples", "--input", "g=batch,1,1")
 NETS = """
