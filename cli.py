@@ -57,6 +57,8 @@ def export_onnx(
     from_file: opt.FromFile = None,
     prefix: opt.Prefix = "",
     input: opt.Input = None,  # noqa: A002 - as it is typed
+    config: opt.Config = None,
+    speaker: opt.Speaker = None,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     opset: opt.Opset = 18,
@@ -82,7 +84,9 @@ def export_onnx(
     from hifigan_ref.variant import all_variants
 
     named = [*(network or ()), *opt.of_file(from_file, prefix)]
-    variants = opt.select(period, scale, model, named, input) or list(all_variants())
+    variants = opt.select(period, scale, model, named, input, config, speaker) or list(
+        all_variants()
+    )
     sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
     paths = opt.onnx_paths(out, variants)
     wish = Wish(lowering, precision, io_types.value, calibration or (), target)
@@ -153,6 +157,8 @@ def bench(
     model: opt.ModelOption = None,
     network: opt.Network = None,
     input: opt.Input = None,  # noqa: A002 - as it is typed
+    config: opt.Config = None,
+    speaker: opt.Speaker = None,
     samples: opts.Samples = None,
     axis: opt.AxisOption = None,
     checkpoint: opt.CheckpointOption = None,
@@ -186,7 +192,8 @@ def bench(
     sizes = opt.sizes_of(None, samples, axis)
     batches = opt.batches_of(batch, sizes)
     shapes, files = opt.shapes_and_files(input)
-    variants = tuple(opt.select(period, scale, model, network, shapes) or map(Variant, USUAL))
+    chosen = opt.select(period, scale, model, network, shapes, config, speaker)
+    variants = tuple(chosen or map(Variant, USUAL))
     check(backend or (), precision or ())  # whose plans may name layers of a module
     runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
@@ -258,6 +265,8 @@ def parity(
     model: opt.ModelOption = None,
     network: opt.Network = None,
     input: opt.Input = None,  # noqa: A002 - as it is typed
+    config: opt.Config = None,
+    speaker: opt.Speaker = None,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     outputs: opt.OutputsOption = opt.Outputs.all,
@@ -280,7 +289,7 @@ def parity(
 
     shapes, files = opt.shapes_and_files(input)
     others = None if opt.module_beside(file, network) else network
-    variants = tuple(opt.select(period, scale, model, others, shapes))
+    variants = tuple(opt.select(period, scale, model, others, shapes, config, speaker))
     recording = audio.read_wav(wav) if wav else audio.speech()
     for folder in filter(None, (out, save_wav)):
         atomic.check_writable(folder)

@@ -12,13 +12,14 @@ from export.engine.optimisation import NOTHING, Asked
 from hifigan_ref.errors import HifiError
 from hifigan_ref.input_files import SUFFIX, Files, read_files
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
+from hifigan_ref.settings import SPEAKER, Settings, read_config
 from hifigan_ref.source import Source
 from hifigan_ref.variant import GRAPH, Variant, locate
 from hifigan_ref.version import VERSION
 
 Value = TypeVar("Value")
 OF_A_GRAPH = (
-    *("period", "scale", "model", "network", "input", "checkpoint", "seed"),
+    *("period", "scale", "model", "network", "input", "config", "speaker", "checkpoint", "seed"),
     *("opset", "batch", "samples", "axis", "outputs", "pair", "lowering", "out"),
     *("precision", "min_snr", "io_types", "calibration"),
 )
@@ -76,6 +77,8 @@ def select(
     models: list[Model] | None,
     networks: list[str] | None = None,
     inputs: list[str] | None = None,
+    config: Path | None = None,
+    speaker: int | None = None,
 ) -> list[Variant]:
     """What was named, each once. Raises HifiError for what does not exist."""
     for text in inputs or ():
@@ -84,6 +87,12 @@ def select(
                 f"--input {text}: a file's values are for hifi-bench and hifi-bench parity, here "
                 "inputs are speech, its log-mels and seeded noise: leave it out"
             )
+    if (config is not None or speaker is not None) and len(networks or ()) != 1:
+        raise HifiError("--config and --speaker change one network: name it with --network")
+    changes = {} if config is None else read_config(config)
+    changes |= {} if speaker is None else {SPEAKER: speaker}
+    if changes and not is_module((networks or [""])[0]):
+        networks = [str(Settings.parse(name).but(**changes)) for name in networks or ()]
     chosen = [Variant("mpd", str(period)) for period in periods or ()]
     chosen += [Variant("msd", str(scale)) for scale in scales or ()]
     for model in models or ():
@@ -295,6 +304,18 @@ Input = Annotated[
         "hifi-bench and its parity also an input's values.",
         metavar="NAME=DIMS|FILE.npy",
     ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Hyper-parameters of a generator, in the keys of jik876's config_v1.json.",
+        metavar="FILE.json",
+    ),
+]
+Speaker = Annotated[
+    int | None,
+    typer.Option("--speaker", help="A decoder's speaker, from 0, whom the file then speaks as."),
 ]
 AxisOption = Annotated[
     list[str] | None,

@@ -17,6 +17,8 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.layout import Layout, layouts, readers
 from hifigan_ref.norms import set_norm
 from hifigan_ref.safetensors_file import read_safetensors
+from hifigan_ref.settings import MARK, SPEAKER, Settings, base_of, stored_as
+from hifigan_ref.speaker import fix_speaker
 from hifigan_ref.state_dict import Layer, likeness, read_state
 from hifigan_ref.trained import Trained, convolutions, finish, statistics
 from hifigan_ref.unpickle import unpickle
@@ -24,6 +26,7 @@ from hifigan_ref.variant import Variant
 from hifigan_ref.wrappers import unwrap
 
 STEPS = ("steps", "iteration", "global_step")  # keys of the number of training steps
+MOST = 0.5  # of a network's layers
 UNCHECKED = "the file has no checksums: damage to its weights cannot be seen"
 
 
@@ -40,6 +43,7 @@ class Checkpoint:
         layouts: whose names each network has.
         families: layers by network and path (``discriminators.0.convs.1``).
         notes: what a user must know of what else is in the file.
+        speakers: vectors of all speakers, (speakers, channels), of networks that have them.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Checkpoint:
     layouts: Mapping[str, Layout]
     families: Mapping[str, Mapping[str, Layer]]
     notes: tuple[str, ...]
+    speakers: Mapping[str, Tensor | None]
 
     @property
     def layout(self) -> str:
@@ -62,9 +67,10 @@ class Checkpoint:
 
     def check(self, variant: Variant) -> None:
         """Raises HifiError where the file does not hold the family."""
-        if variant.family not in self.families:
+        if stored_as(variant.family) not in self.families:
             held = ", ".join(self.families)
-            files = " or ".join(str(each) for each in layouts() if variant.family in each.keys)
+            base = base_of(variant.family)
+            files = " or ".join(str(each) for each in layouts() if base in each.keys)
             raise HifiError(
                 f"{self.name} holds {held}, not {variant.family}: choose one it holds, as in "
                 f"--network {next(iter(self.families))}, or give a file of {files}"
@@ -77,6 +83,9 @@ class Checkpoint:
             HifiError: the file does not hold the family.
         """
         self.check(variant)
+        settings = Settings.parse(variant.family) if MARK in variant.family else None
+        if settings is not None and SPEAKER in settings.values:
+            return self._spoken(variant, settings.values[SPEAKER])
         module = variant.network.build(variant.members())
         state: dict[str, Tensor] = {}
         for path, conv in convolutions(module).items():
@@ -86,6 +95,13 @@ class Checkpoint:
         for path in statistics(module):
             state |= self.families[variant.family][variant.in_family(path)].tensors
         module.load_state_dict(state, strict=True)
+        return finish(variant, module, self.name)
+
+    def _spoken(self, variant: Variant, speaker: int) -> Trained:
+        """With one of its speakers. Raises HifiError where it does not hold that."""
+        many = stored_as(variant.family)
+        module = self.build(Variant(many)).module
+        fix_speaker(module, self.speakers[many], speaker, self.name)
         return finish(variant, module, self.name)
 
 
@@ -103,7 +119,7 @@ def read_checkpoint(path: Path, wanted: Collection[str] = ()) -> Checkpoint:
     """
     container = container_of(path)
     content, notes = _content(path, container)
-    prefixes, named, parsed = {}, {}, {}
+    prefixes, named, parsed, speakers = {}, {}, {}, {}
     for key, networks in readers(content).items():
         state = content.get(key) if key else content
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
@@ -111,20 +127,21 @@ def read_checkpoint(path: Path, wanted: Collection[str] = ()) -> Checkpoint:
                 continue  # a key of many projects
             raise HifiError(f"{path}: {key!r} is not a state dict: give a do_* file")
         prefix, bare = unwrap(state)
-        states = {name: layout.own(name, bare) for name, layout in networks.items()}
-        name = _named(states, wanted)
+        asked = {name: networks[base_of(name)] for name in wanted if base_of(name) in networks}
+        known = {**networks, **asked}
+        states = {name: layout.own(name, bare) for name, layout in known.items()}
+        name = _named(states, wanted, not key)
         if name is not None:
-            prefixes[name], named[name] = prefix, networks[name]
+            prefixes[name], named[name] = prefix, known[name]
             where = f"{path}: {key}" if key else str(path)
-            parsed[name] = read_state(where, name, states[name], networks[name])
+            parsed[name] = read_state(where, name, states[name], known[name])
+            speakers[name] = bare.get(known[name].speakers)
     if not parsed:
         raise HifiError(f"{path} {foreign(content)}")
     notes += notes_on(content)
     notes += tuple(f"{each}: {named[each].note}" for each in named if named[each].note)
-    counted = (content[key] for key in STEPS if key in content)
-    return Checkpoint(
-        path.name, container, prefixes, _steps(next(counted, None)), named, parsed, notes
-    )
+    steps = _steps(next((content[key] for key in STEPS if key in content), None))
+    return Checkpoint(path.name, container, prefixes, steps, named, parsed, notes, speakers)
 
 
 def content_of(path: Path) -> Mapping[Any, Any]:
@@ -137,14 +154,20 @@ def content_of(path: Path) -> Mapping[Any, Any]:
     return content
 
 
-def _named(states: Mapping[str, Mapping[str, Any]], wanted: Collection[str]) -> str | None:
-    """The network whose layers its own state dict has; None where each has those of another."""
+def _named(
+    states: Mapping[str, Mapping[str, Any]], wanted: Collection[str], flat: bool
+) -> str | None:
+    """The network whose layers its own state dict has; None where each has those of another.
+
+    A flat file is of one only if it has most of its layers, or if that is asked for.
+    """
     alike = {name: likeness(name, state) for name, state in states.items()}
     best = max(alike, key=lambda name: (alike[name], name in wanted))
     if len(states) == 1:
         return best
     foreign = alike[best] < 1 and wanted and not alike.keys() & set(wanted)
-    return None if foreign or alike[best] == 0 else best
+    chance = flat and alike[best] < MOST and best not in wanted
+    return None if foreign or chance or alike[best] == 0 else best
 
 
 def _content(path: Path, container: Container) -> tuple[Mapping[Any, Any], tuple[str, ...]]:

@@ -1,10 +1,10 @@
 """What tells one HiFi-GAN generator from another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from operator import mul
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class HyperParameters:
         standardized: each bin is brought to mean 0 and deviation 1 first, by stored numbers.
     """
 
-    resblock: Literal[1, 2]
+    resblock: int
     upsample_rates: tuple[int, ...]
     upsample_kernel_sizes: tuple[int, ...]
     upsample_initial_channel: int
@@ -40,7 +40,12 @@ class HyperParameters:
     @property
     def hop(self) -> int:
         """Samples of audio for each frame."""
-        return prod(self.upsample_rates)
+        return self.product(self.upsample_rates)
+
+    @staticmethod
+    def product(rates: Sequence[int]) -> int:
+        """Samples that transposed convolutions of these rates make of one."""
+        return prod(rates)
 
     def channels(self, step: int) -> int:
         """Behind so many transposed convolutions."""

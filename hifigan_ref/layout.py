@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from hifigan_ref.settings import base_of
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -22,6 +24,7 @@ class Layout:
         inside: what the names of a network's layers begin with in a state dict that holds others
             too, by the network's name.
         renamed: what the names of its layers begin with there, by what they begin with here.
+        speakers: key of the vectors of all speakers, beside the layers.
         note: what a user must know of every such file.
     """
 
@@ -32,11 +35,12 @@ class Layout:
     beside: Mapping[str, str] = field(default_factory=dict)
     inside: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    speakers: str = ""
     note: str = ""
 
     def own(self, network: str, state: Mapping[str, Any]) -> dict[str, Any]:
         """What a state dict without wrappers holds of a network, under the network's own names."""
-        begin = self.inside.get(network, "")
+        begin = self.inside.get(base_of(network), "")
         held = {k.removeprefix(begin): v for k, v in state.items() if k.startswith(begin)}
         return {self._name(key): value for key, value in held.items()}
 

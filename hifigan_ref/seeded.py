@@ -19,11 +19,13 @@ from torch.nn.grad import conv1d_weight, conv2d_weight
 from torch.utils.hooks import RemovableHandle
 
 from hifigan_ref import audio
+from hifigan_ref.errors import HifiError
 from hifigan_ref.examples import example
 from hifigan_ref.network import BATCH
 from hifigan_ref.norms import norm_of
 from hifigan_ref.trained import Conv, Trained, convolutions, finish
 from hifigan_ref.variant import Variant
+from hifigan_ref.vocoder import Vocoder
 
 GAIN = nn.init.calculate_gain("leaky_relu", 0.1)  # RMS before the activation, so that it is 1 after
 BIAS = 0.1  # of the RMS of the layer's output
@@ -41,6 +43,8 @@ class Seeded:
     def build(self, variant: Variant) -> Trained:
         """A member's weights depend on the seed and its own name, not on its neighbours."""
         network, parts = variant.network, variant.members()
+        if isinstance(network, Vocoder) and network.speaker is not None:
+            raise HifiError(f"{variant}: speakers are in a checkpoint alone: add --checkpoint FILE")
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)  # whatever is not a layer keeps what its class gives it
             module = network.build(parts).double().eval()

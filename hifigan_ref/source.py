@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import is_module
+from hifigan_ref.settings import stored_as
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Source:
                 )
         held = [each for each in variants if not is_module(each.family)]
         if held:
-            checkpoint = self._read(tuple(variant.family for variant in held))
+            checkpoint = self._read(tuple(stored_as(variant.family) for variant in held))
             for variant in held:
                 checkpoint.check(variant)
 
@@ -105,7 +106,7 @@ class Source:
             from hifigan_ref.state_file import filled
 
             return filled(variant, self.checkpoint)
-        return self._read((variant.family,)).build(variant)
+        return self._read((stored_as(variant.family),)).build(variant)
 
     @classmethod
     def of(cls, variants: Sequence[Variant], checkpoint: Path | None, seed: int) -> "Source":

@@ -13,6 +13,7 @@ from hifigan_ref.layout import Layout
 from hifigan_ref.norms import Norm
 from hifigan_ref.trained import Conv, convolutions, statistics
 from hifigan_ref.variant import find_network
+from hifigan_ref.vocoder import Vocoder
 
 NAMED_AT_MOST = 5
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -77,9 +78,10 @@ def read_state(where: str, name: str, state: Mapping[str, Any], layout: Layout) 
     if problems:
         named = "; ".join(map(shown, problems[:NAMED_AT_MOST]))
         more = len(problems) - NAMED_AT_MOST
+        other = ", or its hyper-parameters with --config" if _changes(name) else ""
         raise HifiError(
             f"{where}: {named}{f'; and {more} more' if more > 0 else ''}: "
-            f"give weights of {name} in the layout of {layout.project}"
+            f"give weights of {name} in the layout of {layout.project}{other}"
         )
     return layers
 
@@ -103,10 +105,14 @@ def _stored(name: str) -> Mapping[str, tuple[int, ...]]:
     return {path: tuple(each.shape) for path, each in statistics(_built(name)).items()}
 
 
+def _changes(name: str) -> bool:
+    return isinstance(find_network(name), Vocoder)
+
+
 def likeness(name: str, state: Mapping[str, Any]) -> float:
     """Which part of the layers of a network and of a state dict they have in common, 0 to 1.
 
-    A layer is the same where a tensor of it has the shape of the weight.
+    A layer is the same where a tensor of it has the shape of the weight, half of it by its name.
     """
     expected = {path: shapes["weight"] for path, shapes in _expected(name).items()}
     expected |= _stored(name)
@@ -116,7 +122,8 @@ def likeness(name: str, state: Mapping[str, Any]) -> float:
         held.add(path)
         if tuple(getattr(tensor, "shape", ())) == expected.get(path):
             alike.add(path)
-    return len(alike) / max(len(expected.keys() | held), 1)
+    named = expected.keys() & held
+    return (len(named) + len(alike)) / 2 / max(len(expected.keys() | held), 1)
 
 
 def _read_layer(

@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from hifigan_ref.changed import changed
 from hifigan_ref.errors import HifiError, nearest
 from hifigan_ref.module_spec import ModuleSpec, is_module, parse_spec
 from hifigan_ref.network import Footprint, Network, Signature
+from hifigan_ref.settings import MARK, Settings, base_of, short
+from hifigan_ref.vocoder import Vocoder
 
 Named = TypeVar("Named")
 GRAPH = ".onnx"
@@ -28,11 +31,13 @@ class Variant:
         """``mpd-11``; of a user's module, the name of its class."""
         if is_module(self.family):
             return parse_spec(self.family).label
-        return self.family if self.member is None else f"{self.family}-{self.member}"
+        return short(self.family) if self.member is None else f"{self.family}-{self.member}"
 
     @property
     def stated(self) -> str:
         """What files say, without folders: what ``parse`` takes."""
+        if MARK in self.family:
+            return self.family
         return str(parse_spec(self.family).nameless) if is_module(self.family) else str(self)
 
     @classmethod
@@ -43,6 +48,8 @@ class Variant:
             HifiError: the network or the part does not exist.
         """
         if is_module(text):
+            return cls(find_network(text).name)
+        if MARK in text:
             return cls(find_network(text).name)
         known = [name for name in networks() if text == name or text.startswith(f"{name}-")]
         family = max(known, key=len, default=text.partition("-")[0])
@@ -139,7 +146,7 @@ class Variant:
         """What plans put in front of its nodes; an ensemble's have it already."""
         if self.member is not None:
             return scope_of(self.family, self.member)
-        return "" if self.members() else f"{self}."
+        return "" if self.members() else f"{base_of(str(self))}."
 
     def min_samples(self) -> int:
         """Shortest T such that every length from T up is legal for every part."""
@@ -164,11 +171,23 @@ def find_network(name: str) -> Network:
     """
     if is_module(name):
         return _module_network(name)
+    if MARK in name:
+        return _changed_network(name)
     if name not in networks():
         raise HifiError(
             f"no network {name!r}: {nearest(name, networks())}choose from {', '.join(networks())}"
         )
     return networks()[name]
+
+
+@cache
+def _changed_network(name: str) -> Network:
+    """A network with other hyper-parameters. Raises HifiError where it has none of these."""
+    settings = Settings.parse(name)
+    base = find_network(settings.base)
+    if not isinstance(base, Vocoder):
+        raise HifiError(f"{base.name} has no hyper-parameters to change: leave out --config")
+    return changed(base, settings)
 
 
 def _of_python(spec: ModuleSpec) -> "FileNetwork":

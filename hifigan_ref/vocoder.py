@@ -26,6 +26,7 @@ class Vocoder:
         takes: name of its frames: ``mel``, or ``z`` for latents.
         role: what they hold.
         rate: of its audio, Hz.
+        speaker: that is in the bias of ``conv_pre``, or None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Vocoder:
     takes: str = "mel"
     role: Role = "spectrogram"
     rate: int = 22050
+    speaker: int | None = None
 
     noun = "part"
     parts: tuple[str, ...] = ()

@@ -630,7 +630,7 @@ def test_another_archive_is_refused(path: Path) -> None:
 
 
 def test_a_generator_is_called_by_its_name(path: Path) -> None:
-    torch.save({"generator": {"conv_pre.bias": torch.ones(3)}}, path)
+    torch.save({"generator": {"first.bias": torch.ones(3)}}, path)
     assert "generator's checkpoint (g_*)" in refusal(path)
 
 

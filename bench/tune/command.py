@@ -28,6 +28,8 @@ def tune(
     model: opt.ModelOption = None,
     network: opt.Network = None,
     input: opt.Input = None,  # noqa: A002 - as it is typed
+    config: opt.Config = None,
+    speaker: opt.Speaker = None,
     samples: opts.Samples = None,
     axis: opt.AxisOption = None,
     checkpoint: opt.CheckpointOption = None,
@@ -54,7 +56,9 @@ def tune(
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
-    variants = tuple(opt.select(period, scale, model, network, input) or map(Variant, USUAL))
+    variants = tuple(
+        opt.select(period, scale, model, network, input, config, speaker) or map(Variant, USUAL)
+    )
     source = Source.of(variants, checkpoint, seed)
     typical = variants[0].signature.typical
     usual = {BATCH: ITEMS} if BATCH in typical else {}

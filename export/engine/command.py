@@ -19,6 +19,8 @@ def trt(
     model: opt.ModelOption = None,
     network: opt.Network = None,
     input: opt.Input = None,  # noqa: A002 - as it is typed
+    config: opt.Config = None,
+    speaker: opt.Speaker = None,
     checkpoint: opt.CheckpointOption = None,
     seed: opt.Seed = 0,
     opset: opt.Opset = 18,
@@ -66,7 +68,9 @@ def trt(
     profiles = [text for text in axis or () if ":" in text]
     fixed = [text for text in axis or () if text not in profiles]
     located = opt.module_beside(file, network)
-    variants = opt.select(period, scale, model, None if located else network, input)
+    variants = opt.select(
+        period, scale, model, None if located else network, input, config, speaker
+    )
     opt.tell_equality(variants)
     if file is not None:
         allowed = [name for name, fits in (("network", located), ("axis", not fixed)) if fits]

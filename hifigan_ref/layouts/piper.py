@@ -10,4 +10,5 @@ LAYOUT = Layout(
     "*.ckpt",
     dict.fromkeys(_DECODERS, "state_dict"),
     inside=dict.fromkeys(_DECODERS, "model_g.dec."),
+    speakers="model_g.emb_g.weight",
 )

@@ -10,4 +10,5 @@ LAYOUT = Layout(
     "D_*.pth, G_*.pth",
     {"vits-d": "model", **dict.fromkeys(_DECODERS, "model")},
     inside=dict.fromkeys(_DECODERS, "dec."),
+    speakers="emb_g.weight",
 )
