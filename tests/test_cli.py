@@ -496,7 +496,10 @@ def test_a_checkpoint_without_one_of_the_families_is_refused_before_any_work(
 ) -> None:
     torch.save({"mpd": mpd.module.state_dict()}, folder / "do_00000001")
     given = ("--checkpoint", folder / "do_00000001")
-    told = "error: do_00000001 holds mpd, not msd: choose one it holds\n"
+    told = (
+        "error: do_00000001 holds mpd, not msd: choose one it holds, as in --network mpd, or give "
+        "a file of jik876/hifi-gan (do_*, g_*)\n"
+    )
     for ran in (export("onnx", "--period", 3, "--scale", 1, *given), bench(*given)):
         assert (ran.code, ran.out, ran.err) == (1, "", told)
     assert files(folder) == {"do_00000001"}
