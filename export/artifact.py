@@ -232,13 +232,13 @@ def load(path: Path) -> Artifact:
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file is a whole one of another tool. Raises HifiError where it cannot be read."""
+    """Whether a file is a whole one of another tool; not one that cannot be read."""
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        proto = onnx.ModelProto.FromString(read_file(path))
-    except DecodeError:
+        proto = onnx.ModelProto.FromString(path.read_bytes())
+    except (DecodeError, OSError):
         return False
     return proto.HasField("graph") and embedded_manifest(proto, path) is None
 

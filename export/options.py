@@ -1,21 +1,22 @@
 """Options of the command lines that several commands share, as Typer reads them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from export.engine.optimisation import NOTHING, Asked
 from hifigan_ref.errors import HifiError
-from hifigan_ref.input_files import SUFFIX, Files, read_files
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.settings import SPEAKER, Settings, read_config
 from hifigan_ref.source import Source
 from hifigan_ref.variant import GRAPH, Variant, locate
 from hifigan_ref.version import VERSION
+
+if TYPE_CHECKING:
+    from hifigan_ref.input_files import Files
 
 Value = TypeVar("Value")
 OF_A_GRAPH = (
@@ -25,6 +26,7 @@ OF_A_GRAPH = (
 )
 
 
+ARRAY = ".npy"
 MIXED = "mixed"  # a value of --precision
 
 
@@ -50,14 +52,6 @@ class IoTypes(StrEnum):
     same = "same"
 
 
-class RuntimeName(StrEnum):
-    """What ``--runtime`` accepts."""
-
-    auto = "auto"
-    tensorrt = "tensorrt"
-    rtx = "rtx"
-
-
 def show_version(asked: bool) -> None:
     """Print the version and end, if it was asked for."""
     if asked:
@@ -65,9 +59,11 @@ def show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-def shapes_and_files(inputs: list[str] | None) -> tuple[list[str], Files]:
+def shapes_and_files(inputs: list[str] | None) -> "tuple[list[str], Files]":
     """What ``--input`` says of shapes, and the values that it names. Raises HifiError."""
-    named = [text for text in inputs or () if text.endswith(SUFFIX)]
+    from hifigan_ref.input_files import read_files
+
+    named = [text for text in inputs or () if text.endswith(ARRAY)]
     return [text for text in inputs or () if text not in named], read_files(named)
 
 
@@ -82,7 +78,7 @@ def select(
 ) -> list[Variant]:
     """What was named, each once. Raises HifiError for what does not exist."""
     for text in inputs or ():
-        if text.endswith(SUFFIX):
+        if text.endswith(ARRAY):
             raise HifiError(
                 f"--input {text}: a file's values are for hifi-bench and hifi-bench parity, here "
                 "inputs are speech, its log-mels and seeded noise: leave it out"
@@ -179,25 +175,6 @@ def _axis_length(text: str) -> tuple[str, int]:
     if not name or not length.lstrip("-").isdecimal():
         raise HifiError(f"--axis {text}: write a name and a length, as in --axis samples=8192")
     return name, int(length)
-
-
-def profiles_of(axes: list[str] | None, given: Mapping[str, Asked]) -> dict[str, Asked]:
-    """Profiles of engines out of ``--axis NAME=MIN:OPT:MAX``, beside those of other options.
-
-    Raises:
-        HifiError: one is written in another way, or told twice.
-    """
-    found = {name: each for name, each in given.items() if each != NOTHING}
-    for text in axes or ():
-        name, _, told = text.partition("=")
-        lengths = told.split(":")
-        if not name or len(lengths) != len(NOTHING) or not all(n.isdecimal() for n in lengths if n):
-            raise HifiError(f"--axis {text}: write min, opt and max, as in --axis frames=1:32:860")
-        if name in found:
-            raise HifiError(f"--axis {text} and another profile for {name}: give one of the two")
-        least, best, most = (int(n) if n else None for n in lengths)
-        found[name] = (least, best, most)
-    return found
 
 
 def batches_of(batches: list[int] | None, sizes: dict[str, int]) -> tuple[int, ...]:
@@ -391,31 +368,3 @@ OnnxOut = Annotated[Path, typer.Option("--out", help="A folder, or a single file
 EngineOut = Annotated[Path, typer.Option("--out", help="A folder.")]
 OnnxFile = Annotated[Path | None, typer.Argument(help="An .onnx file, instead of a selection.")]
 AnyFile = Annotated[Path, typer.Argument(help="An .onnx file, an engine or a checkpoint.")]
-
-# of an engine
-RuntimeOption = Annotated[
-    RuntimeName, typer.Option("--runtime", help="auto: TensorRT where it is installed.")
-]
-MinBatch = Annotated[int | None, typer.Option("--min-batch", help="Default 1.")]
-OptBatch = Annotated[int | None, typer.Option("--opt-batch", help="Default 16.")]
-MaxBatch = Annotated[int | None, typer.Option("--max-batch", help="Default 32.")]
-MinSamples = Annotated[int | None, typer.Option("--min-samples", help="Default 2048.")]
-OptSamples = Annotated[int | None, typer.Option("--opt-samples", help="Default 8192.")]
-MaxSamples = Annotated[int | None, typer.Option("--max-samples", help="Default 220500.")]
-Target = Annotated[
-    str, typer.Option("--target", help="RTX: compute capabilities, as in sm86,sm89.")
-]
-Workspace = Annotated[
-    int | None, typer.Option("--workspace", help="Memory that a layer may use, MiB.")
-]
-OptLevel = Annotated[int | None, typer.Option("--opt-level", help="0 to 5: how long to search.")]
-Tf32 = Annotated[bool, typer.Option("--tf32", help="Let float32 products use TF32.")]
-VersionCompatible = Annotated[
-    bool, typer.Option("--version-compatible", help="For later versions too (TensorRT).")
-]
-HardwareCompatible = Annotated[
-    bool, typer.Option("--hardware-compatible", help="For later GPUs too (TensorRT).")
-]
-TimingCache = Annotated[
-    Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
-]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifigan_ref.errors import HifiError
+from hifigan_ref.rate import CLIP_RATE
 
-CLIP_RATE = 22050
 LOUDEST = 8.0  # 18 dB above full scale: more than a mix overshoots, less than integers reach
 QUIETEST = 2.0**-10  # 60 dB below full scale: 32 steps of 16 bits, which leave no speech
 INTEGER_SCALES = {16: 2**15, 24: 2**23, 32: 2**31}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hifigan_ref.audio import Recording
 from hifigan_ref.input_files import Files
+from hifigan_ref.log_mel import log_mel
 from hifigan_ref.network import Port, Sizes
 
 Inputs = dict[str, NDArray[np.float32]]
@@ -51,7 +52,7 @@ def example(
             found[port.name] = files[port.name].cut(port, shape, turn)
         elif port.recipe is not None:
             waves = cut(count, port.recipe.samples(shape[-1]), first)
-            found[port.name] = port.recipe.of(waves).reshape(shape).astype(np.float32)
+            found[port.name] = log_mel(port.recipe, waves).reshape(shape).astype(np.float32)
         elif count:
             found[port.name] = cut(count, shape[-1], first).reshape(shape)
         else:

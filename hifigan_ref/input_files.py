@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.network import BATCH, Axis, Port
 
-SUFFIX = ".npy"
 DIGITS = 8  # of a digest
 
 

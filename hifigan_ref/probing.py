@@ -7,11 +7,11 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hifigan_ref.audio import CLIP_RATE
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.module_file import line_of
 from hifigan_ref.named_outputs import named_outputs
 from hifigan_ref.network import BATCH, Axis, Dimension, Footprint, Port, Role, Signature, Sizes
+from hifigan_ref.rate import CLIP_RATE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hifigan_ref.audio import CLIP_RATE, Recording, clip, read_wav
+from hifigan_ref.audio import Recording, clip, read_wav
 from hifigan_ref.errors import HifiError
+from hifigan_ref.rate import CLIP_RATE
 
 RAMP = Recording(np.arange(1, 11, dtype=np.float32), CLIP_RATE, "ramp")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import cli
 from fakes import Ran, run_main
-from hifigan_ref.audio import CLIP_RATE
+from hifigan_ref.rate import CLIP_RATE
 
 export = partial(run_main, cli.export_main)
 bench = partial(run_main, cli.bench_main)

@@ -25,6 +25,7 @@ from export.precision.held import held
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from hifigan_ref import audio
+from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
@@ -119,7 +120,7 @@ def test_views_tell_what_each_layer_adds(judged: ParityReport) -> None:
 def test_audio_that_a_file_of_fp16_was_made_with_is_not_needed_again(tmp_path: Path) -> None:
     heard = tmp_path / "a.wav"  # the file tells its name without the folder
     samples = 0.1 * np.random.default_rng(0).standard_normal(50_000)
-    soundfile.write(heard, samples, audio.CLIP_RATE, subtype="FLOAT")
+    soundfile.write(heard, samples, CLIP_RATE, subtype="FLOAT")
     file = exported(PrecisionPlan("fp16", calibration=calibration_of((heard,))))
     judged = of_file(file.path, Order(Source(), audio.speech(), {"samples": (ORDINARY,)}))
     assert isinstance(judged.layers, tuple) and judged.passed

@@ -30,6 +30,7 @@ from export.request import ExportRequest
 from export.to_onnx import to_onnx
 from export.verify import NotExactError
 from hifigan_ref import audio
+from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
@@ -51,7 +52,7 @@ def material_of(name: str) -> tuple[Material, Layers]:
 
 
 def recorded(folder: Path, samples: np.ndarray) -> Calibration:
-    soundfile.write(folder / "a.wav", samples, audio.CLIP_RATE, subtype="FLOAT")
+    soundfile.write(folder / "a.wav", samples, CLIP_RATE, subtype="FLOAT")
     return calibration_of((folder / "a.wav",))
 
 

@@ -14,6 +14,7 @@ from hifigan_ref.ensemble import TYPICAL_SAMPLES
 from hifigan_ref.judgement import Judgement
 from hifigan_ref.mpd import DiscriminatorP
 from hifigan_ref.norms import norm_of
+from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Conv, Trained, convolutions, state_digest
 from hifigan_ref.variant import Variant
@@ -158,7 +159,7 @@ def another_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clip, off by about what another machine's sums are off by."""
     samples = audio.clip().samples.astype(np.float64)
     samples *= 1 + 1e-12 * np.random.default_rng(0).standard_normal(samples.size)
-    recording = audio.Recording(samples, audio.CLIP_RATE, "clip")  # type: ignore[arg-type]
+    recording = audio.Recording(samples, CLIP_RATE, "clip")  # type: ignore[arg-type]
     monkeypatch.setattr(audio, "clip", lambda: recording)
 
 

@@ -16,6 +16,7 @@ from export.request import ExportRequest
 from export.sums import sums_of
 from export.verify import run_in_float64, run_torch
 from hifigan_ref.errors import HifiError
+from hifigan_ref.log_mel import distance
 from hifigan_ref.mel import Mel
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def _heard(
     exact, own, candidate = expected.exact[name], expected.torch[name], found.get(name)
     apart = np.inf
     if candidate is not None and exact.shape == candidate.shape:
-        apart = recipe.distance(exact, candidate)
-    return replace(output, log_mel=apart, torch_log_mel=recipe.distance(exact[: len(own)], own))
+        apart = distance(recipe, exact, candidate)
+    return replace(output, log_mel=apart, torch_log_mel=distance(recipe, exact[: len(own)], own))
 
 
 def _compare_output(

@@ -29,7 +29,7 @@ from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from export.runtimes import ONNXRUNTIME
 from export.sums import sums_of
-from hifigan_ref.audio import CLIP_RATE
+from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, all_variants
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from export import scratch
 from export.precision.calibration import SEGMENT, Level
-from hifigan_ref.audio import CLIP_RATE, Recording
+from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.rate import CLIP_RATE
 
 VOICES = (
     *("en-us", "en-gb-scotland+f2", "de+m3", "fr-fr+f4", "es+m7", "it", "pt-br+f2", "nl+m3"),

@@ -21,6 +21,7 @@ from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import is_module, parse_spec
 from hifigan_ref.network import BATCH
+from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant
 
@@ -175,7 +176,7 @@ def _check_cells(parts: list[SweepPart], path: Path) -> None:
 
 def _check_rates(parts: list[SweepPart], path: Path) -> None:
     """A report has one sample rate. The shipped clip is not read for it."""
-    rates = {audio.CLIP_RATE for part in parts if part.wav is None}
+    rates = {CLIP_RATE for part in parts if part.wav is None}
     for file in {part.wav for part in parts if part.wav}:
         try:
             rates.add(audio.read_wav(file).rate)

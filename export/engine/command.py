@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from export import options as opt
-from export.engine.optimisation import Asked
+from export.engine import options as own
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
 
@@ -34,20 +34,20 @@ def trt(
     min_snr: opt.MinSnr = None,
     io_types: opt.IoTypesOption = opt.IoTypes.float32,
     calibration: opt.Calibration = None,
-    runtime: opt.RuntimeOption = opt.RuntimeName.auto,
-    min_batch: opt.MinBatch = None,
-    opt_batch: opt.OptBatch = None,
-    max_batch: opt.MaxBatch = None,
-    min_samples: opt.MinSamples = None,
-    opt_samples: opt.OptSamples = None,
-    max_samples: opt.MaxSamples = None,
-    target: opt.Target = "",
-    workspace: opt.Workspace = None,
-    opt_level: opt.OptLevel = None,
-    tf32: opt.Tf32 = False,
-    version_compatible: opt.VersionCompatible = False,
-    hardware_compatible: opt.HardwareCompatible = False,
-    timing_cache: opt.TimingCache = None,
+    runtime: own.RuntimeOption = own.RuntimeName.auto,
+    min_batch: own.MinBatch = None,
+    opt_batch: own.OptBatch = None,
+    max_batch: own.MaxBatch = None,
+    min_samples: own.MinSamples = None,
+    opt_samples: own.OptSamples = None,
+    max_samples: own.MaxSamples = None,
+    target: own.Target = "",
+    workspace: own.Workspace = None,
+    opt_level: own.OptLevel = None,
+    tf32: own.Tf32 = False,
+    version_compatible: own.VersionCompatible = False,
+    hardware_compatible: own.HardwareCompatible = False,
+    timing_cache: own.TimingCache = None,
     out: opt.EngineOut = Path("artifacts"),
     as_json: opt.JsonOption = False,
 ) -> None:
@@ -92,14 +92,14 @@ def trt(
         hardware_compatible,
         timing_cache,
     ).for_library(library)
-    spans: dict[str, Asked] = {
+    spans = {
         "batch": (min_batch, opt_batch, max_batch),
         "samples": (min_samples, opt_samples, max_samples),
     }
     order = trt_pipeline.EngineOrder(
         request,
         library,
-        opt.profiles_of(profiles, spans),
+        own.profiles_of(profiles, spans),
         BuildProgress,
     )
     source = Source.of(variants, checkpoint, seed)

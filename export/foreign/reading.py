@@ -43,6 +43,8 @@ def read_graph(path: Path) -> ir.Model:
         raise HifiError(
             f"{path} is no ONNX file that holds together: {in_one_line(error)}: export it again"
         ) from None
+    if not model.graph.inputs or not model.graph.outputs:
+        raise HifiError(f"{path} has no inputs or no outputs: export it again")
     InlinePass()(model)
     LiftConstantsToInitializersPass(lift_all_constants=True)(model)
     return model

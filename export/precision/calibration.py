@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifigan_ref import audio
-from hifigan_ref.audio import CLIP_RATE, Recording
+from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.rate import CLIP_RATE
 
 SEGMENT = 8192  # samples
 FEWEST_SEGMENTS = 4

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from export.builder import Extent, shape_of
 from export.precision.calibration import SEGMENT, Segment
 from export.spectrograms import recipe_of
+from hifigan_ref.log_mel import log_mel
 from hifigan_ref.mel import Mel
 
 ELSE = 64  # elements of a dynamic axis that is no time of the audio
@@ -94,7 +95,7 @@ def _mel(recipe: Mel, length: Extent, wave: Segment) -> NDArray[np.float32]:
     """Of so many frames; of as many as there is audio for where their number is dynamic."""
     frames = length if isinstance(length, int) else max(1, recipe.frames(wave.shape[2]))
     place = np.arange(recipe.samples(frames)) % wave.shape[2]
-    return recipe.of(wave[:, 0, place]).astype(np.float32)
+    return log_mel(recipe, wave[:, 0, place]).astype(np.float32)
 
 
 def _noise(name: str, wave: Segment, shape: tuple[int, ...]) -> NDArray[np.float32]:
