@@ -502,3 +502,25 @@ def test_a_report_of_nothing_has_its_machine_and_a_short_one_begins_with_speedup
     made = document(fake_report(*ROWS))
     assert made.summary[0].title == made.sections[0].tables[0].title
     assert made.summary[0].title.endswith("how many times as fast")
+
+
+# Audio
+
+
+def test_audio_that_is_made_has_its_own_columns() -> None:
+    names = {"RTF", "first audio ms", "log-mel"}
+    (plain,) = latency(fake_report(fake_result("torch")))
+    assert not names & set(plain.header), "of a network whose outputs are no audio"
+    heard = replace(PARITY, outputs=tuple(replace(o, log_mel=0.002) for o in PARITY.outputs))
+    result = replace(
+        fake_result("torch"),
+        workload=replace(WORKLOAD, makes_audio=True),
+        parity=heard,
+        cold_start=ColdStart(1.0, 0.25, 0.5),
+    )
+    (found,) = latency(fake_report(result))
+    told = told_of(found)
+    assert told["RTF"] == f"{result.real_time_factor:.3g}"
+    assert (told["first audio ms"], told["log-mel"]) == ("750.00", "2.0e-03")
+    assert told_of(costs(fake_report(result)))["warm audio ms"] == "500.00"
+    assert "log-mel" in parity(fake_report(result))[0].header

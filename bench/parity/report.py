@@ -11,6 +11,7 @@ from bench.records import OutputParity
 from hifigan_ref.network import Sizes
 
 SCHEMA = 2
+NO_SCORES = Skipped("no output is a score")
 ONNXRUNTIME = "onnxruntime"
 SCORE, DISCRIMINATOR, GENERATOR, FEATURES = (
     "score",

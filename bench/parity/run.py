@@ -20,7 +20,7 @@ from bench.parity.cases import every_size, paired, real_and_generated
 from bench.parity.judge import Reference, check_least, compare
 from bench.parity.layers import layer_noise
 from bench.parity.meaning import Judged
-from bench.parity.report import SCHEMA, Element, OutputCase, ParityCase, ParityReport
+from bench.parity.report import NO_SCORES, SCHEMA, Element, OutputCase, ParityCase, ParityReport
 from bench.peer import outputs_in
 from export import artifact, runtimes
 from export.artifact import Artifact, Port
@@ -48,7 +48,6 @@ Inputs = Mapping[str, NDArray[np.float32]]
 Run = Callable[[Inputs], Arrays]
 Listen = Callable[[Arrays, Arrays], None]
 ELSEWHERE = Skipped("measured in onnxruntime alone")
-NO_SCORES = Skipped("no output is a score")
 
 
 @dataclass(frozen=True)

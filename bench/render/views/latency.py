@@ -18,6 +18,13 @@ ABOVE_BOUND = "above the bound: caches held what it counts as moved, or the mach
 REPEATS_FASTER = 1.1  # of the median with rotating inputs
 
 
+HEARD = (
+    "RTF: seconds of work for a second of audio; first audio: cold, loading and the first call; "
+    "log-mel: mean absolute difference from float64"
+)
+LOG_MEL = Column("log-mel", "parity.worst.log_mel", "{:.1e}", spare=7)
+
+
 def latency(report: Report) -> tuple[Table, ...]:
     """One table for each workload: a row for each backend."""
     return tuple(_table(*each, report) for each in by_workload(report.results).items())
@@ -32,11 +39,16 @@ def _table(load: Workload, results: list[Result], report: Report) -> Table:
     )
     moved = Column("GB/s", gb_per_second, "{:.1f}", spare=1)
     bound = Column("% bound", lambda r: bound_share(report, r), "{:.0f}", spare=7)
+    heard = (
+        Column("RTF", "real_time_factor", "{:.3g}", spare=11),
+        ms("first audio ms", "first_audio_cold", spare=10),
+    )
     columns = (
         Column("backend", "backend"),
         ms("median ms", "measurement.median"),
         Column("± %", "measurement.uncertainty", "{:.1f}", 100, spare=8),
         *(of_gpu if on_gpu else ()),
+        *(heard if load.makes_audio else ()),
         Column("GFLOP/s", "gflop_per_second", "{:.1f}", spare=5),
         *((moved,) if counted else ()),
         Column("% peak", lambda r: _peak_share(report, r), "{:.0f}", spare=3),
@@ -44,9 +56,11 @@ def _table(load: Workload, results: list[Result], report: Report) -> Table:
         Column("x real time", "audio_seconds_per_second", "{:.1f}", spare=4),
         Column("SNR dB", "parity.worst.snr_db", "{:.1f}", spare=9),
         Column("torch dB", "parity.worst.torch_snr_db", "{:.1f}", spare=6),
+        *((LOG_MEL,) if load.makes_audio else ()),
         Column("prepare s", "prepare_seconds", "{:.1f}", spare=2),
     )
-    notes = [f"{r.backend}: {told}" for r in results if (told := ", ".join(_remarks(r, report)))]
+    notes = [HEARD] if load.makes_audio else []
+    notes += [f"{r.backend}: {told}" for r in results if (told := ", ".join(_remarks(r, report)))]
     title = f"{workload_name(load)}, {results[0].flops / 1e9:.2f} GFLOP"
     return Table(title, columns, tuple(results), tuple(notes))
 

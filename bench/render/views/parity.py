@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench.hole import Skipped
 from bench.names import grouped
 from bench.parity.cases import NOISE_DB
-from bench.parity.report import ONNXRUNTIME, ParityReport, Worst
+from bench.parity.report import NO_SCORES, ONNXRUNTIME, ParityReport, Worst
 from bench.records import Parity
 from bench.render.charts import COLOURS
 from bench.render.charts_parity import LEAD, Compared, parity_chart
@@ -17,6 +17,10 @@ MEANING = (
     "the score: its largest change, relative to the root mean square of all scores of the shape",
 )
 NUMBER = "{:.7g}"
+HEARD = (
+    Column("log-mel", "found.parity.log_mel", "{:.1e}"),
+    Column("torch log-mel", "found.parity.torch_log_mel", "{:.1e}", spare=5),
+)
 WORD = {True: "pass", False: "FAIL"}
 
 
@@ -56,7 +60,7 @@ def verdict(report: ParityReport) -> Verdict:
 
 
 def _section(report: ParityReport) -> Section:
-    tables = (_outputs(report), *_layers(report), _shapes(report), _meaning(report))
+    tables = (_outputs(report), *_layers(report), _shapes(report), *_meaning(report))
     title = f"{report.variant}: {report.file}{_where(report)}"
     return Section(title, LEAD, tuple(_charts(report)), tables=tables)
 
@@ -105,8 +109,9 @@ def _outputs(report: ParityReport) -> Table:
         Column("output", "name"),
         Column("SNR dB", "found.parity.snr_db", "{:.1f}"),
         Column("torch dB", "found.parity.torch_snr_db", "{:.1f}", spare=6),
+        *(HEARD if any(w.found.parity.log_mel is not None for w in report.outputs) else ()),
         Column("verdict", lambda worst: WORD[worst.passed]),
-        Column("N x T", "case.shape"),
+        Column("sizes", "case.shape"),
         Column("worst at", _place, spare=3),
         Column("expected", "found.worst.expected", NUMBER, spare=1),
         Column("found", "found.worst.found", NUMBER, spare=2),
@@ -123,7 +128,7 @@ def _place(worst: Worst) -> str:
 def _shapes(report: ParityReport) -> Table:
     """A case that cannot be run fails; each reason is a note behind the shapes it holds for."""
     columns = (
-        Column("N x T", "shape"),
+        Column("sizes", "shape"),
         Column("SNR dB", "worst.parity.snr_db", "{:.1f}"),
         Column("torch dB", "worst.parity.torch_snr_db", "{:.1f}"),
         Column("verdict", lambda case: WORD[case.passes(report.budget_db)]),
@@ -135,15 +140,18 @@ def _shapes(report: ParityReport) -> Table:
     return Table(title, columns, report.cases, tuple(notes))
 
 
-def _meaning(report: ParityReport) -> Table:
+def _meaning(report: ParityReport) -> tuple[Table, ...]:
+    """Nothing of a network without scores."""
+    if report.cases and all(case.meaning == NO_SCORES for case in report.cases):
+        return ()
     columns = (
         Column("quantity", "1.name"),
         Column("change", "1.absolute", "{:.1e}"),
         Column("relative", "1.relative", "{:.1e}"),
         Column("torch relative", "1.torch_relative", "{:.1e}"),
-        Column("N x T", "0.shape"),
+        Column("sizes", "0.shape"),
         Column("float64", "1.exact", NUMBER, spare=2),
         Column("torch change", "1.torch_absolute", "{:.1e}", spare=1),
     )
     title = f"{report.variant}: what it means for training"
-    return Table(title, columns, report.meaning, MEANING)
+    return (Table(title, columns, report.meaning, MEANING),)

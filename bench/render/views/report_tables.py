@@ -63,11 +63,22 @@ def parity(report: Report) -> tuple[Table, ...]:
         Column("max / RMS", "max_relative", "{:.1e}"),
         Column("1 - cosine", lambda o: 1 - o.cosine, "{:.1e}"),
     )
+    audible = (
+        Column("log-mel", "log_mel", "{:.1e}"),
+        Column("torch log-mel", "torch_log_mel", "{:.1e}"),
+    )
     return tuple(
-        Table(_parity_title(result, result.parity), columns, result.parity.outputs)
+        Table(
+            _parity_title(result, result.parity),
+            (*columns, *audible) if result.workload.makes_audio else columns,
+            result.parity.outputs,
+        )
         for result in report.results
         if isinstance(result.parity, Parity)
     )
+
+
+WARM = ms("warm audio ms", "first_audio_warm")
 
 
 def costs(report: Report) -> Table:
@@ -77,6 +88,7 @@ def costs(report: Report) -> Table:
         Column("import s", "cold_start.imported", "{:.2f}"),
         Column("prepare s", "cold_start.prepared", "{:.2f}"),
         Column("first call s", "cold_start.first_call", "{:.3f}"),
+        *((WARM,) if any(r.workload.makes_audio for r in report.results) else ()),
         Column("process MB", "peak_memory_bytes", "{:.0f}", 1e-6),
         Column("GPU MB", "device_memory_bytes", "{:.0f}", 1e-6),
         Column("J per item", "joules_per_item", "{:.3f}"),
