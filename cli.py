@@ -20,7 +20,7 @@ from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, WRONG_USAGE, exi
 from bench.tune.command import tune
 from export import cache_commands, scratch
 from export import options as opt
-from export.engine.command import trt
+from export.engine_command import trt
 from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
@@ -183,8 +183,8 @@ def bench(
     from bench.backend import backends, lacking
     from bench.choice import check, in_precisions
     from bench.machine.survey import usable_cores
+    from bench.stopping import Limits
     from bench.suite import Plan
-    from bench.timing.stopping import Limits
     from export.request import views_of
     from hifigan_ref import audio
 
@@ -318,7 +318,7 @@ def list_backends() -> None:
 @bench_app.command("doctor")
 def doctor(as_json: opt.JsonOption = False) -> None:
     """Show what this machine has, what each backend lacks, and what supplies it."""
-    from bench.machine.doctor import diagnose
+    from bench.doctor import diagnose
     from bench.render.views.diagnosis import lines
 
     findings = diagnose()

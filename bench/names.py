@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bench.records import Result, Workload
 from hifigan_ref.network import Sizes, in_words
-from hifigan_ref.views import View
+from hifigan_ref.views import SCORES, View
 
 Each = TypeVar("Each")
 By = TypeVar("By", bound=Hashable)
@@ -19,7 +19,7 @@ def shape_name(sizes: Sizes) -> str:
 
 def outputs_name(views: Collection[View]) -> str:
     """``all`` or ``scores``."""
-    return "scores" if "scores" in views else "all"
+    return SCORES if SCORES in views else "all"
 
 
 def workload_name(load: Workload) -> str:

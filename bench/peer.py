@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.parity.judge import Arrays
+from bench.judge import Arrays
 from export.precision.budget import Precision
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.parity.judge import Arrays, Reference
+from bench.judge import Arrays, Reference
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
 from hifigan_ref.examples import example

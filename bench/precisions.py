@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from bench.backend import Option
 from bench.records import Precision
 from export.precision.budget import GraphPrecision
-from export.precision.plan import FP32, SMALLEST_OPSET, Activations, PrecisionPlan
+from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
+from export.targets import Activations
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:

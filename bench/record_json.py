@@ -8,12 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from bench import schema_1
-from bench.mix.records import SCHEMA as MIXING_SCHEMA
-from bench.mix.records import Mixing
+from bench.mixing_record import SCHEMA as MIXING_SCHEMA
+from bench.mixing_record import Mixing
 from bench.parity.report import ParityReport
 from bench.records import SCHEMA, Report
-from bench.tune.records import SCHEMA as TUNING_SCHEMA
-from bench.tune.records import Tuning
+from bench.tuning_record import SCHEMA as TUNING_SCHEMA
+from bench.tuning_record import Tuning
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
 

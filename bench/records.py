@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from bench.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
 from bench.hole import NOT_TAKEN, Skipped, known, require
-from bench.machine.hardware import Ceiling, GpuMoment, GpuState, Layer, Machine, Others
 from bench.output_errors import OutputParity, Parity
 from export.precision.budget import Precision
 from hifigan_ref.network import BATCH, Sizes
@@ -145,14 +145,14 @@ class Measurement:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """Bootstrap 95 % confidence interval of the median, seconds."""
-        from bench.timing.stopping import median_interval
+        from bench.stopping import median_interval
 
         return median_interval(self.seconds)
 
     @property
     def sure_interval(self) -> tuple[float, float] | Skipped:
         """The same, or why there are too few samples for one."""
-        from bench.timing.stopping import LEAST_SAMPLES
+        from bench.stopping import LEAST_SAMPLES
 
         if self.count < LEAST_SAMPLES:
             return Skipped(f"too few samples: {self.count} of {LEAST_SAMPLES}")

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import pool
+from bench import judge, pool
 from bench.backend import find, lacking
 from bench.cell import rows
 from bench.cell.cells import job_of
@@ -16,11 +16,10 @@ from bench.cell.group import Phase, Step, measure_group
 from bench.cell.job import Job
 from bench.cell.lane import Apart, Lane, Open
 from bench.cell.ledger import Ledger, key_of
-from bench.parity import judge
 from bench.peer import name_of, outputs_in
 from bench.records import Result, Workload
+from bench.stopping import Limits, check_seconds
 from bench.timing.profiler import graph_layers, untimed
-from bench.timing.stopping import Limits, check_seconds
 from export import memory, scratch
 from export.cache import cached_export
 from export.request import ExportRequest, sizes_at

@@ -30,7 +30,7 @@ from export.precision.plan import FP32
 from export.request import ExportRequest
 from export.spectrograms import KEY, recipe_of
 from hifigan_ref.errors import HifiError
-from hifigan_ref.network import Port, Sizes
+from hifigan_ref.network import SAMPLES, Port, Sizes
 
 OPERATIONS = frozenset(
     {"AveragePool", "Concat", "Conv", "LeakyRelu", "Pad", "Reshape", "Slice"}
@@ -165,7 +165,7 @@ def _precisions(
 
 def _pads(model: ir.Model, request: ExportRequest) -> list[str]:
     pads = _nodes(model, "Pad")
-    periods, length = request.variant.folds, request.sizes.get("samples")
+    periods, length = request.variant.folds, request.sizes.get(SAMPLES)
     if periods is None:
         return []
     expected = len(periods) if length is None else len({-length % p for p in periods} - {0})

@@ -6,6 +6,7 @@ from export.cgroup import memory_limits
 from export.request import ExportRequest
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH, Sizes, in_words
+from hifigan_ref.views import SCORES
 
 FLOAT = 4  # bytes
 LIBRARIES = 350 * 10**6  # bytes of a process that has PyTorch and onnxruntime
@@ -35,7 +36,7 @@ def demand(request: ExportRequest, sizes: Sizes, in_float64: bool) -> None:
     """
     held = request.variant.footprint
     elements = sum(prod(port.sized(sizes)) for port in request.signature.inputs)
-    each = FLOAT * (2 if in_float64 else 1) * (1 if "scores" in request.views else 2)
+    each = FLOAT * (2 if in_float64 else 1) * (1 if SCORES in request.views else 2)
     needed = LIBRARIES + COPIES * FLOAT * held.parameters + elements * held.floats * each
     there = usable_bytes()
     if needed > there:

@@ -11,7 +11,7 @@ from export.targets import check_target
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH, Signature, Sizes
 from hifigan_ref.variant import Variant
-from hifigan_ref.views import View, seen
+from hifigan_ref.views import SCORES, View, seen
 
 OPSETS = range(11, 27)
 LONGEST = 2**28  # elements of an axis: more than three hours of audio
@@ -127,5 +127,5 @@ def sizes_at(variant: Variant, sizes: Sizes, batch: int) -> Sizes:
 
 def views_of(outputs: str, pair: bool) -> tuple[View, ...]:
     """The views that ``--outputs`` and ``--pair`` name."""
-    wanted: Iterable[tuple[View, bool]] = (("scores", outputs == "scores"), ("pair", pair))
+    wanted: Iterable[tuple[View, bool]] = ((SCORES, outputs == SCORES), ("pair", pair))
     return tuple(view for view, asked in wanted if asked)

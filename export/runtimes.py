@@ -14,7 +14,7 @@ from export.targets import TARGETS
 from hifigan_ref.network import Sizes
 
 if TYPE_CHECKING:
-    import onnxruntime as ort
+    pass
 
 Arrays = Mapping[str, NDArray[np.floating]]
 Run = Callable[[Arrays], Arrays]
@@ -86,6 +86,8 @@ class OnnxRuntime:
     def open(self, content: bytes, shapes: Shapes | None = None) -> Run:
         """Load a file."""
         del shapes
+        from export.precision.emulate import open_on_cpu
+
         session = open_on_cpu(content)
         names = [output.name for output in session.get_outputs()]
         return lambda inputs: dict(zip(names, session.run(None, dict(inputs)), strict=True))
@@ -160,20 +162,6 @@ def identity(target: str | None) -> str:
     if name is None or name == ONNXRUNTIME.name:
         return ""
     return f"{name} {RUNTIMES[name].version}" if find_spec(name) else f"no {name}"
-
-
-def open_on_cpu(content: bytes) -> "ort.InferenceSession":
-    """A file in onnxruntime on the CPU, as it is, or in float32 with every rounding of it."""
-    import onnx_ir as ir
-    import onnxruntime as ort
-    from onnx import ModelProto
-
-    from export.precision.emulate import emulate, is_narrow
-
-    model = ir.from_proto(ModelProto.FromString(content))
-    if is_narrow(model):
-        content = ir.to_proto(emulate(model)).SerializeToString()
-    return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
 def _hint(model: Any) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from export.precision.plan import Activations
 from hifigan_ref.errors import UsageError, nearest
+
+Activations = Literal["uint8", "int8"]
 
 
 @dataclass(frozen=True)

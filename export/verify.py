@@ -23,7 +23,7 @@ from export import memory
 from export.comparison import MIN_SNR_DB, Comparison, Verification
 from export.lengths import short_sizes, usual_sizes
 from export.opened import Opened, open_in, refusal
-from export.precision.budget import MIN_WRONG_DB
+from export.precision.budget import MIN_WRONG_DB, NotExactError
 from export.precision.calibration import GAINS_DB
 from export.request import ExportRequest
 from export.runtimes import ONNXRUNTIME, NotAsked, Verified, also_asked
@@ -44,10 +44,6 @@ __all__ = [
     "snr_db",
     "verify",
 ]
-
-
-class NotExactError(HifiError):
-    """A right graph whose worst output is below the SNR that was asked for."""
 
 
 def snr_db(reference: NDArray[np.floating], candidate: NDArray[np.floating]) -> float:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from operator import mul
 from typing import TYPE_CHECKING
 
-from hifigan_ref.network import BATCH, Axis, Footprint, Port, Signature
+from hifigan_ref.network import BATCH, SAMPLES, Axis, Footprint, Port, Signature
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,7 +80,7 @@ class Ensemble:
         """One waveform in, (N, 1, T); a score and feature maps of each member out."""
         held = [self.members[part] for part in parts]
         samples = Axis(
-            "samples",
+            SAMPLES,
             max(member.smallest for member in held),
             TYPICAL_SAMPLES,
             MOST_SAMPLES,

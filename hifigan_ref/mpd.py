@@ -9,7 +9,6 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from hifigan_ref.discriminators import Discriminators
 from hifigan_ref.judgement import Judgement
-from hifigan_ref.networks.mpd import PERIODS
 
 SLOPE = 0.1
 
@@ -73,5 +72,5 @@ class MultiPeriodDiscriminator(Discriminators):
         periods: the members to hold, in order.
     """
 
-    def __init__(self, periods: Sequence[int] = PERIODS) -> None:
+    def __init__(self, periods: Sequence[int]) -> None:
         super().__init__(DiscriminatorP(period) for period in periods)

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from hifigan_ref.judgement import Judgement, Verdicts, judge_both
-from hifigan_ref.networks.msd import SCALES
 
 SLOPE = 0.1
 
@@ -73,7 +72,7 @@ class MultiScaleDiscriminator(nn.Module):
         scales: the members to hold, in rising order; scale k sees the waveform after k pools.
     """
 
-    def __init__(self, scales: Sequence[int] = SCALES) -> None:
+    def __init__(self, scales: Sequence[int]) -> None:
         super().__init__()
         self.scales = tuple(scales)
         self.discriminators = nn.ModuleList(

@@ -16,6 +16,7 @@ Sizes = Mapping[str, int]
 Role = Literal["waveform", "score", "feature_map", "spectrogram", "other"]
 
 BATCH = "batch"  # the axis of items that do not know of each other
+SAMPLES = "samples"  # that of a waveform
 MOST_COMMON = 2**12  # a length that several moduli divide is not longer than so many elements
 
 

@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any
 from hifigan_ref.errors import HifiError, named
 from hifigan_ref.module_file import line_of
 from hifigan_ref.named_outputs import named_outputs
-from hifigan_ref.network import BATCH, Axis, Dimension, Footprint, Port, Role, Signature, Sizes
+from hifigan_ref.network import (
+    BATCH,
+    SAMPLES,
+    Axis,
+    Dimension,
+    Footprint,
+    Port,
+    Role,
+    Signature,
+    Sizes,
+)
 from hifigan_ref.rate import CLIP_RATE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SAMPLES = "samples"
 FRAMES = "frames"
 TYPICAL = {BATCH: 2, SAMPLES: 8192, FRAMES: 64}  # by names that people give
 FAR = 64  # lengths that are tried, from there down

@@ -148,10 +148,6 @@ class Variant:
             return scope_of(self.family, self.member)
         return "" if self.members() else f"{base_of(str(self))}."
 
-    def min_samples(self) -> int:
-        """Shortest T such that every length from T up is legal for every part."""
-        return self.signature.axes["samples"].smallest
-
 
 @cache
 def networks() -> dict[str, Network]:

@@ -8,6 +8,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Port, Signature
 
 View = Literal["scores", "pair"]
+SCORES: View = "scores"
 SECOND = "_hat"  # of the names of a pair's second inputs
 SIDES = ("_real", "_fake")  # of the names of its outputs
 
@@ -19,7 +20,7 @@ def seen(signature: Signature, views: Iterable[View], name: str) -> Signature:
         HifiError: a network of that name cannot be seen so.
     """
     for view in views:
-        signature = _scores(signature, name) if view == "scores" else _pair(signature)
+        signature = _scores(signature, name) if view == SCORES else _pair(signature)
     return signature
 
 

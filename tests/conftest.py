@@ -17,8 +17,8 @@ from bench.cell.ledger import Ledger
 from bench.choice import choose
 from bench.machine import busy
 from bench.records import Result, Workload
+from bench.stopping import Limits
 from bench.suite import Plan, sweep
-from bench.timing.stopping import Limits
 from export.cache import cached_export
 from export.fold import fold
 from export.request import DEFAULT_OPSET, ExportRequest, views_of

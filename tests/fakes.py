@@ -27,7 +27,7 @@ from bench.records import (
     Skipped,
     Workload,
 )
-from bench.tune.records import LayerTrials, Step, Trial, Tuning
+from bench.tuning_record import LayerTrials, Step, Trial, Tuning
 
 
 class TickingClock:

@@ -9,16 +9,16 @@ from rich.console import Console
 
 from bench.compare.verdicts import compare
 from bench.hole import Skipped
-from bench.mix.records import SCHEMA as MIXING_SCHEMA
-from bench.mix.records import MemberTrials, Mixing, Promise
-from bench.mix.records import Trial as Mixed
+from bench.mixing_record import SCHEMA as MIXING_SCHEMA
+from bench.mixing_record import MemberTrials, Mixing, Promise
+from bench.mixing_record import Trial as Mixed
 from bench.parity.report import SCHEMA as PARITY_SCHEMA
 from bench.parity.report import Change, Element, OutputCase, ParityCase, ParityReport
 from bench.records import Ceiling, Claim, Layer, Measurement, Report
 from bench.render.document import Document
 from bench.render.formats import html_page, markdown_page, terminal
 from bench.render.views import comparison, mixed, parity, report, tuning
-from bench.tune.records import Tuned
+from bench.tuning_record import Tuned
 from export.lowering.plan import LoweringPlan
 from fakes import PARITY, WORKLOAD, fake_report, fake_result, fake_tuning
 

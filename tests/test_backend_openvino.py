@@ -8,11 +8,11 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from bench import judge
 from bench.backend import Case, backends
 from bench.backends.openvino_cpu import SPELLINGS, OpenVino, OpenVinoSession, name_of
 from bench.backends.openvino_proof import claims
 from bench.file_precisions import Counts, convolutions_of
-from bench.parity import judge
 from bench.records import Parity, Precision, Result, Skipped
 from export import cpu
 from export.cpu import LIMIT, OLDER_NAME, multiplies

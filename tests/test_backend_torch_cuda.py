@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import gpu
+from bench import gpu, judge
 from bench.backend import Case, find
 from bench.backends import torch_cuda_session
 from bench.backends.torch_cuda import TorchCuda
 from bench.backends.torch_cuda_session import PASSES_BEFORE_CAPTURE, TorchCudaSession
-from bench.backends.torch_numerics import numerics, told
 from bench.backends.torch_session import Function, network
-from bench.parity import judge
 from bench.records import Claim, Parity, Result, Skipped
+from bench.torch_numerics import numerics, told
 from hifigan_ref.trained import state_digest
 
 Sessions = Callable[..., TorchCudaSession]

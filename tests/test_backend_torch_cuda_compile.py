@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import gpu
+from bench import gpu, judge
 from bench.backend import Case
 from bench.backends import torch_cuda_compile
 from bench.backends.torch_cuda_compile import MODES, TorchCudaCompile
-from bench.parity import judge
 from bench.records import Result, Skipped
 
 # Inductor's own imports warn.

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench import judge
 from bench.backend import Backend, Case, Session, backends, find, lacking
 from bench.backends.torch_compile import TorchCompile
-from bench.parity import judge
 from bench.precisions import precisions_of
 from bench.records import Parity, Result, Skipped, Workload
 from cli import bench_main

@@ -9,9 +9,9 @@ import pytest
 
 from bench.cell.group import Partial, Phase, Step, measure_group
 from bench.cell.job import Command, Failed, Finished, Job, Prepared, Reply, Sampled, WarmedUp
+from bench.hardware import Others
 from bench.machine import busy
 from bench.machine.busy import Moment
-from bench.machine.hardware import Others
 from bench.records import (
     Claim,
     ColdStart,
@@ -23,7 +23,7 @@ from bench.records import (
     Result,
     Skipped,
 )
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export.request import ExportRequest
 from fakes import PARITY, WORKLOAD
 from hifigan_ref.variant import Variant

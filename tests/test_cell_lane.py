@@ -15,9 +15,9 @@ from bench import pool
 from bench.cell import wire
 from bench.cell.job import Command, Failed, Finished, Job, Prepared, Sampled, WarmedUp
 from bench.cell.lane import Apart, Here, Lane
-from bench.parity.judge import reference
+from bench.judge import reference
 from bench.records import Workload
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export.cache import cached_export
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest

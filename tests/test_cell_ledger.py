@@ -8,7 +8,7 @@ import pytest
 from bench.cell.job import Job
 from bench.cell.ledger import Ledger, alone_in, key_of
 from bench.records import Skipped
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from fakes import WORKLOAD, fake_result

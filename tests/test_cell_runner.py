@@ -13,9 +13,9 @@ from bench.cell import runner
 from bench.cell.job import Command, Failed, Finished, Job
 from bench.cell.runner import Runner
 from bench.cell.worker import obey
-from bench.parity.judge import Reference
+from bench.judge import Reference
 from bench.records import GpuMoment, Skipped
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export.request import ExportRequest
 from fakes import WORKLOAD, FakeBackend, FakeSession
 from hifigan_ref.variant import Variant

@@ -33,6 +33,8 @@ from hifigan_ref.checkpoint import UNCHECKED, Checkpoint, read_checkpoint
 from hifigan_ref.errors import HifiError
 from hifigan_ref.mpd import MultiPeriodDiscriminator
 from hifigan_ref.msd import MultiScaleDiscriminator
+from hifigan_ref.networks.mpd import PERIODS
+from hifigan_ref.networks.msd import SCALES
 from hifigan_ref.norms import norm_of, set_norm
 from hifigan_ref.stand_ins import STAND_INS, Dtype
 from hifigan_ref.stand_ins import number as scalar
@@ -158,7 +160,7 @@ def writer(request: pytest.FixtureRequest, mpd: Trained, msd: Trained) -> Writer
     spell: Callable[[nn.Module], None] = request.param
     torch.manual_seed(0)
     # Not deep copies of the fixtures: they would share the classes that PyTorch takes norms off.
-    modules = {"mpd": MultiPeriodDiscriminator(), "msd": MultiScaleDiscriminator()}
+    modules = {"mpd": MultiPeriodDiscriminator(PERIODS), "msd": MultiScaleDiscriminator(SCALES)}
     for trained, module in zip((mpd, msd), modules.values(), strict=True):
         module.load_state_dict(trained.module.state_dict())
         spell(module)
@@ -214,7 +216,7 @@ def number(tensor: Tensor) -> tuple[torch.Size, float]:
 def hollow_families(spelling: str = "new") -> dict[str, State]:
     """A checkpoint's two state dicts, new, old or folded. Do not change them."""
     with torch.device("meta"):
-        modules = {"mpd": MultiPeriodDiscriminator(), "msd": MultiScaleDiscriminator()}
+        modules = {"mpd": MultiPeriodDiscriminator(PERIODS), "msd": MultiScaleDiscriminator(SCALES)}
         if spelling == "folded":
             for module in modules.values():
                 folded(module)
@@ -239,7 +241,7 @@ def families() -> dict[str, State]:
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 def test_the_old_names_are_those_of_the_old_api() -> None:
     with torch.device("meta"):
-        modules = {"mpd": MultiPeriodDiscriminator(), "msd": MultiScaleDiscriminator()}
+        modules = {"mpd": MultiPeriodDiscriminator(PERIODS), "msd": MultiScaleDiscriminator(SCALES)}
     for family, module in modules.items():
         for conv in convolutions(module).values():
             with_old_hook(conv)

@@ -10,7 +10,7 @@ import pytest
 from bench import record_json
 from bench.compare.ratio import Ratio
 from bench.compare.verdicts import Cell, Change, Comparison, Gone, compare
-from bench.machine.hardware import Others
+from bench.hardware import Others
 from bench.records import NOT_TAKEN, GpuState, Machine, Measurement, Report, Result, Skipped
 from bench.render.views.comparison import document, record
 from fakes import WORKLOAD, fake_report, fake_result

@@ -23,6 +23,7 @@ from export.describe import describe
 from hifigan_ref.checkpoint import read_checkpoint
 from hifigan_ref.errors import HifiError
 from hifigan_ref.msd import MultiScaleDiscriminator
+from hifigan_ref.networks.msd import SCALES
 from hifigan_ref.state_dict import Layer
 from hifigan_ref.variant import Variant
 
@@ -178,7 +179,7 @@ def write(path: Path, header: Header | bytes, size: int, tell: Callable[[str], s
 def flat(names: Callable[[str], str]) -> tuple[Header, int]:
     """Of an msd: the header, its keys as given, and the size of the numbers."""
     with torch.device("meta"):
-        state = MultiScaleDiscriminator().state_dict()
+        state = MultiScaleDiscriminator(SCALES).state_dict()
     header = lay_out({names(key): tuple(tensor.shape) for key, tensor in state.items()})
     return header, max(tensor["data_offsets"][1] for tensor in header.values())
 
@@ -256,7 +257,7 @@ def test_averaged_weights_in_safetensors_are_told(path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "I16"])
 def test_numbers_of_16_bits_in_safetensors(path: Path, dtype: str) -> None:
     with torch.device("meta"):
-        state = MultiScaleDiscriminator().state_dict()
+        state = MultiScaleDiscriminator(SCALES).state_dict()
     header = lay_out({f"msd.{key}": tuple(each.shape) for key, each in state.items()}, dtype)
     size = max(each["data_offsets"][1] for each in header.values())
     write(path, json.dumps(header).encode(), size)

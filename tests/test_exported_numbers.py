@@ -125,7 +125,7 @@ def exported(
 
 def _lengths(variant: Variant) -> list[int]:
     """From the smallest on, every residue of every period; and of every product of strides."""
-    shortest = variant.min_samples()
+    shortest = variant.signature.smallest["samples"]
     beyond = () if variant.family == "mpd" else (63, 64, 255, 256)
     return [*range(shortest, shortest + 11), *beyond]
 
@@ -169,7 +169,7 @@ def test_long_waves(
 @given(extra=st.integers(0, 600), batch=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_any_length_and_batch(exported: Exported, extra: int, batch: int, seed: int) -> None:
     """Noise, which unlike speech has no quiet and no smooth places."""
-    shape = (batch, 1, exported.variant.min_samples() + extra)
+    shape = (batch, 1, exported.variant.signature.smallest["samples"] + extra)
     y = (0.1 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
     assert _low(exported.exact(y), exported.found(y)) == {}
 

@@ -1,6 +1,7 @@
 """The project's own shape: which way imports point, what files are called, what they may say."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -104,6 +105,69 @@ def test_imports_point_one_way(path: Path) -> None:
     allowed = set(ORDER[: ORDER.index(own) + 1])
     ours = imported(parse(path)) & {*ORDER, "tests", "golden", "conftest"}
     assert ours <= allowed, f"{path} imports {sorted(ours - allowed)}"
+
+
+def room(module: str) -> str:
+    """A folder of a package, or a file that lies in none."""
+    package, name, *_ = f"{module}.".split(".")
+    return f"{package}/{name}" if (ROOT / package / name).is_dir() else f"{package}/{name}.py"
+
+
+def rooms_of(path: Path) -> tuple[str, set[str]]:
+    """The room of a file, and those that it imports from, inside functions too."""
+    own = room(".".join(path.with_suffix("").parts))
+    found: set[str] = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            found |= {room(alias.name) for alias in node.names if "." in alias.name}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {room(each) for each in ([node.module] if "." in node.module else inside)}
+    return own, {each for each in found if each.split("/")[0] in ORDER} - {own}
+
+
+def test_no_circle_between_rooms() -> None:
+    leads_to: dict[str, set[str]] = {}
+    for path in PRODUCT:
+        if len(path.parts) > 1 and path.name != "__init__.py":
+            own, others = rooms_of(path)
+            leads_to.setdefault(own, set()).update(others)
+    assert len(leads_to) > 20
+    graphlib.TopologicalSorter(leads_to).prepare()  # raises CycleError with the circle
+
+
+WORDS_OF_NETWORKS = frozenset({"mpd", "msd", "fmap", "y_hat", "samples", "scores"})
+MAY_SAY = {
+    "hifigan_ref/network.py": "names the axis",
+    "hifigan_ref/views.py": "names the view",
+    "hifigan_ref/variant.py": "what is meant where none is named",
+    "export/options.py": "--period, --scale, --model, --samples",
+    "export/engine_command.py": "--min-samples and its kin",
+    "export/engine/file.py": "records of schema 1",
+    "export/manifest_schema_1.py": "records of schema 1",
+    "bench/schema_1.py": "records of schema 1",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in PRODUCT if p.parts[1:2] not in {("networks",), ("layouts",), ("results",)}],
+    ids=str,
+)
+def test_words_of_networks_stay_with_them(path: Path) -> None:
+    if str(path) not in MAY_SAY:
+        told = {
+            node.value
+            for node in ast.walk(parse(path))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert not told & WORDS_OF_NETWORKS
+
+
+def test_words_are_allowed_where_they_are_said() -> None:
+    for path in MAY_SAY:
+        told = {n.value for n in ast.walk(parse(Path(path))) if isinstance(n, ast.Constant)}
+        assert told & WORDS_OF_NETWORKS, f"{path} may go from the list"
 
 
 @every_product

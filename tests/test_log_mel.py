@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import cli
-from bench.parity.judge import Reference, compare
+from bench.judge import Reference, compare
 from fakes import run_main
 from hifigan_ref import audio
 from hifigan_ref.log_mel import distance, log_mel

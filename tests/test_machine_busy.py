@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 import cli
+from bench.hardware import Others, crowd
 from bench.machine import busy
 from bench.machine.busy import Meter, Moment, cpus_and_cores
-from bench.machine.hardware import Others, crowd
 from bench.records import NOT_TAKEN, Skipped
 from bench.render.formats import csv_lines
 from bench.render.views.report import document

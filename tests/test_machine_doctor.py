@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from bench import doctor
 from bench.backend import backends
-from bench.machine import doctor
-from bench.machine.doctor import Finding, diagnose
+from bench.doctor import Finding, diagnose
 from bench.render.views.diagnosis import TITLES, lines
 from cli import bench_main
 from export.gpu import Gpu

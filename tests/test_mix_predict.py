@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.mix.blocks import MOST_ALONE, Assigned, Block, Part, blocks_of
 from bench.mix.predict import FASTEST, SLACK_DB, STEP_DB, Powers, worth_trying
-from bench.mix.records import Trial
+from bench.mixing_record import Trial
 from export.precision import front
 from export.precision.budget import GraphPrecision
 from export.precision.front import Array

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from bench.mix.records import MemberTrials, Trial
+from bench.mixing_record import MemberTrials, Trial
 
 
 def trial(snr_db: float, ratio: float) -> Trial:

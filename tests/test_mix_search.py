@@ -10,23 +10,21 @@ import numpy as np
 import pytest
 
 import cli
-from bench import pool, record_json
+from bench import judge, pool, record_json
 from bench.exit_code import INTERRUPTED
+from bench.judge import Arrays
 from bench.machine.survey import this_machine
 from bench.mix.member import Member, noise
-from bench.mix.records import Measured, MemberTrials
 from bench.mix.run import PLAN, mix
 from bench.mix.search import search
 from bench.mix.wish import Wish, exported
-from bench.parity import judge
-from bench.parity.judge import Arrays
+from bench.mixing_record import Measured, MemberTrials
 from bench.tune.trial import Bench
 from export import store
 from export.lowering.plan import PLAIN
-from export.precision.budget import GRAPH_PRECISIONS
+from export.precision.budget import GRAPH_PRECISIONS, NotExactError
 from export.precision.plan import plan_of
 from export.request import ExportRequest
-from export.verify import NotExactError
 from fakes import FakeSession, run_main
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bench.machine.hardware import Others
-from bench.mix.records import Mixing
+from bench.hardware import Others
+from bench.mixing_record import Mixing
 from bench.render.views.mixed import brief, document
 from shown import MEMBER, fake_mixing, markdown, printed
 

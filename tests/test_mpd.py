@@ -25,7 +25,7 @@ Outputs = dict[str, NDArray[np.float64]]
 @pytest.fixture(scope="module")
 def double(mpd: Trained) -> MultiPeriodDiscriminator:
     """Norms taken off, in float64, to be quick at many lengths."""
-    module = MultiPeriodDiscriminator()  # not a deep copy: norms come off its class
+    module = MultiPeriodDiscriminator(PERIODS)  # not a deep copy: norms come off its class
     module.load_state_dict(mpd.module.state_dict())
     module.double().eval()
     for conv in convolutions(module).values():
@@ -130,7 +130,7 @@ def test_the_score_is_the_last_map_flattened(mpd: Trained) -> None:
 
 def test_size() -> None:
     with torch.device("meta"):
-        module = MultiPeriodDiscriminator()
+        module = MultiPeriodDiscriminator(PERIODS)
     assert sum(parameter.numel() for parameter in module.parameters()) == 41_105_770
     assert len(module.state_dict()) == 90
     assert {norm_of(conv) for conv in convolutions(module).values()} == {"weight_norm"}
@@ -146,7 +146,7 @@ def test_size() -> None:
 )
 def test_score_lengths(samples: int, lengths: list[int]) -> None:
     with torch.device("meta"):
-        judgements = MultiPeriodDiscriminator().judge(torch.empty(1, 1, samples))
+        judgements = MultiPeriodDiscriminator(PERIODS).judge(torch.empty(1, 1, samples))
     assert [tuple(score.shape) for score, _ in judgements] == [(1, length) for length in lengths]
 
 

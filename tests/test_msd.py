@@ -25,7 +25,7 @@ Outputs = dict[str, NDArray[np.float64]]
 @pytest.fixture(scope="module")
 def double(msd: Trained) -> MultiScaleDiscriminator:
     """Norms taken off, in float64, to be quick at many lengths."""
-    module = MultiScaleDiscriminator()  # not a deep copy: norms come off its class
+    module = MultiScaleDiscriminator(SCALES)  # not a deep copy: norms come off its class
     module.load_state_dict(msd.module.state_dict())
     module.double().eval()
     for conv in convolutions(module).values():
@@ -116,14 +116,14 @@ def test_forward_is_the_articles_call(msd: Trained) -> None:
 
 def test_size() -> None:
     with torch.device("meta"):
-        module = MultiScaleDiscriminator()
+        module = MultiScaleDiscriminator(SCALES)
     assert sum(parameter.numel() for parameter in module.parameters()) == 29_618_821
     assert len(module.state_dict()) == 80
 
 
 def test_only_the_first_scale_has_spectral_norm() -> None:
     with torch.device("meta"):
-        module = MultiScaleDiscriminator()
+        module = MultiScaleDiscriminator(SCALES)
     norms = [
         {norm_of(conv) for conv in convolutions(member).values()}
         for member in module.discriminators
@@ -137,7 +137,7 @@ def test_only_the_first_scale_has_spectral_norm() -> None:
 )
 def test_score_lengths(samples: int, lengths: list[int]) -> None:
     with torch.device("meta"):
-        judgements = MultiScaleDiscriminator().judge(torch.empty(1, 1, samples))
+        judgements = MultiScaleDiscriminator(SCALES).judge(torch.empty(1, 1, samples))
     assert [tuple(score.shape) for score, _ in judgements] == [(1, length) for length in lengths]
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench import judge
 from bench.backend import Case
 from bench.backends.ort_cpu import OrtCpu
 from bench.backends.ort_session import HAS_STREAM, STREAM, Asked, OrtSession, open_session
-from bench.parity import judge
 from bench.proof import NotAsAskedError
 from bench.records import Claim
 

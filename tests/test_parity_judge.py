@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bench.parity.judge import BUDGETS_DB, Reference, compare, reference
+from bench.judge import BUDGETS_DB, Reference, compare, reference
 from bench.records import OutputParity, Parity
 from export.request import ExportRequest
 from hifigan_ref import audio

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench import peer
-from bench.parity.judge import Reference, compare, reference
+from bench.judge import Reference, compare, reference
 from bench.peer import name_of, outputs_in
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest

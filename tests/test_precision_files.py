@@ -23,9 +23,9 @@ from export.engine.watch import Unwatched
 from export.interface import interface
 from export.pipeline import export_onnx
 from export.precision.budget import BUDGETS_DB, GraphPrecision
+from export.precision.emulate import open_on_cpu
 from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
-from export.runtimes import open_on_cpu
 from export.verify import run_torch, snr_db
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError

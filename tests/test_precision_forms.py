@@ -16,6 +16,7 @@ from export.lowering.plan import PLAIN, LoweringPlan
 from export.lowering.rule import Form
 from export.precision.budget import GraphPrecision
 from export.precision.calibration import CLIP
+from export.precision.emulate import open_on_cpu
 from export.precision.forms import lowering_for, merged
 from export.precision.held import held
 from export.precision.layers import resolve
@@ -23,7 +24,6 @@ from export.precision.material import Material, prepare, suiting, write
 from export.precision.plan import PrecisionPlan
 from export.precision.samples import fitting
 from export.request import ExportRequest
-from export.runtimes import open_on_cpu
 from export.to_onnx import to_onnx
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError

@@ -11,6 +11,7 @@ import soundfile
 
 from export.fold import fold
 from export.precision import keep as keeping
+from export.precision.budget import NotExactError
 from export.precision.calibration import (
     CLIP,
     GAINS_DB,
@@ -28,7 +29,6 @@ from export.precision.noise import DEVIATIONS, Meter, Noise, likely_db, worst_db
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.to_onnx import to_onnx
-from export.verify import NotExactError
 from hifigan_ref import audio
 from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.source import Source

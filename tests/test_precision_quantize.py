@@ -11,8 +11,9 @@ from torch import nn
 from export.contract import ContractError, check_precise
 from export.interface import interface
 from export.precision.held import held
-from export.precision.plan import Activations, PrecisionPlan
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
+from export.targets import Activations
 from export.verify import verify
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant

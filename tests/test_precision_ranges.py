@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from export.precision.plan import Activations
 from export.precision.ranges import best_range
 from export.precision.samples import MOST, samples, values
 from export.request import ExportRequest
+from export.targets import Activations
 from export.to_onnx import to_onnx
 from hifigan_ref.variant import Variant
 

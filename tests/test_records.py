@@ -34,7 +34,7 @@ from bench.records import (
 )
 from bench.render.formats import markdown_page
 from bench.render.views.report import document
-from bench.timing.stopping import median_interval
+from bench.stopping import median_interval
 from fakes import PARITY, WORKLOAD, fake_report, fake_result
 from hifigan_ref.errors import HifiError
 

@@ -10,8 +10,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from bench.geometry import Geometry
 from bench.results import lengths, lengths_files, lengths_forms
-from bench.tune.geometry import Geometry
 from export.lowering.rules.fir import Fir
 from export.runtimes import ONNXRUNTIME, RUNTIMES, Arrays, Run, Shapes
 from hifigan_ref.variant import Variant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.hardware import Machine
+from bench.hardware import Machine
 from bench.results import control_groups, limits
 from bench.results.control_groups import UnavailableError, limited
 from bench.results.limits_checks import (

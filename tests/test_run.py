@@ -14,8 +14,8 @@ from bench.cell.ledger import Ledger
 from bench.machine.survey import this_machine
 from bench.records import Ceiling, Result
 from bench.run import INTERRUPTED, run
+from bench.stopping import Limits
 from bench.suite import Plan
-from bench.timing.stopping import Limits
 from export import store
 from fakes import WORKLOAD, fake_result
 from hifigan_ref import audio

@@ -12,10 +12,10 @@ from torch import nn
 
 from bench.cell.cells import job_of
 from bench.cell.job import Job
+from bench.geometry import Geometry
 from bench.parity.run import Order, in_each_runtime
 from bench.records import Workload
-from bench.timing.stopping import Limits
-from bench.tune.geometry import Geometry
+from bench.stopping import Limits
 from bench.tune.short import why_wrong
 from export import runtimes
 from export.artifact import Manifest
@@ -239,7 +239,7 @@ def test_short_lengths_meet_residues_and_widths(variant: Variant) -> None:
     below = usual_sizes(request, promised=False)[0]
     steps = hops(Source().build(variant).module, request)
     found = [sizes["samples"] for sizes in short_sizes(request, steps, below)]
-    assert found[0] == variant.min_samples() and max(found) < below["samples"]
+    assert found[0] == variant.signature.smallest["samples"] and max(found) < below["samples"]
     for period in map(int, variant.members()):
         assert {samples % period for samples in found} == set(range(period))
     hop = 81 * min(map(int, variant.members()))

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench import backend, suite
+from bench import backend, judge, suite
 from bench.backend import Backend, Case, Session
 from bench.cell import group, rows, runner
 from bench.cell.group import Phase, Step
 from bench.cell.lane import Here
 from bench.cell.ledger import Ledger
-from bench.parity import judge
-from bench.parity.judge import Reference, reference
+from bench.judge import Reference, reference
 from bench.precisions import precisions
 from bench.proof import NotAsAskedError
 from bench.records import (
@@ -29,8 +28,8 @@ from bench.records import (
     Result,
     Skipped,
 )
+from bench.stopping import Limits
 from bench.suite import Plan, in_order, sweep
-from bench.timing.stopping import Limits
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
@@ -352,7 +351,7 @@ def test_what_was_finished_is_not_measured_again(bench: Bench) -> None:
 def test_nothing_to_run_computes_no_reference(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.parity.judge.reference", None)
+    monkeypatch.setattr("bench.judge.reference", None)
     absent, unknown = bench.results("absent", "nope")
     assert isinstance(absent.measurement, Skipped) and isinstance(unknown.measurement, Skipped)
 

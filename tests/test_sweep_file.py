@@ -11,11 +11,11 @@ import cli
 from bench.backend import backends
 from bench.machine.survey import usable_cores
 from bench.render.views.cells import lines
+from bench.stopping import Limits
 from bench.suite import MOST_THREADS
 from bench.sweep.file import read
 from bench.sweep.keys import KEYS
 from bench.sweep.part import SweepPart
-from bench.timing.stopping import Limits
 from export.lowering.plan import LoweringPlan
 from export.lowering.plan import write_plan as write_lowering
 from export.precision.plan import PrecisionPlan, write_plan

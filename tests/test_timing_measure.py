@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bench.backend import Session
 from bench.pool import Inputs
+from bench.stopping import Limits
 from bench.timing.measure import BLOCK_SECONDS, Timer, no_collection, passes_ahead
-from bench.timing.stopping import Limits
 from fakes import FakeSession, TickingClock
 
 EIGHTH = 0.125  # exact in binary, as are its sums

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bench.timing.stopping import WARM_CALLS, Limits, is_settled, is_warm, median_interval
+from bench.stopping import WARM_CALLS, Limits, is_settled, is_warm, median_interval
 
 TRIALS = 200
 

@@ -86,7 +86,7 @@ def test_a_dynamic_graph_of_every_variant(networks: Networks, variant: Variant) 
         assert rest[-1] == (f"{output.name}_frames" if variant.family == "msd" else rest[-1])
         assert all(rest)
     _compare(network, request, content, _inputs(request, 3, 701))
-    _compare(network, request, content, _inputs(request, 1, variant.min_samples()))
+    _compare(network, request, content, _inputs(request, 1, variant.signature.smallest["samples"]))
 
 
 @pytest.mark.parametrize("number", TESTED_OPSETS)
@@ -182,7 +182,7 @@ def test_one_fixed_axis_leaves_the_other_dynamic(networks: Networks, variant: Va
     batched = ExportRequest(variant, sizes={"batch": 1})
     content = _bytes(network, batched)
     assert _axes(onnx.ModelProto.FromString(content).graph.input[0]) == [1, 1, "samples"]
-    for samples in (variant.min_samples(), 700, 704):
+    for samples in (variant.signature.smallest["samples"], 700, 704):
         _compare(network, batched, content, _inputs(batched, 1, samples))
     timed = ExportRequest(variant, sizes={"samples": 700})
     content = _bytes(network, timed)

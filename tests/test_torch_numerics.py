@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from bench.backends.torch_numerics import numerics, told
+from bench.torch_numerics import numerics, told
 
 
 @pytest.fixture(autouse=True)

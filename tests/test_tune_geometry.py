@@ -6,8 +6,8 @@ import onnxruntime as ort
 import pytest
 from conftest import Given
 
+from bench.geometry import Geometry, geometries
 from bench.tune.forms import LAST, MOST_PRODUCTS, forms_of
-from bench.tune.geometry import Geometry, geometries
 from bench.tune.layer_file import exact, layer_graph
 from export.cache import cached_export
 from export.lowering.rule import Form, form_text, rules

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pydantic_core import to_json
 
+from bench.geometry import Geometry
 from bench.hole import Skipped
 from bench.records import GpuState
 from bench.tune import kept
 from bench.tune.forms import forms_of
-from bench.tune.geometry import Geometry
 from bench.tune.kept import IMPROVED, TRIALS, Kept
-from bench.tune.records import Step, Trial
+from bench.tuning_record import Step, Trial
 from export import store
 from fakes import fake_report, fake_trials
 

@@ -9,9 +9,9 @@ import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
+from bench.geometry import Geometry
 from bench.tune import layer_file
 from bench.tune.forms import forms_of
-from bench.tune.geometry import Geometry
 from export import artifact
 from export.evaluate import evaluate
 from export.layers import count_layers

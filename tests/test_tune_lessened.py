@@ -11,10 +11,10 @@ from clockwork import Clockwork
 from conftest import Given
 
 from bench import backend
+from bench.geometry import CONVOLUTION, Geometry
 from bench.proof import NotAsAskedError
 from bench.tune import search as searches
 from bench.tune import trial
-from bench.tune.geometry import CONVOLUTION, Geometry
 from bench.tune.layer_file import exact, layer_graph
 from bench.tune.lessened import lessened
 from bench.tune.search import Wish, search
@@ -22,9 +22,9 @@ from bench.tune.trial import Bench, try_forms
 from bench.tune.whole import Whole
 from export.cache import cached_export
 from export.lowering.rule import Form, parse_form, rules
+from export.precision.emulate import open_on_cpu
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
-from export.runtimes import open_on_cpu
 from export.verify import snr_db
 from fakes import fake_report
 from hifigan_ref.source import Source

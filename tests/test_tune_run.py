@@ -14,15 +14,15 @@ import cli
 from bench import record_json, suite
 from bench.cell.lane import Here
 from bench.exit_code import INTERRUPTED, WRONG_ROW
+from bench.geometry import Geometry
 from bench.machine import bandwidth, roofline
 from bench.render.document import Verdict
 from bench.run import Finished
+from bench.stopping import Limits
 from bench.timing import measure
-from bench.timing.stopping import Limits
 from bench.tune import run as runs
 from bench.tune import trial
 from bench.tune.forms import forms_of
-from bench.tune.geometry import Geometry
 from bench.tune.run import tuned_backend
 from export import artifact, store
 from export.lowering.plan import read_plan

@@ -13,13 +13,13 @@ from bench import backend
 from bench.backend import LOWERING
 from bench.bar import Doing
 from bench.exit_code import INTERRUPTED
-from bench.machine.hardware import Ceiling
+from bench.geometry import Geometry
+from bench.hardware import Ceiling
 from bench.tune import search as searches
-from bench.tune.geometry import Geometry
-from bench.tune.records import LayerTrials, Step
 from bench.tune.search import Wish, search
 from bench.tune.trial import Bench
 from bench.tune.whole import Whole
+from bench.tuning_record import LayerTrials, Step
 from export import store
 from export.lowering.rule import Form
 from fakes import FakeBackend, fake_report, fake_trials, run_main

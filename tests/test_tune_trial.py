@@ -11,13 +11,13 @@ from clockwork import Clockwork, Forms
 from numpy.typing import NDArray
 
 from bench import backend
+from bench.geometry import Geometry
 from bench.hole import Skipped
 from bench.timing import measure
 from bench.tune import layer_file
 from bench.tune import trial as trials
-from bench.tune.geometry import Geometry
-from bench.tune.records import LayerTrials, Trial
 from bench.tune.trial import LEAST_CALLS, ROUNDS, Racer, race, try_forms
+from bench.tuning_record import LayerTrials, Trial
 from export.lowering.rule import parse_form
 from fakes import FakeSession, TickingClock
 from hifigan_ref.errors import HifiError

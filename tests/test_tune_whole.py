@@ -12,9 +12,9 @@ from clockwork import Clockwork, Forms
 from conftest import Given
 
 from bench import backend
-from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import ROUNDS
 from bench.tune.whole import CLEAR, GAIN, SURE_ROUNDS, Whole, improve
+from bench.tuning_record import LayerTrials, Step
 from export.cache import cached_export
 from export.request import ExportRequest
 from fakes import fake_trials

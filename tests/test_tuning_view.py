@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from bench.hardware import Others
 from bench.hole import Skipped
-from bench.machine.hardware import Others
 from bench.records import Result
 from bench.render.views import tuning as view
-from bench.tune.records import Tuning
+from bench.tuning_record import Tuning
 from fakes import fake_result, fake_trials, fake_tuning
 from shown import fake_tuned, markdown, printed
 

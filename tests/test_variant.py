@@ -67,7 +67,7 @@ def test_a_variant_that_was_never_checked_is_refused_when_asked() -> None:
     with pytest.raises(HifiError):
         Variant("mpd", "4").members()
     with pytest.raises(HifiError):
-        Variant("mpd", "4").min_samples()
+        Variant("mpd", "4").signature.smallest["samples"]
     with pytest.raises(HifiError):
         find_network("vits")
 
@@ -77,12 +77,12 @@ def test_a_variant_that_was_never_checked_is_refused_when_asked() -> None:
     list(zip(NAMES, (2, 2, 3, 4, 6, 1, 1, 1, 6, 1), strict=True)),
 )
 def test_shortest_length(name: str, samples: int) -> None:
-    assert Variant.parse(name).min_samples() == samples
+    assert Variant.parse(name).signature.smallest["samples"] == samples
 
 
 @pytest.mark.parametrize("period", PERIODS)
 def test_shortest_length_is_where_the_reflection_fits_from_then_on(period: int) -> None:
-    shortest = Variant("mpd", str(period)).min_samples()
+    shortest = Variant("mpd", str(period)).signature.smallest["samples"]
     fits = {samples: -samples % period < samples for samples in range(1, 4 * period)}
     assert not fits[shortest - 1]
     assert all(fits[samples] for samples in fits if samples >= shortest)

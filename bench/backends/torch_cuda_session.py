@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench import gpu
 from bench.backend import Case
-from bench.backends.torch_numerics import numerics, told
 from bench.backends.torch_session import Function, Network, TorchSession, network
 from bench.proof import equal
 from bench.records import Claim
+from bench.torch_numerics import numerics, told
 
 PASSES_BEFORE_CAPTURE = 3  # algorithms are chosen and workspaces taken by then
 

@@ -15,7 +15,7 @@ from bench.cell.lane import Lane
 from bench.cell.turn import turn
 from bench.machine.busy import Meter
 from bench.records import Result
-from bench.timing.stopping import Limits, is_settled
+from bench.stopping import Limits, is_settled
 
 Answer = TypeVar("Answer", Prepared, WarmedUp, Sampled, Finished)
 

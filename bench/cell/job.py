@@ -16,7 +16,7 @@ from bench.records import (
     Skipped,
     Workload,
 )
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export.precision.budget import BUDGETS_DB
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest

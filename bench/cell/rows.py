@@ -15,7 +15,7 @@ from bench.records import (
     Result,
     Skipped,
 )
-from bench.timing.stopping import is_settled
+from bench.stopping import is_settled
 from export.sums import short_of
 
 NO_DEVICE = Skipped("runs on the host: the call clock is its clock")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from bench import pool
+from bench import judge, pool
 from bench.backend import Case, Session, find, lacking
 from bench.cell.job import Finished, Job, Prepared, Sampled, WarmedUp
 from bench.machine.gpu_state import gpu_at_work
@@ -15,12 +15,11 @@ from bench.machine.usage import (
     joules_per_item,
     peak_memory_bytes,
 )
-from bench.parity import judge
 from bench.peer import name_of
 from bench.records import Clock, ColdStart, GpuMoment, Layer, OutputParity, Parity, Skipped
+from bench.stopping import BESIDE
 from bench.timing.measure import HostClock, Timer, no_collection, passes_ahead
 from bench.timing.profiler import profile, with_times
-from bench.timing.stopping import BESIDE
 from export import artifact
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained

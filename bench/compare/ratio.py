@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records import Measurement
-from bench.timing.stopping import CONFIDENCE, LEAST_SAMPLES
+from bench.stopping import CONFIDENCE, LEAST_SAMPLES
 
 LEAST_ROUNDS = 5
 RESAMPLES = 5000

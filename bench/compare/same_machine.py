@@ -1,7 +1,7 @@
 """Whether two runs had the same machine, to themselves, and what else was not the same."""
 
+from bench.hardware import GpuState, Machine, crowd
 from bench.hole import NOT_TAKEN
-from bench.machine.hardware import GpuState, Machine, crowd
 from bench.records import Report
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from bench.compare.ratio import LEAST_ROUNDS, Ratio, ratio_of
 from bench.compare.same_machine import differences, notes, warnings
 from bench.records import Clock, Measurement, Report, Result, Skipped, Workload
-from bench.timing.stopping import LEAST_SAMPLES
+from bench.stopping import LEAST_SAMPLES
 from hifigan_ref.errors import HifiError
 
 THRESHOLD = 0.02

@@ -8,8 +8,8 @@ from time import perf_counter, sleep
 
 import typer
 
+from bench.hardware import Others, crowd
 from bench.hole import NOT_TAKEN, Skipped
-from bench.machine.hardware import Others, crowd
 from bench.machine.topology import cores_of
 
 SECONDS = 0.5  # of looking, before anything runs

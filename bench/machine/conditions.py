@@ -1,6 +1,6 @@
 """What a time depends on besides what was run: the machine, its libraries, and this code."""
 
-from bench.machine.hardware import GpuState, Machine
+from bench.hardware import GpuState, Machine
 from export import store
 
 

@@ -84,7 +84,7 @@ def measure_ceiling(threads: int, precision: Precision = "fp32") -> Ceiling:
 def _gpu_product(precision: Precision) -> Ceiling:
     import torch
 
-    from bench.backends.torch_numerics import numerics
+    from bench.torch_numerics import numerics
 
     generator = torch.Generator("cuda").manual_seed(0)
     shape = (2, GPU_SIZE, GPU_SIZE)

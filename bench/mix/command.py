@@ -7,10 +7,10 @@ from bench.bar import shown
 from bench.choice import check
 from bench.machine import busy
 from bench.machine.survey import usable_cores
-from bench.mix.records import MemberTrials
 from bench.mix.run import Mixed, mix
 from bench.mix.search import Progress
 from bench.mix.wish import Wish
+from bench.mixing_record import MemberTrials
 from export import atomic, choice, memory
 from export.lowering.plan import plan_of as lowering_of
 from export.precision.budget import GRAPH_PRECISIONS

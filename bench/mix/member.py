@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bench.backend import Session
 from bench.cell.turn import turn
+from bench.judge import Arrays
 from bench.mix.blocks import Assigned
-from bench.mix.records import Measured, Trial, plan_text
-from bench.parity.judge import Arrays
+from bench.mixing_record import Measured, Trial, plan_text
 from bench.proof import demand
+from bench.stopping import LEAST_SAMPLES, median_interval
 from bench.timing.measure import no_collection
-from bench.timing.stopping import LEAST_SAMPLES, median_interval
 from bench.tune.trial import ROUNDS, Bench, Racer, race
 from export import artifact, scratch
 from export.artifact import Artifact

@@ -14,7 +14,7 @@ from math import isfinite
 import numpy as np
 
 from bench.mix.blocks import Assigned, Block, Part
-from bench.mix.records import Trial
+from bench.mixing_record import Trial
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
 from export.precision.front import Array, Option, Selection, search
 from export.precision.noise import likely_db_of

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import pool
+from bench import judge, pool
 from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
 from bench.mix.member import noise
-from bench.mix.records import SCHEMA, MemberTrials, Mixing, Promise
 from bench.mix.search import Progress, search
 from bench.mix.wish import Wish, bench_of, exported, plan_of
-from bench.parity import judge
+from bench.mixing_record import SCHEMA, MemberTrials, Mixing, Promise
 from bench.proof import demand
 from export import atomic
 from export.artifact import Artifact

@@ -12,27 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from bench import pool
+from bench import judge, pool
 from bench.bar import Doing
-from bench.machine.hardware import Machine
+from bench.hardware import Machine
 from bench.mix.blocks import Assigned, Block, blocks_of
 from bench.mix.elsewhere import Elsewhere
 from bench.mix.member import Member
 from bench.mix.predict import worth_trying
-from bench.mix.records import Measured, MemberTrials, Trial
 from bench.mix.wish import Wish, bench_of, exported, plan_of
-from bench.parity import judge
+from bench.mixing_record import Measured, MemberTrials, Trial
 from bench.tune import kept
 from bench.tune.kept import MIXED, Kept
 from bench.tune.trial import Bench
 from bench.tune.whole import SURE_ROUNDS
 from export.cache import cached_export
 from export.opened import WrongInRuntimeError
-from export.precision.budget import GraphPrecision
+from export.precision.budget import GraphPrecision, NotExactError
 from export.precision.layers import resolve
 from export.precision.material import prepare
 from export.sums import short_of
-from export.verify import NotExactError
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant

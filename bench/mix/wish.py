@@ -7,7 +7,7 @@ from functools import cached_property
 
 from bench.backend import lacking
 from bench.choice import choose, is_told, target_of
-from bench.mix.records import Trial
+from bench.mixing_record import Trial
 from bench.names import shape_name
 from bench.suite import check_threads
 from bench.tune.trial import Bench

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.hole import Skipped
+from bench.judge import Reference, check_least, compare
 from bench.parity import meaning, sound
 from bench.parity.cases import every_size, paired, real_and_generated
-from bench.parity.judge import Reference, check_least, compare
 from bench.parity.layers import layer_noise
 from bench.parity.meaning import Judged
 from bench.parity.report import NO_SCORES, SCHEMA, Element, OutputCase, ParityCase, ParityReport

@@ -18,13 +18,12 @@ from typing import Annotated
 
 import typer
 
-from bench import pool
+from bench import judge, pool
 from bench.cell.job import Command, Failed, Job, Sampled
 from bench.cell.lane import Apart
 from bench.machine.survey import this_machine, usable_cores
-from bench.parity import judge
 from bench.records import Workload
-from bench.timing.stopping import Limits
+from bench.stopping import Limits
 from export import atomic, scratch
 from export.cache import cached_export
 from export.request import ExportRequest

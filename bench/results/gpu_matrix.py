@@ -8,8 +8,8 @@ import hashlib
 from dataclasses import dataclass
 
 from bench.machine.survey import usable_cores
+from bench.stopping import Limits
 from bench.suite import Plan
-from bench.timing.stopping import Limits
 from hifigan_ref import audio
 from hifigan_ref.variant import Variant
 

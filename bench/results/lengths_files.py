@@ -108,7 +108,7 @@ def rows_of(variant: Variant, backends: Sequence[str]) -> Iterator[Row]:
 
 def lengths_of(variant: Variant) -> tuple[int, ...]:
     """Every short length, every residue in other places, and both ends of every inner width."""
-    first = variant.min_samples()
+    first = variant.signature.axes["samples"].smallest
     found = {*range(first, EVERY + 1), LONGEST}
     for place in PLACES:
         found |= set(range(place, place + 11))

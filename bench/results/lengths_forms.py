@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.geometry import Geometry, geometries
 from bench.tune.forms import forms_of
-from bench.tune.geometry import Geometry, geometries
 from bench.tune.short import worst_db
 from export.lowering.rule import form_text
 from export.request import ExportRequest

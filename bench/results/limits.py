@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench.machine.hardware import Machine
+from bench.hardware import Machine
 from bench.results.control_groups import UnavailableError
 from bench.results.limits_checks import (
     MACHINE,

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from bench.compare.same_machine import differences
-from bench.machine.hardware import Machine
+from bench.hardware import Machine
 from bench.results.control_groups import UnavailableError, limited
 from export import scratch, store
 

@@ -20,7 +20,7 @@ from export.request import views_of
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import is_module, parse_spec
-from hifigan_ref.network import BATCH
+from hifigan_ref.network import BATCH, SAMPLES
 from hifigan_ref.rate import CLIP_RATE
 from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant
@@ -81,13 +81,13 @@ def _lengths(values: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         HifiError: an axis is there twice.
     """
     axes = dict(values.pop("axes", {}))
-    for key, axis in (("samples", "samples"), ("batches", BATCH)):
+    for key, axis in ((SAMPLES, SAMPLES), ("batches", BATCH)):
         if key in values and axis in axes:
             raise HifiError(f"{key} and {axis} in axes: give one of the two")
     if BATCH in axes:
         values["batches"] = axes.pop(BATCH)
-    samples = values.pop("samples", None)
-    return axes if samples is None else {"samples": samples, **axes}
+    samples = values.pop(SAMPLES, None)
+    return axes if samples is None else {SAMPLES: samples, **axes}
 
 
 def _text(path: Path) -> str:

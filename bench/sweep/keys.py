@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.backend import find
+from hifigan_ref.network import SAMPLES
+from hifigan_ref.views import SCORES
 
 MOST_SECONDS = 24 * 3600
 MOST_DECIBELS = 300
@@ -44,7 +46,7 @@ def _backend(value: object) -> str:
 
 
 def _outputs(value: object) -> str:
-    _require(value, str, allowed=value in ("all", "scores"))
+    _require(value, str, allowed=value in ("all", SCORES))
     return str(value)
 
 
@@ -105,7 +107,7 @@ KEYS: Mapping[str, Key] = {
     "precision": Key('a list of precisions, ["fp32", "bf16"]', _list(_text)),
     "variants": Key('a list of networks, ["mpd", "msd-0"]', _list(_text)),
     "batches": Key("a list of whole numbers from 1, [1, 16]", _list(_whole(1))),
-    "samples": Key("a list of whole numbers from 1, [8192]", _list(_whole(1))),
+    SAMPLES: Key("a list of whole numbers from 1, [8192]", _list(_whole(1))),
     "axes": Key("lists of whole numbers from 1 by axis, { frames = [32, 860] }", _axes),
     "outputs": Key('"all" or "scores"', _outputs),
     "pair": Key("true, false or [true, false]", _list(_flag, alone=True)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.choice import told_precision
 from bench.records import Workload
-from bench.timing.stopping import BESIDE, WARM_SECONDS, Limits
+from bench.stopping import BESIDE, WARM_SECONDS, Limits
 from export import memory
 from export.request import ExportRequest, sizes_at
 from hifigan_ref import audio

@@ -8,8 +8,8 @@ from time import perf_counter
 
 from bench.backend import Session
 from bench.pool import Inputs
+from bench.stopping import Limits, is_warm
 from bench.timing.device_clock import DeviceClock
-from bench.timing.stopping import Limits, is_warm
 
 HostClock = Callable[[], float]
 Take = Callable[[], float]

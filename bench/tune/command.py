@@ -46,7 +46,7 @@ def tune(
     from bench.machine.survey import usable_cores
     from bench.render.saved import save
     from bench.render.views import tuning as view
-    from bench.timing.stopping import Limits
+    from bench.stopping import Limits
     from bench.tune.live import watched
     from bench.tune.run import PLAN, look, prove
     from bench.tune.search import Wish

@@ -10,7 +10,7 @@ rewrite refuses is not tried.
 
 from collections.abc import Iterator
 
-from bench.tune.geometry import Geometry
+from bench.geometry import Geometry
 from export.lowering.rule import Form, rules
 from export.lowering.rules.fir import Fir
 from export.lowering.rules.matmul import MatMul

@@ -10,11 +10,11 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from bench.geometry import Geometry
+from bench.hardware import Machine
 from bench.machine.conditions import conditions
-from bench.machine.hardware import Machine
-from bench.mix.records import MemberTrials
-from bench.tune.geometry import Geometry
-from bench.tune.records import LayerTrials, Step
+from bench.mixing_record import MemberTrials
+from bench.tuning_record import LayerTrials, Step
 from export import atomic, store
 
 KIND = "tuning"

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from bench.tune.geometry import Geometry
+from bench.geometry import Geometry
 from export import artifact
 from export.artifact import Artifact, Manifest
 from export.builder import shape_of
@@ -22,9 +22,11 @@ from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
 from export.opset import ir_version
 from export.request import DEFAULT_OPSET
-from hifigan_ref.variant import Variant
+from hifigan_ref.network import BATCH, SAMPLES
+from hifigan_ref.variant import all_variants
 
-OUTPUT = "fmap"
+OUTPUT = "z"
+LAYER = all_variants()[0]  # a layer is no network, but every file is of one
 
 
 def layer_graph(geometry: Geometry, form: Form, opset: int = DEFAULT_OPSET) -> ir.Model:
@@ -79,13 +81,13 @@ def save(model: ir.Model, folder: Path) -> Artifact:
     ports = (artifact.ports(proto.graph.input), artifact.ports(proto.graph.output))
     manifest = Manifest(
         schema=artifact.SCHEMA,
-        variant=str(Variant("mpd", "2")),
+        variant=str(LAYER),
         weights="a layer of unit gain",
         weights_digest="",
         opset=model.opset_imports[""],
         ir_version=proto.ir_version,
-        sizes={"batch": batch, "samples": samples},
-        smallest={"batch": 1, "samples": 1},
+        sizes={BATCH: batch, SAMPLES: samples},
+        smallest={BATCH: 1, SAMPLES: 1},
         views=(),
         inputs=ports[0],
         outputs=ports[1],

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from bench.bar import shown
-from bench.tune.records import LayerTrials, Step
 from bench.tune.search import Progress
+from bench.tuning_record import LayerTrials, Step
 
 
 def watched(steps: Iterator[Progress], floor_db: float) -> Iterator[Progress]:

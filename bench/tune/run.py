@@ -14,10 +14,10 @@ from bench.names import outputs_name, shape_name
 from bench.parity import run as parity_run
 from bench.parity.report import ParityReport
 from bench.run import Finished, run
+from bench.stopping import Limits
 from bench.suite import Plan
-from bench.timing.stopping import Limits
-from bench.tune.records import PEER, SCHEMA, LayerTrials, Step, Tuned, Tuning
 from bench.tune.search import Progress, Wish, search
+from bench.tuning_record import PEER, SCHEMA, LayerTrials, Step, Tuned, Tuning
 from export import atomic
 from export.artifact import Artifact
 from export.cache import exported_at

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from bench.backend import LOWERING, find, lacking
 from bench.bar import Doing
 from bench.choice import choose, is_told
-from bench.machine.hardware import Machine
+from bench.geometry import Geometry, geometries
+from bench.hardware import Machine
 from bench.machine.roofline import measure_ceilings, measure_gpu_ceilings
 from bench.precisions import PRECISION, precisions_of
 from bench.records import GpuState, Precision
 from bench.suite import check_threads
 from bench.tune import kept
 from bench.tune.forms import forms_of
-from bench.tune.geometry import Geometry, geometries
 from bench.tune.kept import IMPROVED, TRIALS, Kept
-from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import Bench, try_forms
 from bench.tune.whole import RULE, Whole, improve
+from bench.tuning_record import LayerTrials, Step
 from export.cache import cached_export
 from export.lowering.rule import moving
 from export.precision.budget import BUDGETS_DB

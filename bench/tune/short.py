@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.tune.geometry import Geometry
+from bench.geometry import Geometry
 from bench.tune.layer_file import OUTPUT, exact, of_layer
 from export.artifact import bare
 from export.lowering.rule import Form
@@ -15,7 +15,9 @@ from export.request import DEFAULT_OPSET
 from export.runtimes import Runtime
 from export.sums import ratio_db
 from export.verify import MIN_SNR_DB
+from hifigan_ref import network
 from hifigan_ref.errors import named
+from hifigan_ref.network import SAMPLES
 
 WIDTHS = (1, 2, 3, 4, 5, 8, 13)
 BATCH = 2
@@ -33,7 +35,7 @@ def short_file(geometry: Geometry, form: Form, width: int | None = None) -> byte
 
     graph = Graph()
     _, channels, _, *rest = geometry.shape
-    axes = ("batch", "samples") if width is None else (BATCH, width)
+    axes = (network.BATCH, SAMPLES) if width is None else (BATCH, width)
     x = ir.val("x", graph.real, (axes[0], channels, axes[1], *rest))
     return bare(of_layer(graph, x, x, geometry, form, DEFAULT_OPSET))
 

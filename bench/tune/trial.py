@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from bench.backend import Case, Session
 from bench.cell.turn import turn
 from bench.choice import choose, target_of
+from bench.geometry import CONVOLUTION, Geometry
 from bench.hole import Skipped
 from bench.pool import Inputs
 from bench.proof import demand
 from bench.records import Workload
 from bench.timing.measure import HostClock, Take, Timer, no_collection
-from bench.tune.geometry import CONVOLUTION, Geometry
-from bench.tune.layer_file import cost, exact, layer_graph, save
+from bench.tune.layer_file import LAYER, cost, exact, layer_graph, save
 from bench.tune.lessened import lessened
-from bench.tune.records import LayerTrials, Trial
 from bench.tune.short import why_wrong
+from bench.tuning_record import LayerTrials, Trial
 from export import scratch
 from export.artifact import Artifact
 from export.lowering.rule import Form, form_text
@@ -39,8 +39,8 @@ from export.request import DEFAULT_OPSET, ExportRequest
 from export.runtimes import on_cpu
 from export.verify import snr_db
 from hifigan_ref.errors import HifiError, named
+from hifigan_ref.network import BATCH, SAMPLES
 from hifigan_ref.trained import Trained
-from hifigan_ref.variant import Variant
 
 ROUNDS = 5
 SECONDS = 0.06  # of a round
@@ -48,7 +48,6 @@ LEAST_CALLS = 3
 FAR = 1.3  # times the best, after the first round
 ABOVE_PEAK = 1.25  # a peak may have been measured while the machine was slow
 POOL = 3
-LAYER = Variant("mpd", "2")  # a layer is no network, but every file is of one
 
 Key = TypeVar("Key")
 
@@ -102,7 +101,7 @@ class Bench:
         choice = choose(self.backend)
         if request is None:
             batch, _, samples = next(iter(inputs.values())).shape
-            sizes = {"batch": batch, "samples": samples}
+            sizes = {BATCH: batch, SAMPLES: samples}
             request = ExportRequest(LAYER, self.opset, sizes, precision=self.plan)
         load = Workload(
             str(request.variant),

@@ -16,11 +16,11 @@ import numpy as np
 import onnx_ir as ir
 
 from bench.cell.turn import turn
+from bench.stopping import median_interval
 from bench.timing.measure import no_collection
-from bench.timing.stopping import median_interval
 from bench.tune.lessened import lessened
-from bench.tune.records import LayerTrials, Step
 from bench.tune.trial import ROUNDS, Bench, Racer, race
+from bench.tuning_record import LayerTrials, Step
 from export import artifact, scratch
 from export.artifact import Artifact
 from export.lowering.lower import lower

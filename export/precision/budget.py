@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
+from hifigan_ref.errors import HifiError
+
 GraphPrecision = Literal["fp32", "fp16", "bf16", "int8"]
 """What a graph can say itself."""
 
@@ -26,3 +28,7 @@ MIN_WRONG_DB = 3.0  # below, a graph is wrong and not merely coarse
 def budget_of(precisions: Iterable[Precision]) -> float:
     """That of the coarsest, dB; of float32 where there is none."""
     return min((BUDGETS_DB[each] for each in precisions), default=BUDGETS_DB["fp32"])
+
+
+class NotExactError(HifiError):
+    """A right graph whose worst output is below the SNR that was asked for."""

@@ -5,12 +5,18 @@ Here each node reads float32 and its result is rounded to the node's type, as on
 multiplies in half and sums in float32.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from export.builder import Builder, shape_of
 from export.operators.table import moves_only
 from export.precision.narrow import REAL
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 HALF = REAL - {ir.DataType.FLOAT}
 
@@ -18,6 +24,16 @@ HALF = REAL - {ir.DataType.FLOAT}
 def is_narrow(model: ir.Model) -> bool:
     """Whether a graph holds anything of half the bits."""
     return any(v.dtype in HALF for node in model.graph for v in node.outputs)
+
+
+def open_on_cpu(content: bytes) -> "ort.InferenceSession":
+    """A file in onnxruntime on the CPU, as it is, or in float32 with every rounding of it."""
+    import onnxruntime as ort
+
+    model = ir.from_proto(onnx.ModelProto.FromString(content))
+    if is_narrow(model):
+        content = ir.to_proto(emulate(model)).SerializeToString()
+    return ort.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
 def emulate(model: ir.Model) -> ir.Model:

@@ -18,8 +18,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.builder import shape_of
-from export.precision.plan import Activations
 from export.precision.ranges import best_range
+from export.targets import Activations
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUIETEST = 1e-3  # of the loudest channel: below it, all are alike

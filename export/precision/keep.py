@@ -8,6 +8,7 @@ import numpy as np
 from export.builder import shape_of
 from export.layers import count_layers
 from export.precision.branches import Branch, branches
+from export.precision.budget import NotExactError
 from export.precision.feeds import Feed, feed
 from export.precision.front import Array, Option, front, search
 from export.precision.judges import stretches
@@ -15,7 +16,6 @@ from export.precision.layers import Layers, layer_of
 from export.precision.material import Material, write
 from export.precision.noise import Meter, Noise, contributions, grid, likely_db, likely_db_of
 from export.sums import short_of
-from export.verify import NotExactError
 
 TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much worse is tried
 STEP_DB = 0.25  # by which the steps grow from one choice to the next

@@ -45,7 +45,7 @@ class Meter:
         return {place: power(self._expected[place], found) for place, found in self._run(model)}
 
     def _run(self, model: ir.Model) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-        from export.runtimes import open_on_cpu
+        from export.precision.emulate import open_on_cpu
 
         session = open_on_cpu(ir.to_proto(model).SerializeToString())
         names = [output.name for output in session.get_outputs()]

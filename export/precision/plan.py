@@ -12,12 +12,12 @@ from typing import Literal, get_args
 
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision, budget_of
 from export.precision.calibration import CLIP, Calibration
+from export.targets import Activations
 from hifigan_ref.errors import HifiError, UsageError, nearest
 from hifigan_ref.text_file import UnreadableError, read_text
 from hifigan_ref.variant import Variant, check_layers
 
 SCHEMA = 1
-Activations = Literal["uint8", "int8"]
 IoTypes = Literal["float32", "same"]
 IO_TYPES: tuple[IoTypes, ...] = get_args(IoTypes)
 SMALLEST_OPSET: Mapping[GraphPrecision, int] = {"fp32": 11, "fp16": 11, "bf16": 22, "int8": 13}

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 import onnx_ir as ir
 
 from export.operators.table import is_weighted
-from export.precision.plan import Activations
 from export.precision.ranges import Range
+from export.targets import Activations
 from hifigan_ref.errors import HifiError
 
 SHAPED_AS_INPUT = frozenset({"QuantizeLinear", "DequantizeLinear"})

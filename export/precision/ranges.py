@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.precision.plan import Activations
+from export.targets import Activations
 
 FRACTIONS = np.geomspace(1, 0.01, 150)  # of the largest value
 LIMITS = {"uint8": (0, 255), "int8": (-127, 127)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from bench.machine.doctor import Finding
+from bench.doctor import Finding
 
 TITLES = {
     "machine": "This machine",

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from bench.choice import has_lowering
+from bench.hardware import crowd
 from bench.hole import Skipped
 from bench.machine.bound import bound_share, gb_per_second
-from bench.machine.hardware import crowd
 from bench.names import by_workload, workload_name
 from bench.records import Measurement, Report, Result, Workload
 from bench.render.document import Column, Table, ms

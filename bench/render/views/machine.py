@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bench.machine.hardware import crowd
+from bench.hardware import crowd
 from bench.records import Ceiling, GpuState, Machine, Others, Report, Skipped
 from bench.render.document import Table, plain
 from bench.timing.speed import all_ceilings

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from bench.mix.records import MemberTrials, Mixing, Trial, plan_text
+from bench.mixing_record import MemberTrials, Mixing, Trial, plan_text
 from bench.names import outputs_name, shape_name
 from bench.render.charts import COLOURS, GREY, Trace, axis, chart, label, points
 from bench.render.document import Chart, Column, Document, Key, Section, Table, ms

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bench.hardware import crowd
 from bench.hole import NOT_TAKEN, Skipped, known
-from bench.machine.hardware import crowd
 from bench.names import outputs_name
 from bench.records import Clock, Measurement, Report, Result
 from bench.render.document import Column, Table, Value

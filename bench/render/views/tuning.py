@@ -11,7 +11,7 @@ from bench.render.charts import COLOURS, GREY, Trace, axis, chart
 from bench.render.document import Chart, Column, Document, Key, Section, Table, ms
 from bench.render.views import machine, parity, report
 from bench.render.views.speedups import complete, speedups
-from bench.tune.records import PEER, LayerTrials, Trial, Tuned, Tuning
+from bench.tuning_record import PEER, LayerTrials, Trial, Tuned, Tuning
 
 TUNED, PLAIN = "tuned", "plain"
 GAINS = "Each layer alone in the runtime: as exported, and in the form that the plan has for it."

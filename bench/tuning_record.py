@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from bench.hardware import Machine, Others
 from bench.hole import NOT_TAKEN, Skipped
-from bench.machine.hardware import Machine, Others
 from bench.parity.report import ParityReport
 from bench.records import Precision, Report, Result
 from export.artifact import Artifact

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, log10
 
+from bench.hardware import Machine, Others
 from bench.hole import NOT_TAKEN, Skipped
-from bench.machine.hardware import Machine, Others
 from export.precision.budget import GraphPrecision
 from hifigan_ref.network import Sizes
 from hifigan_ref.views import View
