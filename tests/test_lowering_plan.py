@@ -302,15 +302,31 @@ def test_the_groups_of_a_scale_as_matrix_products(tmp_path: Path) -> None:
     assert kinds.count("MatMul") == 5 and kinds.count("Conv") == 3
 
 
-def exported(layers: dict[str, str], folder: Path) -> onnx.GraphProto:
-    request = ExportRequest(SCALE, opset=11, lowering=LoweringPlan("by hand", layers))
-    made = pipeline.export_onnx(request, Seeded(0).build(SCALE), folder / "msd-1.onnx", False)
+OF_GENERATOR = {
+    "generator-v3.ups.0": "polyphase+wide",
+    "generator-v3.ups.2": "polyphase",
+    "generator-v3.resblocks.3.convs.1": "fold+columns",
+}
+
+
+def test_a_generator_by_phases_and_folds(tmp_path: Path) -> None:
+    graph = exported(OF_GENERATOR, tmp_path, Variant("generator-v3"))
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("ConvTranspose") == 1
+    folded = [node for node in graph.node if node.name.startswith("resblocks.3.convs.1.fold")]
+    assert "Conv" in {node.op_type for node in folded}
+
+
+def exported(layers: dict[str, str], folder: Path, variant: Variant = SCALE) -> onnx.GraphProto:
+    request = ExportRequest(variant, opset=11, lowering=LoweringPlan("by hand", layers))
+    path = folder / f"{variant}.onnx"
+    made = pipeline.export_onnx(request, Seeded(0).build(variant), path, False)
     assert made.verification.snr_db > 100
     return onnx.load(made.artifact.path).graph
 
 
 def test_every_rewrite_is_used_in_these_plans() -> None:
-    layers = (OF_PERIOD, OF_SCALE, OF_GROUPS, *BY_OPSET.values())
+    layers = (OF_PERIOD, OF_SCALE, OF_GROUPS, OF_GENERATOR, *BY_OPSET.values())
     forms = [form for each in layers for form in each.values()]
     assert {name for form in forms for name in form.split("+")} == set(rules()) - NOWHERE
 
