@@ -22,7 +22,7 @@ from export.precision.calibration import (
     recordings,
 )
 from export.precision.judges import MOST, OVERLAP, QUIETER_DB, loudness, stretches
-from export.precision.keep import keep
+from export.precision.keep import MANY, fewer, keep
 from export.precision.layers import Layers, resolve
 from export.precision.material import Material, prepare, suiting, write
 from export.precision.noise import DEVIATIONS, Meter, Noise, likely_db, worst_db
@@ -196,3 +196,11 @@ def test_levels_are_judged_each_for_itself() -> None:
     """That a quiet stretch is less exact than a loud one is no chance."""
     levels: Noise = {("a", 0, 0): 1e-4, ("a", 0, 1): 1e-4, ("a", 1, 0): 1e-2, ("a", 1, 1): 1e-2}
     assert likely_db(levels) == pytest.approx(20.0)
+
+
+def test_a_deep_network_is_predicted_on_fewer_stretches() -> None:
+    levels = [np.zeros((10, 1, 8), np.float32)] * 4
+    assert [len(each) for each in fewer(levels, MANY)] == [10] * 4
+    assert [len(each) for each in fewer(levels, 2 * MANY)] == [5] * 4
+    assert [len(each) for each in fewer(levels, 78)] == [4] * 4, "never less than three"
+    assert [len(each) for each in fewer([np.zeros((2, 1, 8), np.float32)], 78)] == [2]

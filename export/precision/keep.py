@@ -1,6 +1,6 @@
 """Layers that must stay in float32 for the rest to be less within a budget."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 
 import numpy as np
@@ -9,6 +9,7 @@ from export.builder import shape_of
 from export.layers import count_layers
 from export.precision.branches import Branch, branches
 from export.precision.budget import NotExactError
+from export.precision.calibration import Level
 from export.precision.feeds import Feed, feed
 from export.precision.front import Array, Option, front, search
 from export.precision.judges import stretches
@@ -19,6 +20,8 @@ from export.sums import short_of
 
 TRUST_DB = 0.5  # powers of layers do not quite add: what is predicted this much worse is tried
 STEP_DB = 0.25  # by which the steps grow from one choice to the next
+MANY = 24  # layers in a row, each of which is measured alone on every stretch
+FEWEST = 3  # stretches of a level that tell how much they differ
 
 Choice = tuple[str, ...]
 
@@ -45,7 +48,7 @@ def keep(
     meter = Meter(material.graph, levels)
     if likely_db(meter.noise(write(material, layers))) >= budget_db:
         return layers
-    parts = contributions(meter, material, layers)
+    parts = contributions(_predicting(meter, material, layers, levels), material, layers)
     flops = flops_of(material, layers, feed(material.graph, levels[0][:1]))
     left = {
         branch: choices(branch, parts, flops, budget_db, named)
@@ -68,6 +71,19 @@ def keep(
             "or ask for less with --min-snr"
         )
     return _only(layers, taken)
+
+
+def fewer(levels: Sequence[Level], longest: int) -> list[Level]:
+    """Stretches for predictions about so many layers in a row: as many in all as for ``MANY``."""
+    step = -(-longest // MANY)
+    return [level[:: min(step, max(1, len(level) // FEWEST))] for level in levels]
+
+
+def _predicting(meter: Meter, material: Material, layers: Layers, levels: Sequence[Level]) -> Meter:
+    """What each layer alone is measured with: every one of a deep network on fewer stretches."""
+    less = [name for name, precision in layers.items() if precision != "fp32"]
+    longest = max(len(branch.layers) for branch in branches(material.graph.graph, less))
+    return meter if longest <= MANY else Meter(material.graph, fewer(levels, longest))
 
 
 def flops_of(material: Material, layers: Layers, given: Feed) -> dict[str, int]:
