@@ -51,7 +51,7 @@ def _back(exported: "Exported") -> str:
 def _budget(manifest: "Manifest") -> str:
     if manifest.precision.is_float32:
         return ""
-    speech = f" for speech of {manifest.judged}" if manifest.judged else ""
+    speech = f", kept on the calibration speech at {manifest.judged}" if manifest.judged else ""
     return f"; budget {manifest.budget_db:g} dB{speech}"
 
 
@@ -144,7 +144,7 @@ def _engine(found: "EngineFile") -> list[str]:
 
 def _told(precision: str, budget_db: float | None, calibration: str, judged: str = "") -> str:
     budget = "" if budget_db is None else f", budget {budget_db:g} dB"
-    budget += judged and f" for speech of {judged}"
+    budget += judged and f", kept on the calibration speech at {judged}"
     return (precision or UNKNOWN) + budget + (calibration and f", calibration: {calibration}")
 
 

@@ -42,7 +42,7 @@ def test_the_line_tells_precision_error_and_budget() -> None:
     ran = export("onnx", "--period", 2, "--precision", "fp16")
     assert (ran.code, ran.err) == (0, "")
     assert "; fp16; 6 norms folded" in ran.out
-    assert " dB from PyTorch in float64; budget 50 dB for speech of -36 to -11 dBFS;" in ran.out
+    assert " dB from PyTorch in float64; budget 50 dB, kept on the calibration speech at -36 to -11 dBFS;" in ran.out
     assert "; verified in onnxruntime " in ran.out and " from 8192 samples up" in ran.out
     plain = export("onnx", "--period", 2, "--for", "trt").out
     assert " dB from PyTorch; verified in onnxruntime " in plain
@@ -66,7 +66,7 @@ def test_int8_by_one_s_own_audio_and_inspected(folder: Path) -> None:
     assert manifest["precision"]["calibration"]["files"] == ["mine.wav"]
     assert (manifest["precision"]["activations"], manifest["budget_db"]) == ("int8", 5)
     told = export("inspect", folder / "artifacts/mpd-11.onnx").out
-    assert "precision: int8, budget 5 dB for speech of " in told
+    assert "precision: int8, budget 5 dB, kept on the calibration speech at " in told
     assert "dBFS, calibration: mine.wav" in told
     assert "layers in int8: convs.1" in told and "layers in fp32: convs.0" in told
     assert "FLOPs per element of the inputs: 240,594" in told
