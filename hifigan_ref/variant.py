@@ -36,9 +36,9 @@ class Variant:
     @property
     def stated(self) -> str:
         """What files say, without folders: what ``parse`` takes."""
-        if MARK in self.family:
-            return self.family
-        return str(parse_spec(self.family).nameless) if is_module(self.family) else str(self)
+        if is_module(self.family):
+            return str(parse_spec(self.family).nameless)
+        return self.family if MARK in self.family else str(self)
 
     @classmethod
     def parse(cls, text: str) -> "Variant":
@@ -47,9 +47,7 @@ class Variant:
         Raises:
             HifiError: the network or the part does not exist.
         """
-        if is_module(text):
-            return cls(find_network(text).name)
-        if MARK in text:
+        if is_module(text) or MARK in text:
             return cls(find_network(text).name)
         known = [name for name in networks() if text == name or text.startswith(f"{name}-")]
         family = max(known, key=len, default=text.partition("-")[0])

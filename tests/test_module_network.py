@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hifigan_ref.probing import port_of
 from hifigan_ref.network import Axis, Port, Signature
 
 
