@@ -149,11 +149,12 @@ class Variant:
 
 @cache
 def networks() -> dict[str, Network]:
-    """Every network of each file in ``hifigan_ref/networks/``, by name."""
+    """Every network of each file in ``hifigan_ref/networks/``, by name; the usual ones first."""
     package = importlib.import_module("hifigan_ref.networks")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     modules = [importlib.import_module(f"hifigan_ref.networks.{name}") for name in names]
     found: list[Network] = [network for module in modules for network in module.NETWORKS]
+    found.sort(key=lambda network: network.name not in USUAL)
     return {network.name: network for network in found}
 
 
