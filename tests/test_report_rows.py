@@ -15,7 +15,7 @@ from fakes import PARITY, fake_report, fake_result
 COLUMNS = (
     "backend,variant,batch,samples,pair,outputs,precision,threads,clock,n,median_s,ci_low_s,"
     "ci_high_s,mad_s,min_s,p90_s,p95_s,p99_s,max_s,gflop_per_s,percent_of_ceiling,x_real_time,"
-    "snr_db,budget_db,passed,reason"
+    "real_time_factor,first_audio_s,snr_db,log_mel,torch_log_mel,budget_db,passed,reason"
 )
 
 
