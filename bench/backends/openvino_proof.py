@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEVICE = "CPU"
 KINDS = ("Convolution", "FullyConnected", "MatMul")
+TRANSPOSED = "Deconvolution"  # counts where there is nothing else: filters' outputs are some too
 INTEGERS = ("i8", "u8")
 
 
@@ -56,8 +57,9 @@ def told(compiled: "CompiledModel", name: str) -> str:
 
 def convolutions(compiled: "CompiledModel") -> list[dict[str, object]]:
     """What is known of each convolution that will run, or product in its place: kernel, type..."""
-    layers = map(_details, compiled.get_runtime_model().get_ops())
-    return [layer for layer in layers if layer["layerType"] in KINDS]
+    layers = [_details(node) for node in compiled.get_runtime_model().get_ops()]
+    plain = [layer for layer in layers if layer["layerType"] in KINDS]
+    return plain or [layer for layer in layers if layer["layerType"] == TRANSPOSED]
 
 
 def _details(node: "Node") -> dict[str, object]:
