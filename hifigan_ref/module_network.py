@@ -9,6 +9,7 @@ from hifigan_ref.errors import HifiError, named
 from hifigan_ref.module_file import load_class, source_digest
 from hifigan_ref.module_spec import HOW, ModuleSpec
 from hifigan_ref.network import Footprint, Port, Signature, Sizes, in_words, length_of
+from hifigan_ref.one_part import OnePart
 from hifigan_ref.probing import Probe, port_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 DECLARED = "SIGNATURE"  # attribute of the class
 
 
-class ModuleNetwork:
+class ModuleNetwork(OnePart):
     """A class in a file.
 
     Args:
@@ -26,9 +27,6 @@ class ModuleNetwork:
     Raises:
         HifiError: it is not there, or its signature does not fit it.
     """
-
-    noun = "part"
-    parts: tuple[str, ...] = ()
 
     def __init__(self, spec: ModuleSpec) -> None:
         self.spec = spec.of_source(source_digest(spec.file))
@@ -48,24 +46,10 @@ class ModuleNetwork:
                 "needs no arguments, such as one that calls yours"
             ) from None
 
-    def function(self, module: "nn.Module", parts: Sequence[str], alone: bool) -> "nn.Module":
-        """The module itself."""
-        del parts, alone
-        return module
-
     def signature(self, parts: Sequence[str] = (), alone: bool = False) -> Signature:
         """As declared, else of the shapes that were given, and what the module makes of them."""
         del parts, alone
         return self._signature
-
-    def scopes(self, parts: Sequence[str]) -> Mapping[str, str]:
-        """None: it is one part."""
-        del parts
-        return {}
-
-    def folds(self, parts: Sequence[str]) -> None:
-        """Nobody knows."""
-        del parts
 
     def footprint(self, parts: Sequence[str]) -> Footprint:
         """Of the module, and of its outputs at typical lengths."""

@@ -1,11 +1,12 @@
 """A generator as a network: frames of a spectrogram or of latents in, audio out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hifigan_ref.hyperparameters import HyperParameters
 from hifigan_ref.network import BATCH, Axis, Footprint, Multiple, Port, Role, Signature
+from hifigan_ref.one_part import OnePart
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +18,7 @@ SPEAKER = "g"
 
 
 @dataclass(frozen=True)
-class Vocoder:
+class Vocoder(OnePart):
     """A network of HiFi-GAN's generator.
 
     Attributes:
@@ -35,9 +36,6 @@ class Vocoder:
     role: Role = "spectrogram"
     rate: int = 22050
     speaker: int | None = None
-
-    noun = "part"
-    parts: tuple[str, ...] = ()
 
     def signature(self, parts: Sequence[str] = (), alone: bool = False) -> Signature:
         """Frames, (N, bins, frames), and a speaker, (N, gin, 1); audio out, (N, 1, hop frames)."""
@@ -63,15 +61,6 @@ class Vocoder:
         from hifigan_ref.generator import ByName
 
         return ByName(module, self.takes)
-
-    def scopes(self, parts: Sequence[str]) -> Mapping[str, str]:
-        """None: it is one part."""
-        del parts
-        return {}
-
-    def folds(self, parts: Sequence[str]) -> None:
-        """No waveform enters."""
-        del parts
 
     def footprint(self, parts: Sequence[str]) -> Footprint:
         """Of its weights, and of what a residual block reads and adds up where that is most."""

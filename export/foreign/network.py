@@ -15,6 +15,7 @@ from hifigan_ref.errors import HifiError
 from hifigan_ref.module_file import digest_of
 from hifigan_ref.module_spec import ModuleSpec
 from hifigan_ref.network import Footprint, Port, Signature
+from hifigan_ref.one_part import OnePart
 from hifigan_ref.probing import Probe, port_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 LAYOUT = ("batch", None, "frames")  # of what enters a convolution over time, its channels open
 
 
-class OnnxNetwork:
+class OnnxNetwork(OnePart):
     """A graph in a file.
 
     Args:
@@ -34,9 +35,6 @@ class OnnxNetwork:
     Raises:
         HifiError: it cannot be read, or an operation of it is not known.
     """
-
-    noun = "part"
-    parts: tuple[str, ...] = ()
 
     def __init__(self, spec: ModuleSpec) -> None:
         self.spec = spec.of_source(digest_of(spec.file))
@@ -50,24 +48,10 @@ class OnnxNetwork:
         del parts
         return copy.deepcopy(self._module)
 
-    def function(self, module: "nn.Module", parts: Sequence[str], alone: bool) -> "nn.Module":
-        """The module itself."""
-        del parts, alone
-        return module
-
     def signature(self, parts: Sequence[str] = (), alone: bool = False) -> Signature:
         """Inputs as the file states them, outputs as its function makes them."""
         del parts, alone
         return self._signature
-
-    def scopes(self, parts: Sequence[str]) -> Mapping[str, str]:
-        """None: it is one part."""
-        del parts
-        return {}
-
-    def folds(self, parts: Sequence[str]) -> None:
-        """Nobody knows."""
-        del parts
 
     def footprint(self, parts: Sequence[str]) -> Footprint:
         """Of its weights, and of its outputs at typical lengths."""
