@@ -30,6 +30,7 @@ from export.lowering.plan import (
 from export.lowering.rule import Inner, moving, parse_form, rules
 from export.lowering.rules.columns import Columns
 from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.targets import TARGETS
 from fakes import Ran, run_main
@@ -315,6 +316,19 @@ def test_a_generator_by_phases_and_folds(tmp_path: Path) -> None:
     assert kinds.count("ConvTranspose") == 1
     folded = [node for node in graph.node if node.name.startswith("resblocks.3.convs.1.fold")]
     assert "Conv" in {node.op_type for node in folded}
+
+
+def test_bf16_has_transposed_layers_apart_unless_a_plan_says_plain(tmp_path: Path) -> None:
+    variant, plan = Variant("generator-v3"), PrecisionPlan("bf16")
+    trained, told = Seeded(0).build(variant), {"generator-v3.ups.1": "plain"}
+    request = ExportRequest(
+        variant, 22, lowering=LoweringPlan("by hand", told), precision=plan, min_snr_db=20
+    )
+    made = pipeline.export_onnx(request, trained, tmp_path / "v3.onnx", False)
+    kinds = [node.op_type for node in onnx.load(made.artifact.path).graph.node]
+    assert kinds.count("ConvTranspose") == 1
+    apart = dict.fromkeys(("generator-v3.ups.0", "generator-v3.ups.2"), "polyphase")
+    assert dict(made.artifact.manifest.lowering.layers) == told | apart
 
 
 def exported(layers: dict[str, str], folder: Path, variant: Variant = SCALE) -> onnx.GraphProto:
