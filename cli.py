@@ -9,9 +9,9 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,12 +21,16 @@ from bench.tune.command import tune
 from export import cache_commands, scratch
 from export import options as opt
 from export.engine_command import trt
+from export.option_groups import grouped
+from export.selection import Changes, Networks, tell_equality
 from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
 
 if TYPE_CHECKING:
     from bench.suite import Plan
+    from export.choice import Wish
+    from export.request import ExportRequest
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 export_app = typer.Typer(
@@ -49,85 +53,109 @@ def export_root(version: opt.Version = False) -> None:
 
 
 @export_app.command("onnx")
+@grouped
 def export_onnx(
-    period: opt.Period = None,
-    scale: opt.Scale = None,
-    model: opt.ModelOption = None,
-    network: opt.Network = None,
-    from_file: opt.FromFile = None,
-    prefix: opt.Prefix = "",
-    input: opt.Input = None,  # noqa: A002 - as it is typed
-    config: opt.Config = None,
-    speaker: opt.Speaker = None,
-    checkpoint: opt.CheckpointOption = None,
-    seed: opt.Seed = 0,
+    *,
+    networks: Networks,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="A network out of an ONNX file of any tool.", metavar="FILE.onnx"
+        ),
+    ] = None,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            help="The part of that file whose initializers' names begin so: dec. is the decoder "
+            "of a voice.",
+            metavar="TEXT",
+        ),
+    ] = "",
+    changes: Changes,
+    weights: opt.Weights,
     opset: opt.Opset = 18,
     batch: opt.Batch = None,
-    samples: opt.Samples = None,
-    axis: opt.AxisOption = None,
-    outputs: opt.OutputsOption = opt.Outputs.all,
-    pair: opt.Pair = False,
-    lowering: opt.Lowering = "none",
-    precision: opt.Precision = "fp32",
-    min_snr: opt.MinSnr = None,
-    io_types: opt.IoTypesOption = opt.IoTypes.float32,
-    calibration: opt.Calibration = None,
-    target: opt.For = None,
-    out: opt.OnnxOut = Path("artifacts"),
+    lengths: opt.Lengths,
+    outputs: opt.Outputs,
+    form: opt.Form,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--for", help="Runtime to verify in too, with its lowering and int8.", metavar="BACKEND"
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")
+    ] = Path("artifacts"),
     as_json: opt.JsonOption = False,
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
-    from export import atomic, pipeline
-    from export.as_text import export_line
-    from export.choice import Wish, choose
-    from export.request import ExportRequest, views_of
+    from export.request import ExportRequest
     from hifigan_ref.variant import all_variants
 
-    named = [*(network or ()), *opt.of_file(from_file, prefix)]
-    variants = opt.select(period, scale, model, named, input, config, speaker) or list(
-        all_variants()
-    )
-    sizes, views = opt.sizes_of(batch, samples, axis), views_of(outputs.value, pair)
-    paths = opt.onnx_paths(out, variants)
-    wish = Wish(lowering, precision, io_types.value, calibration or (), target)
-    if precision == opt.MIXED:
-        from bench.mix.command import INTERRUPTED_SEARCH, export_mixed
-        from bench.mix.run import PLAN
-        from bench.render.saved import save
-        from bench.render.views import mixed
+    variants = networks.with_file(from_file, prefix).select(changes) or all_variants()
+    sizes, views = lengths.sizes(batch), outputs.views
+    places = dict(zip(variants, onnx_paths(out, variants), strict=True))
+    plain = ExportRequest(variants[0], opset, sizes, views, min_snr_db=form.min_snr)
+    export = _search_mixed if form.precision == opt.MIXED else _export_plain
+    export(form.wish(target), plain, places, weights.of(variants), as_json)
 
-        request = ExportRequest(variants[0], opset, sizes, views, min_snr_db=min_snr)
-        places = dict(zip(variants, paths, strict=True))
-        opt.tell_equality(variants)
-        source = Source.of(variants, checkpoint, seed)
-        try:
-            found = export_mixed(wish, request, places, source)
-        except KeyboardInterrupt:
-            typer.echo(INTERRUPTED_SEARCH, err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        opt.tell_notes(source)
-        folder = paths[0].parent
-        told = save(mixed.document(found.mixing), found.mixing, folder, "mixed", as_json)
-        names = ", ".join(file.path.name for file in found.files)
-        typer.echo(told if as_json else f"plan: {folder / PLAN}; {names}; {told}")
-        return
-    plans = choose(wish)
-    requests = [
-        ExportRequest(variant, opset, sizes, views, *plans, min_snr, target) for variant in variants
-    ]
-    atomic.check_writable(paths[0].parent)
-    source = Source.of(variants, checkpoint, seed)
-    source.check(variants)
+
+def onnx_paths(out: Path, variants: Sequence[Variant]) -> list[Path]:
+    """Where each graph goes. Raises HifiError where the name of one file is given for several."""
+    if out.suffix.lower() != ".onnx":
+        return [out / f"{variant}.onnx" for variant in variants]
+    if len(variants) > 1:
+        raise HifiError(f"{out} is one file for {len(variants)} graphs: give a folder or one graph")
+    return [out]
+
+
+def _export_plain(
+    wish: "Wish", like: "ExportRequest", places: dict[Variant, Path], source: Source, as_json: bool
+) -> None:
+    """Export each network as asked."""
+    from export import atomic, pipeline
+    from export.as_text import export_line
+    from export.choice import choose
+
+    plan = choose(wish)
+    asked = replace(like, lowering=plan.lowering, precision=plan.precision, target=wish.backend)
+    requests = [replace(asked, variant=variant) for variant in places]
+    atomic.check_writable(places[like.variant].parent)
+    source.check(tuple(places))
     opt.tell_notes(source)
-    opt.tell_equality(variants)
+    tell_equality(places)
     manifests = []
-    for request, path in zip(requests, paths, strict=True):
-        exported = pipeline.export_onnx(request, source.build(request.variant), path)
+    for request in requests:
+        trained = source.build(request.variant)
+        exported = pipeline.export_onnx(request, trained, places[request.variant])
         manifests.append(exported.artifact.describe())
         if not as_json:
             typer.echo(export_line(exported))
     if as_json:
         typer.echo(json.dumps(manifests[0] if len(manifests) == 1 else manifests, indent=2))
+
+
+def _search_mixed(
+    wish: "Wish", like: "ExportRequest", places: dict[Variant, Path], source: Source, as_json: bool
+) -> None:
+    """Search a precision for each layer, and export what was found."""
+    from bench.mix.command import INTERRUPTED_SEARCH, export_mixed
+    from bench.mix.run import PLAN
+    from bench.render.saved import save
+    from bench.render.views import mixed
+
+    tell_equality(places)
+    try:
+        found = export_mixed(wish, like, places, source)
+    except KeyboardInterrupt:
+        typer.echo(INTERRUPTED_SEARCH, err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    opt.tell_notes(source)
+    folder = places[like.variant].parent
+    told = save(mixed.document(found.mixing), found.mixing, folder, "mixed", as_json)
+    names = ", ".join(file.path.name for file in found.files)
+    typer.echo(told if as_json else f"plan: {folder / PLAN}; {names}; {told}")
 
 
 export_app.command("trt")(trt)
@@ -146,34 +174,20 @@ def inspect(file: opt.AnyFile, as_json: opt.JsonOption = False) -> None:
 
 
 @bench_app.callback(invoke_without_command=True)
+@grouped
 def bench(
     context: typer.Context,
+    *,
     version: opt.Version = False,
     backend: opts.BackendOption = None,
     precision: opts.Precisions = None,
     batch: opts.Batches = None,
-    period: opt.Period = None,
-    scale: opt.Scale = None,
-    model: opt.ModelOption = None,
-    network: opt.Network = None,
-    input: opt.Input = None,  # noqa: A002 - as it is typed
-    config: opt.Config = None,
-    speaker: opt.Speaker = None,
-    samples: opts.Samples = None,
-    axis: opt.AxisOption = None,
-    checkpoint: opt.CheckpointOption = None,
-    seed: opt.Seed = 0,
-    outputs: opt.OutputsOption = opt.Outputs.all,
-    pair: opt.Pair = False,
-    threads: opts.Threads = None,
-    wav: opts.Wav = None,
-    out: opts.Out = Path("reports"),
-    limit: opts.Limit = 10.0,
-    rounds: opts.Rounds = 5,
-    timeout: opts.Timeout = 600.0,
-    layers: opts.Layers = False,
-    min_snr: opts.MinSnr = None,
-    resume: opts.Resume = False,
+    networks: Networks,
+    changes: Changes,
+    lengths: opts.Lengths,
+    weights: opt.Weights,
+    outputs: opt.Outputs,
+    measuring: opts.Measuring,
 ) -> None:
     """Measure backends on networks: mpd and msd unless others are named."""
     del version
@@ -182,18 +196,14 @@ def bench(
         return
     from bench.backend import backends, lacking
     from bench.choice import check, in_precisions
-    from bench.machine.survey import usable_cores
     from bench.stopping import Limits
     from bench.suite import Plan
-    from export.request import views_of
-    from hifigan_ref import audio
 
-    limits = Limits.up_to(limit)
-    sizes = opt.sizes_of(None, samples, axis)
-    batches = opt.batches_of(batch, sizes)
-    shapes, files = opt.shapes_and_files(input)
-    chosen = opt.select(period, scale, model, network, shapes, config, speaker)
-    variants = tuple(chosen or map(Variant, USUAL))
+    limits = Limits.up_to(measuring.limit)
+    sizes = lengths.sizes()
+    batches = opts.batches_of(batch, sizes)
+    changes, files = changes.parted()
+    variants = networks.select(changes) or tuple(map(Variant, USUAL))
     check(backend or (), precision or ())  # whose plans may name layers of a module
     runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
@@ -201,17 +211,17 @@ def bench(
         variants=variants,
         batches=batches,
         sizes=sizes,
-        views=views_of(outputs.value, pair),
-        threads=usable_cores() if threads is None else threads,
-        recording=audio.read_wav(wav) if wav else audio.speech(),
+        views=outputs.views,
+        threads=opts.threads_of(measuring.threads),
+        recording=opts.recording_of(measuring.wav),
         limits=limits,
-        rounds=rounds,
-        timeout=timeout,
-        layers=layers,
-        min_snr_db=min_snr,
+        rounds=measuring.rounds,
+        timeout=measuring.timeout,
+        layers=measuring.layers,
+        min_snr_db=measuring.min_snr,
         inputs=files,
     )
-    run_plans([plan], [Source.of(plan.variants, checkpoint, seed)], out, resume)
+    run_plans([plan], [weights.of(variants)], measuring.out, measuring.resume)
 
 
 @bench_app.command("sweep")
@@ -258,22 +268,18 @@ def compare_reports(
 
 
 @bench_app.command("parity")
+@grouped
 def parity(
-    file: opts.ParityFile = None,
-    period: opt.Period = None,
-    scale: opt.Scale = None,
-    model: opt.ModelOption = None,
-    network: opt.Network = None,
-    input: opt.Input = None,  # noqa: A002 - as it is typed
-    config: opt.Config = None,
-    speaker: opt.Speaker = None,
-    checkpoint: opt.CheckpointOption = None,
-    seed: opt.Seed = 0,
-    outputs: opt.OutputsOption = opt.Outputs.all,
-    pair: opt.Pair = False,
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
+    ] = None,
+    networks: Networks,
+    changes: Changes,
+    weights: opt.Weights,
+    outputs: opt.Outputs,
     wav: opts.Wav = None,
-    samples: opts.Lengths = None,
-    axis: opts.AxisLengths = None,
+    lengths: opts.ManyLengths,
     min_snr: opts.MinSnr = None,
     save_wav: opts.SaveWav = None,
     out: opts.Out = Path("reports"),
@@ -284,20 +290,15 @@ def parity(
     from bench.render.saved import save
     from bench.render.views import parity as view
     from export import atomic
-    from export.request import views_of
-    from hifigan_ref import audio
 
-    shapes, files = opt.shapes_and_files(input)
-    others = None if opt.module_beside(file, network) else network
-    variants = tuple(opt.select(period, scale, model, others, shapes, config, speaker))
-    recording = audio.read_wav(wav) if wav else audio.speech()
+    changes, files = changes.parted()
+    variants = networks.beside(file).select(changes)
+    recording = opts.recording_of(wav)
     for folder in filter(None, (out, save_wav)):
         atomic.check_writable(folder)
-    source = Source.of(variants, checkpoint, seed)
-    lengths = opt.lengths_of(samples, axis)
-    order = parity_run.Order(source, recording, lengths, min_snr, save_wav, files)
-    chosen = parity_run.Selection(variants, views_of(outputs.value, pair))
-    reports = parity_run.run(file, chosen, order)
+    source = weights.of(variants)
+    order = parity_run.Order(source, recording, lengths.each(), min_snr, save_wav, files)
+    reports = parity_run.run(file, parity_run.Selection(variants, outputs.views), order)
     opt.tell_notes(source)
     typer.echo(save(view.document(reports), reports, out, "parity", as_json))
     raise typer.Exit(0 if all(report.passed for report in reports) else WRONG_ROW)

@@ -1,23 +1,58 @@
 """Options of ``hifi-bench``, as Typer reads them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from export.options import typed
+from export import options as opt
 from hifigan_ref.errors import HifiError
+
+if TYPE_CHECKING:
+    from hifigan_ref.audio import Recording
 
 
 def refuse_before(context: typer.Context) -> None:
     """Raises HifiError for an option of a measurement that stands before another command."""
-    told = typed(context, context.params)
+    told = opt.typed(context, context.params)
     if told:
         command = context.invoked_subcommand
         raise HifiError(
             f"{', '.join(told)} before {command} would have no effect: "
             f"write what {command} takes behind it"
         )
+
+
+def batches_of(batches: list[int] | None, sizes: dict[str, int]) -> tuple[int, ...]:
+    """Batches to measure; one that was said as an axis leaves the sizes. Raises HifiError."""
+    axis = sizes.pop("batch", None)
+    if batches and axis is not None:
+        raise HifiError(f"--axis batch={axis} and --batch: give one of the two")
+    return tuple(dict.fromkeys(batches or (axis if axis is not None else 1,)))
+
+
+def threads_of(threads: int | None) -> int:
+    """Of a CPU runtime: as asked, or the physical cores that may be used."""
+    from bench.machine.survey import usable_cores
+
+    return usable_cores() if threads is None else threads
+
+
+def recording_of(wav: Path | None) -> "Recording":
+    """Of waveforms: a file's, or the shipped clip. Raises HifiError as ``read_wav``."""
+    from hifigan_ref import audio
+
+    return audio.read_wav(wav) if wav else audio.speech()
+
+
+@dataclass(frozen=True)
+class Lengths(opt.Lengths):
+    """Lengths of axes; each field is an option."""
+
+    samples: Annotated[
+        int | None, typer.Option("--samples", help="T; default: 8192, or as the network is used.")
+    ] = None
 
 
 BackendOption = Annotated[
@@ -37,26 +72,38 @@ MinSnr = Annotated[
     typer.Option("--min-snr", help="Least SNR, dB; default: what each precision promises."),
 ]
 Batches = Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")]
-Samples = Annotated[
-    int | None, typer.Option("--samples", help="T; default: 8192, or as the network is used.")
-]
 Threads = Annotated[
     int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
 ]
 Wav = Annotated[Path | None, typer.Option("--wav", help="Mono audio; default: a shipped clip.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
 Limit = Annotated[float, typer.Option("--limit", help="Seconds of sampling per row, at most.")]
-Rounds = Annotated[
-    int, typer.Option("--rounds", help="In which backends take turns, in random order.")
-]
-Timeout = Annotated[
-    float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
-]
-Layers = Annotated[bool, typer.Option("--layers", help="Time each layer too, where it can be.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")]
 Earlier = Annotated[
     Path, typer.Argument(help="The --out folder of an earlier run, or its report.json.")
 ]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How rows are measured; each field is an option."""
+
+    threads: Threads = None
+    wav: Wav = None
+    out: Out = Path("reports")
+    limit: Limit = 10.0
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="In which backends take turns, in random order.")
+    ] = 5
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
+    ] = 600.0
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Time each layer too, where it can be.")
+    ] = False
+    min_snr: MinSnr = None
+    resume: Resume = False
+
 
 # of a sweep
 SweepFile = Annotated[Path, typer.Argument(help="The matrix, in TOML.")]
@@ -77,19 +124,6 @@ AcrossMachines = Annotated[
 ]
 
 # of a parity report
-ParityFile = Annotated[
-    Path | None, typer.Argument(help="An .onnx file of ours, instead of a selection.")
-]
-Lengths = Annotated[
-    list[int] | None,
-    typer.Option("--samples", help="T; repeatable; default: every residue, short and ordinary."),
-]
-AxisLengths = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--axis", help="Run an axis at this length: frames=64; repeatable.", metavar="NAME=LENGTH"
-    ),
-]
 SaveWav = Annotated[
     Path | None,
     typer.Option(
@@ -98,3 +132,30 @@ SaveWav = Annotated[
         metavar="DIR",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class ManyLengths:
+    """Lengths to run; each field is an option."""
+
+    samples: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--samples", help="T; repeatable; default: every residue, short and ordinary."
+        ),
+    ] = None
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis",
+            help="Run an axis at this length: frames=64; repeatable.",
+            metavar="NAME=LENGTH",
+        ),
+    ] = None
+
+    def each(self) -> dict[str, tuple[int, ...]]:
+        """Of every axis that was told. Raises HifiError for what is no length of one."""
+        told = [("samples", length) for length in self.samples or ()]
+        told += map(opt.axis_length, self.axis or ())
+        names = dict.fromkeys(name for name, _ in told)
+        return {each: tuple(length for name, length in told if name == each) for each in names}

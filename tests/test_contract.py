@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from export.contract import ContractError, check_graph, check_precise
-from export.options import sizes_of
+from export.options import Lengths
 from export.precision.budget import GraphPrecision
 from export.precision.narrow import narrow
 from export.precision.plan import PrecisionPlan
@@ -101,7 +101,7 @@ def test_ensembles_of_fixed_length_keep_it(
 
 @pytest.mark.parametrize("samples", [*range(6, 18), 8192, None])
 def test_one_period_keeps_it(p11: nn.Module, samples: int | None) -> None:
-    request = ExportRequest(DYNAMIC.variant, sizes=sizes_of(None, samples), views=("scores",))
+    request = ExportRequest(DYNAMIC.variant, sizes=Lengths(samples).sizes(), views=("scores",))
     check_graph(to_onnx(p11, request), request)
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from export import options as opt
 from export.fold import fold
 from export.interface import function_of
+from export.selection import Changes, Networks
 from hifigan_ref.checkpoint import read_checkpoint
 from hifigan_ref.errors import HifiError
 from hifigan_ref.seeded import Seeded
@@ -51,7 +51,7 @@ SMALL = {
 
 def chosen(tmp_path: Path, content: Any, network: str = "generator-v1") -> Variant:
     (tmp_path / "config.json").write_text(json.dumps(content))
-    found = opt.select(None, None, None, [network], None, tmp_path / "config.json")
+    found = Networks(network=[network]).select(Changes(config=tmp_path / "config.json"))
     assert len(found) == 1
     return found[0]
 
@@ -124,11 +124,11 @@ def test_a_config_that_cannot_be_is_refused(
 def test_what_is_no_config_is_refused(tmp_path: Path) -> None:
     assert "holds no object" in refusal(tmp_path, [1])
     with pytest.raises(HifiError, match="cannot be read"):
-        opt.select(None, None, None, ["generator-v1"], None, tmp_path / "none.json")
+        Networks(network=["generator-v1"]).select(Changes(config=tmp_path / "none.json"))
     with pytest.raises(HifiError, match="name it with --network"):
-        opt.select(None, None, None, None, None, None, 3)
+        Networks().select(Changes(speaker=3))
     with pytest.raises(HifiError, match="mpd has no hyper-parameters"):
-        opt.select(None, None, None, ["mpd"], None, None, 3)
+        Networks(network=["mpd"]).select(Changes(speaker=3))
 
 
 MANY = Variant("piper-decoder-speakers")
@@ -154,7 +154,7 @@ def spoken(path: Path, variant: Variant, inputs: dict[str, Tensor]) -> Tensor:
 
 def test_a_speaker_is_folded_into_the_first_bias(speakers: Path) -> None:
     z = torch.randn(2, 192, 5, generator=torch.manual_seed(2)).double()
-    (variant,) = opt.select(None, None, None, [str(MANY)], None, None, 1)
+    (variant,) = Networks(network=[str(MANY)]).select(Changes(speaker=1))
     assert [port.name for port in variant.signature.inputs] == ["z"]
     vectors = read_checkpoint(speakers).speakers[str(MANY)]
     assert vectors is not None
@@ -173,10 +173,10 @@ def db(expected: Tensor, found: Tensor) -> float:
 
 
 def test_a_speaker_that_there_is_not_is_refused(speakers: Path) -> None:
-    many = opt.select(None, None, None, [str(MANY)], None, None, 3)
+    many = Networks(network=[str(MANY)]).select(Changes(speaker=3))
     with pytest.raises(HifiError, match="has no speaker 3: choose 0 to 2"):
         Source(speakers).build(many[0])
     with pytest.raises(HifiError, match="piper-decoder has no speakers"):
-        opt.select(None, None, None, ["piper-decoder"], None, None, 0)
+        Networks(network=["piper-decoder"]).select(Changes(speaker=0))
     with pytest.raises(HifiError, match="add --checkpoint"):
         Source().build(many[0])

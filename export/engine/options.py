@@ -1,16 +1,19 @@
 """Options of engines, as Typer reads them."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export import options as opt
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
+    from export.engine.library import Library
     from export.engine.optimisation import Asked
+    from export.engine.request import EngineRequest
 
 
 class RuntimeName(StrEnum):
@@ -21,50 +24,117 @@ class RuntimeName(StrEnum):
     rtx = "rtx"
 
 
-def profiles_of(axes: list[str] | None, given: "Mapping[str, Asked]") -> "dict[str, Asked]":
-    """Profiles of engines out of ``--axis NAME=MIN:OPT:MAX``, beside those of other options.
+@dataclass(frozen=True)
+class EngineLengths(opt.Lengths):
+    """Lengths that are fixed, and profiles of axes."""
 
-    Raises:
-        HifiError: one is written in another way, or told twice.
-    """
-    from export.engine.optimisation import NOTHING
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis",
+            help="Fix an axis, or say what the engine accepts: frames=1:32:860; repeatable.",
+            metavar="NAME=LENGTH|MIN:OPT:MAX",
+        ),
+    ] = None
 
-    found = {name: each for name, each in given.items() if each != NOTHING}
-    for text in axes or ():
-        name, _, told = text.partition("=")
-        lengths = told.split(":")
-        if not name or len(lengths) != len(NOTHING) or not all(n.isdecimal() for n in lengths if n):
-            raise HifiError(f"--axis {text}: write min, opt and max, as in --axis frames=1:32:860")
-        if name in found:
-            raise HifiError(f"--axis {text} and another profile for {name}: give one of the two")
-        least, best, most = (int(n) if n else None for n in lengths)
-        found[name] = (least, best, most)
-    return found
+    @property
+    def profiles(self) -> list[str]:
+        """Those that no length is fixed by."""
+        return [text for text in self.axis or () if ":" in text]
+
+    @property
+    def fixed(self) -> opt.Lengths:
+        """The others."""
+        return opt.Lengths(self.samples, [text for text in self.axis or () if ":" not in text])
 
 
-RuntimeOption = Annotated[
-    RuntimeName, typer.Option("--runtime", help="auto: TensorRT where it is installed.")
-]
-MinBatch = Annotated[int | None, typer.Option("--min-batch", help="Default 1.")]
-OptBatch = Annotated[int | None, typer.Option("--opt-batch", help="Default 16.")]
-MaxBatch = Annotated[int | None, typer.Option("--max-batch", help="Default 32.")]
-MinSamples = Annotated[int | None, typer.Option("--min-samples", help="Default 2048.")]
-OptSamples = Annotated[int | None, typer.Option("--opt-samples", help="Default 8192.")]
-MaxSamples = Annotated[int | None, typer.Option("--max-samples", help="Default 220500.")]
-Target = Annotated[
-    str, typer.Option("--target", help="RTX: compute capabilities, as in sm86,sm89.")
-]
-Workspace = Annotated[
-    int | None, typer.Option("--workspace", help="Memory that a layer may use, MiB.")
-]
-OptLevel = Annotated[int | None, typer.Option("--opt-level", help="0 to 5: how long to search.")]
-Tf32 = Annotated[bool, typer.Option("--tf32", help="Let float32 products use TF32.")]
-VersionCompatible = Annotated[
-    bool, typer.Option("--version-compatible", help="For later versions too (TensorRT).")
-]
-HardwareCompatible = Annotated[
-    bool, typer.Option("--hardware-compatible", help="For later GPUs too (TensorRT).")
-]
-TimingCache = Annotated[
-    Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
-]
+@dataclass(frozen=True)
+class EngineForm(opt.Form):
+    """How the graph of an engine is written: no search builds one."""
+
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
+        ),
+    ] = "fp32"
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What an engine accepts; each field is an option."""
+
+    min_batch: Annotated[int | None, typer.Option("--min-batch", help="Default 1.")] = None
+    opt_batch: Annotated[int | None, typer.Option("--opt-batch", help="Default 16.")] = None
+    max_batch: Annotated[int | None, typer.Option("--max-batch", help="Default 32.")] = None
+    min_samples: Annotated[int | None, typer.Option("--min-samples", help="Default 2048.")] = None
+    opt_samples: Annotated[int | None, typer.Option("--opt-samples", help="Default 8192.")] = None
+    max_samples: Annotated[int | None, typer.Option("--max-samples", help="Default 220500.")] = None
+
+    def beside(self, axes: list[str]) -> "dict[str, Asked]":
+        """Profiles out of ``--axis NAME=MIN:OPT:MAX``, beside these.
+
+        Raises:
+            HifiError: one is written in another way, or told twice.
+        """
+        from export.engine.optimisation import NOTHING
+
+        given: dict[str, Asked] = {
+            "batch": (self.min_batch, self.opt_batch, self.max_batch),
+            "samples": (self.min_samples, self.opt_samples, self.max_samples),
+        }
+        found = {name: each for name, each in given.items() if each != NOTHING}
+        for text in axes:
+            name, _, told = text.partition("=")
+            ends = told.split(":")
+            if not name or len(ends) != len(NOTHING) or not all(n.isdecimal() for n in ends if n):
+                raise HifiError(
+                    f"--axis {text}: write min, opt and max, as in --axis frames=1:32:860"
+                )
+            if name in found:
+                raise HifiError(
+                    f"--axis {text} and another profile for {name}: give one of the two"
+                )
+            least, best, most = (int(n) if n else None for n in ends)
+            found[name] = (least, best, most)
+        return found
+
+
+@dataclass(frozen=True)
+class Builder:
+    """How an engine is built; each field is an option."""
+
+    target: Annotated[
+        str, typer.Option("--target", help="RTX: compute capabilities, as in sm86,sm89.")
+    ] = ""
+    workspace: Annotated[
+        int | None, typer.Option("--workspace", help="Memory that a layer may use, MiB.")
+    ] = None
+    opt_level: Annotated[
+        int | None, typer.Option("--opt-level", help="0 to 5: how long to search.")
+    ] = None
+    tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 products use TF32.")] = False
+    version_compatible: Annotated[
+        bool, typer.Option("--version-compatible", help="For later versions too (TensorRT).")
+    ] = False
+    hardware_compatible: Annotated[
+        bool, typer.Option("--hardware-compatible", help="For later GPUs too (TensorRT).")
+    ] = False
+    timing_cache: Annotated[
+        Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
+    ] = None
+
+    def request(self, library: "Library") -> "EngineRequest":
+        """Of an engine by a library. Raises HifiError for what it lacks or is out of range."""
+        from export.engine.request import EngineRequest
+
+        return EngineRequest(
+            library.runtime,
+            tuple(filter(None, self.target.lower().split(","))),
+            self.workspace,
+            self.opt_level,
+            self.tf32,
+            self.version_compatible,
+            self.hardware_compatible,
+            self.timing_cache,
+        ).for_library(library)
