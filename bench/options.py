@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export import options as opt
+from export.option_groups import option
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def recording_of(wav: Path | None) -> "Recording":
 class Lengths(opt.Lengths):
     """Lengths of axes; each field is an option."""
 
-    samples: Annotated[
-        int | None, typer.Option("--samples", help="T; default: 8192, or as the network is used.")
-    ] = None
+    samples: int | None = option(None, "T; default: 8192, or as the network is used.")
 
 
 BackendOption = Annotated[
@@ -92,15 +91,9 @@ class Measuring:
     wav: Wav = None
     out: Out = Path("reports")
     limit: Limit = 10.0
-    rounds: Annotated[
-        int, typer.Option("--rounds", help="In which backends take turns, in random order.")
-    ] = 5
-    timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds until a cell that does not answer ends.")
-    ] = 600.0
-    layers: Annotated[
-        bool, typer.Option("--layers", help="Time each layer too, where it can be.")
-    ] = False
+    rounds: int = option(5, "In which backends take turns, in random order.")
+    timeout: float = option(600.0, "Seconds until a cell that does not answer ends.")
+    layers: bool = option(False, "Time each layer too, where it can be.")
     min_snr: MinSnr = None
     resume: Resume = False
 
@@ -138,20 +131,12 @@ SaveWav = Annotated[
 class ManyLengths:
     """Lengths to run; each field is an option."""
 
-    samples: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--samples", help="T; repeatable; default: every residue, short and ordinary."
-        ),
-    ] = None
-    axis: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--axis",
-            help="Run an axis at this length: frames=64; repeatable.",
-            metavar="NAME=LENGTH",
-        ),
-    ] = None
+    samples: list[int] | None = option(
+        None, "T; repeatable; default: every residue, short and ordinary."
+    )
+    axis: list[str] | None = option(
+        None, "Run an axis at this length: frames=64; repeatable.", metavar="NAME=LENGTH"
+    )
 
     def each(self) -> dict[str, tuple[int, ...]]:
         """Of every axis that was told. Raises HifiError for what is no length of one."""

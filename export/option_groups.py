@@ -2,10 +2,24 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields, is_dataclass
-from typing import Any
+from dataclasses import field, fields, is_dataclass
+from typing import Annotated, Any
+
+import typer
 
 Command = Callable[..., None]
+
+
+def option(default: Any, help: str, *names: str, **more: Any) -> Any:  # noqa: A002 - as Typer's
+    """A field that is an option, called ``--like-the-field`` where no names are given.
+
+    Args:
+        default: where nothing is typed.
+        help: one sentence.
+        names: with their dashes.
+        more: for ``typer.Option``.
+    """
+    return field(default=default, metadata={"names": names, "option": {"help": help, **more}})
 
 
 def grouped(command: Command) -> Command:
@@ -27,7 +41,7 @@ def grouped(command: Command) -> Command:
             given[name] = group(**{each.name: given.pop(each.name) for each in fields(group)})
         command(**given)
 
-    flat = [option for each in parameters for option in _options(each)]
+    flat = [each for parameter in parameters for each in _options(parameter)]
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__annotations__ = {each.name: each.annotation for each in flat}
     call.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
@@ -39,11 +53,10 @@ def _options(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
     if not is_dataclass(parameter.annotation):
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         return
-    for field in fields(parameter.annotation):
-        assert field.default is not MISSING, "what a command can be called without is an option"
-        yield inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=field.type,
-        )
+    for each in fields(parameter.annotation):
+        told: Any = each.type
+        if each.metadata:
+            names = each.metadata["names"] or ("--" + each.name.replace("_", "-"),)
+            told = Annotated[told, typer.Option(*names, **each.metadata["option"])]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        yield inspect.Parameter(each.name, kind, default=each.default, annotation=told)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from export.option_groups import option
 from export.selection import Changes, Networks
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -64,22 +65,15 @@ def one_source(context: typer.Context, value: Value) -> Value:
 class Weights:
     """Where weights come from; each field is an option."""
 
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            "--checkpoint",
-            "--weights",
-            help="A training checkpoint, or a state dict of your module; no code of it runs.",
-            metavar="FILE",
-            callback=one_source,
-        ),
-    ] = None
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", help="Seed of the weights without a checkpoint.", callback=one_source
-        ),
-    ] = 0
+    checkpoint: Path | None = option(
+        None,
+        "A training checkpoint, or a state dict of your module; no code of it runs.",
+        "--checkpoint",
+        "--weights",
+        metavar="FILE",
+        callback=one_source,
+    )
+    seed: int = option(0, "Seed of the weights without a checkpoint.", callback=one_source)
 
     def of(self, variants: tuple[Variant, ...]) -> Source:
         """Those of some networks."""
@@ -96,13 +90,10 @@ def tell_notes(source: Source) -> None:
 class Lengths:
     """Lengths that are fixed; each field is an option."""
 
-    samples: Annotated[int | None, typer.Option("--samples", help="Fix T.")] = None
-    axis: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--axis", help="Fix an axis: samples=8192; repeatable.", metavar="NAME=LENGTH"
-        ),
-    ] = None
+    samples: int | None = option(None, "Fix T.")
+    axis: list[str] | None = option(
+        None, "Fix an axis: samples=8192; repeatable.", metavar="NAME=LENGTH"
+    )
 
     def sizes(self, batch: int | None = None) -> dict[str, int]:
         """Of each axis, and the batch. Raises HifiError for what is no length of an axis."""
@@ -129,12 +120,8 @@ def axis_length(text: str) -> tuple[str, int]:
 class Outputs:
     """How a network is seen; each field is an option."""
 
-    outputs: Annotated[
-        OutputsOption, typer.Option("--outputs", help="Scores alone, or feature maps too.")
-    ] = OutputsOption.all
-    pair: Annotated[
-        bool, typer.Option("--pair", help="Real and generated waveform in one pass.")
-    ] = False
+    outputs: OutputsOption = option(OutputsOption.all, "Scores alone, or feature maps too.")
+    pair: bool = option(False, "Real and generated waveform in one pass.")
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -148,31 +135,15 @@ class Outputs:
 class Form:
     """How a graph is written, and in what it computes; each field is an option."""
 
-    lowering: Annotated[
-        str, typer.Option("--lowering", help="Exact rewrites.", metavar="none|default|PLAN")
-    ] = "none"
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            help="What layers compute in.",
-            metavar="fp32|fp16|bf16|int8|mixed|PLAN.json",
-        ),
-    ] = "fp32"
-    min_snr: Annotated[
-        float | None,
-        typer.Option("--min-snr", help="Least SNR, dB; else the precision's own.", metavar="DB"),
-    ] = None
-    io_types: Annotated[
-        IoTypes,
-        typer.Option("--io-types", help="Of inputs and outputs: as the layers, or float32."),
-    ] = IoTypes.float32
-    calibration: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--calibration", help="Speech for the ranges of int8; repeatable.", metavar="FILE|DIR"
-        ),
-    ] = None
+    lowering: str = option("none", "Exact rewrites.", metavar="none|default|PLAN")
+    precision: str = option(
+        "fp32", "What layers compute in.", metavar="fp32|fp16|bf16|int8|mixed|PLAN.json"
+    )
+    min_snr: float | None = option(None, "Least SNR, dB; else the precision's own.", metavar="DB")
+    io_types: IoTypes = option(IoTypes.float32, "Of inputs and outputs: as the layers, or float32.")
+    calibration: list[Path] | None = option(
+        None, "Speech for the ranges of int8; repeatable.", metavar="FILE|DIR"
+    )
 
     def wish(self, backend: str | None) -> "Wish":
         """The same, for a backend or for any."""

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from export.option_groups import option
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
 from hifigan_ref.settings import SPEAKER, Settings, read_config
@@ -31,29 +32,18 @@ class Model(StrEnum):
 class Changes:
     """What is said of the networks that ``--network`` names; each field is an option."""
 
-    input: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            help="Shape of an input of your module: numbers, and names of axes; repeatable. For "
-            "hifi-bench and its parity also an input's values.",
-            metavar="NAME=DIMS|FILE.npy",
-        ),
-    ] = None
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            help="Hyper-parameters of a generator, in the keys of jik876's config_v1.json.",
-            metavar="FILE.json",
-        ),
-    ] = None
-    speaker: Annotated[
-        int | None,
-        typer.Option(
-            "--speaker", help="A decoder's speaker, from 0, whom the file then speaks as."
-        ),
-    ] = None
+    input: list[str] | None = option(
+        None,
+        "Shape of an input of your module: numbers, and names of axes; repeatable. For "
+        "hifi-bench and its parity also an input's values.",
+        metavar="NAME=DIMS|FILE.npy",
+    )
+    config: Path | None = option(
+        None,
+        "Hyper-parameters of a generator, in the keys of jik876's config_v1.json.",
+        metavar="FILE.json",
+    )
+    speaker: int | None = option(None, "A decoder's speaker, from 0, whom the file then speaks as.")
 
     def parted(self) -> "tuple[Changes, Files]":
         """The same without the values of inputs, and those values. Raises HifiError."""
@@ -91,25 +81,17 @@ class Changes:
 class Networks:
     """Networks by their names; each field is an option."""
 
-    period: Annotated[
-        list[int] | None, typer.Option("--period", help="Period of a member of MPD; repeatable.")
-    ] = None
-    scale: Annotated[
-        list[int] | None, typer.Option("--scale", help="Scale of a member of MSD; repeatable.")
-    ] = None
-    model: Annotated[
-        list[Model] | None,
-        typer.Option("--model", help="An ensemble as one graph, or both of them; repeatable."),
-    ] = None
-    network: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--network",
-            help="A network by name, an ONNX file (voice.onnx:dec. is a part of it), or a module "
-            "of your own, whose code runs: net.py:Unet --input x=batch,1,samples; repeatable.",
-            metavar="NAME|FILE.onnx|FILE.py:Class",
-        ),
-    ] = None
+    period: list[int] | None = option(None, "Period of a member of MPD; repeatable.")
+    scale: list[int] | None = option(None, "Scale of a member of MSD; repeatable.")
+    model: list[Model] | None = option(
+        None, "An ensemble as one graph, or both of them; repeatable."
+    )
+    network: list[str] | None = option(
+        None,
+        "A network by name, an ONNX file (voice.onnx:dec. is a part of it), or a module "
+        "of your own, whose code runs: net.py:Unet --input x=batch,1,samples; repeatable.",
+        metavar="NAME|FILE.onnx|FILE.py:Class",
+    )
 
     def select(self, changes: Changes | None = None) -> tuple[Variant, ...]:
         """What was named, each once. Raises HifiError for what does not exist."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from export import options as opt
+from export.option_groups import option
 from hifigan_ref.errors import HifiError
 
 if TYPE_CHECKING:
@@ -28,14 +27,11 @@ class RuntimeName(StrEnum):
 class EngineLengths(opt.Lengths):
     """Lengths that are fixed, and profiles of axes."""
 
-    axis: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--axis",
-            help="Fix an axis, or say what the engine accepts: frames=1:32:860; repeatable.",
-            metavar="NAME=LENGTH|MIN:OPT:MAX",
-        ),
-    ] = None
+    axis: list[str] | None = option(
+        None,
+        "Fix an axis, or say what the engine accepts: frames=1:32:860; repeatable.",
+        metavar="NAME=LENGTH|MIN:OPT:MAX",
+    )
 
     @property
     def profiles(self) -> list[str]:
@@ -52,24 +48,21 @@ class EngineLengths(opt.Lengths):
 class EngineForm(opt.Form):
     """How the graph of an engine is written: no search builds one."""
 
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision", help="What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
-        ),
-    ] = "fp32"
+    precision: str = option(
+        "fp32", "What layers compute in.", metavar="fp32|fp16|bf16|int8|PLAN.json"
+    )
 
 
 @dataclass(frozen=True)
 class Profiles:
     """What an engine accepts; each field is an option."""
 
-    min_batch: Annotated[int | None, typer.Option("--min-batch", help="Default 1.")] = None
-    opt_batch: Annotated[int | None, typer.Option("--opt-batch", help="Default 16.")] = None
-    max_batch: Annotated[int | None, typer.Option("--max-batch", help="Default 32.")] = None
-    min_samples: Annotated[int | None, typer.Option("--min-samples", help="Default 2048.")] = None
-    opt_samples: Annotated[int | None, typer.Option("--opt-samples", help="Default 8192.")] = None
-    max_samples: Annotated[int | None, typer.Option("--max-samples", help="Default 220500.")] = None
+    min_batch: int | None = option(None, "Default 1.")
+    opt_batch: int | None = option(None, "Default 16.")
+    max_batch: int | None = option(None, "Default 32.")
+    min_samples: int | None = option(None, "Default 2048.")
+    opt_samples: int | None = option(None, "Default 8192.")
+    max_samples: int | None = option(None, "Default 220500.")
 
     def beside(self, axes: list[str]) -> "dict[str, Asked]":
         """Profiles out of ``--axis NAME=MIN:OPT:MAX``, beside these.
@@ -104,25 +97,13 @@ class Profiles:
 class Builder:
     """How an engine is built; each field is an option."""
 
-    target: Annotated[
-        str, typer.Option("--target", help="RTX: compute capabilities, as in sm86,sm89.")
-    ] = ""
-    workspace: Annotated[
-        int | None, typer.Option("--workspace", help="Memory that a layer may use, MiB.")
-    ] = None
-    opt_level: Annotated[
-        int | None, typer.Option("--opt-level", help="0 to 5: how long to search.")
-    ] = None
-    tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 products use TF32.")] = False
-    version_compatible: Annotated[
-        bool, typer.Option("--version-compatible", help="For later versions too (TensorRT).")
-    ] = False
-    hardware_compatible: Annotated[
-        bool, typer.Option("--hardware-compatible", help="For later GPUs too (TensorRT).")
-    ] = False
-    timing_cache: Annotated[
-        Path | None, typer.Option("--timing-cache", help="Timings to reuse (TensorRT).")
-    ] = None
+    target: str = option("", "RTX: compute capabilities, as in sm86,sm89.")
+    workspace: int | None = option(None, "Memory that a layer may use, MiB.")
+    opt_level: int | None = option(None, "0 to 5: how long to search.")
+    tf32: bool = option(False, "Let float32 products use TF32.")
+    version_compatible: bool = option(False, "For later versions too (TensorRT).")
+    hardware_compatible: bool = option(False, "For later GPUs too (TensorRT).")
+    timing_cache: Path | None = option(None, "Timings to reuse (TensorRT).")
 
     def request(self, library: "Library") -> "EngineRequest":
         """Of an engine by a library. Raises HifiError for what it lacks or is out of range."""
