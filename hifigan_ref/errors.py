@@ -1,7 +1,7 @@
 """Errors that a user can cause, and the error of any library in one line."""
 
 import re
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 300
 SHOWN_AT_MOST = 160  # characters of a text out of a file
+MOST_LIKE = 5  # names out of a long list
 ALIKE = 0.6  # of two words, from 0 to 1
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Lines that say where in a library's sources, and not what.
@@ -74,6 +75,12 @@ def nearest(word: str, known: "Iterable[str]") -> str:
     alike = {each: SequenceMatcher(None, each.lower(), word.lower()).ratio() for each in known}
     best = max(alike, key=lambda each: alike[each], default="")
     return f"did you mean {best!r}? " if best and alike[best] >= ALIKE else ""
+
+
+def like(word: str, known: "Iterable[str]") -> str:
+    """``; like it are abs, acos``: of many names those that are nearest, else nothing."""
+    found = get_close_matches(word, list(known), MOST_LIKE, ALIKE)
+    return f"; like it are {', '.join(found)}" if found else ""
 
 
 def _joined(lines: list[str]) -> str:

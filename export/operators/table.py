@@ -22,7 +22,7 @@ from export.operators import (
     shape,
 )
 from export.operators.operation import Kind, Operation, Writer
-from hifigan_ref.errors import HifiError, nearest
+from hifigan_ref.errors import HifiError, like
 
 GROUPS = (
     activations, arithmetic, convolution, dtypes, index, lengths, normalization, order, pad, parts,
@@ -78,8 +78,8 @@ def writer_of(function: str) -> Writer:
     """
     if function not in WRITERS:
         raise HifiError(
-            f"{function} has no ONNX form here: {nearest(function, WRITERS)}"
-            f"what there is: {', '.join(sorted(WRITERS))}; add a row to export/operators"
+            f"{function} has no ONNX form here{like(function, WRITERS)}; export/operators "
+            "lists all, docs/architecture.md says how one is added"
         )
     return WRITERS[function]
 
@@ -94,7 +94,7 @@ def operation_of(node: ir.Node) -> Operation:
     if row is None or node.domain:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         raise HifiError(
-            f"{node.name or node.op_type}: {name} is not known here: "
-            f"{nearest(name, OPERATIONS)}what there is: {', '.join(sorted(OPERATIONS))}"
+            f"{node.name or node.op_type}: {name} is not known here{like(name, OPERATIONS)}; "
+            "export/operators lists all, docs/architecture.md says how one is added"
         )
     return row
