@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench import gpu
 from bench.backend import Case
+from bench.backends.bound_session import BoundSession
 from bench.backends.ort_placement import claim, remember, seen
 from bench.file_precisions import convolutions_of, counts_claim
 from bench.proof import demand, equal
@@ -95,7 +95,7 @@ def open_session(case: Case, asked: Asked, profile: Path | None = None) -> ort.I
     return session
 
 
-class OrtSession:
+class OrtSession(BoundSession):
     """Bound to tensors at fixed addresses.
 
     Args:
@@ -112,18 +112,14 @@ class OrtSession:
         case: Case,
         stream: torch.cuda.Stream | None = None,
     ) -> None:
+        self._device = "cpu" if stream is None else gpu.DEVICE
+        super().__init__(case.inputs, self._device, stream)
         self._session = session
         self._asked = asked
-        self._stream = stream
-        self._device = "cpu" if stream is None else gpu.DEVICE
         self._run_options = ort.RunOptions()
         if stream is not None:
             self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-        with torch.cuda.stream(stream):  # which does nothing for None
-            self._inputs = {
-                name: torch.tensor(array, device=self._device)
-                for name, array in case.inputs.items()
-            }
+        with torch.cuda.stream(stream):
             self._outputs = {
                 output.name: torch.full(_fixed(output), torch.nan, device=self._device)
                 for output in session.get_outputs()
@@ -139,36 +135,9 @@ class OrtSession:
         self._seen = seen(session, self._types)
         self._file = case.artifact.path
 
-    @property
-    def stream(self) -> int | None:
-        """Raw ``cudaStream_t``, None on the host."""
-        return None if self._stream is None else int(self._stream.cuda_stream)
-
-    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        """Copy waveforms into the bound inputs."""
-        with torch.cuda.stream(self._stream):
-            for name, array in inputs.items():
-                self._inputs[name].copy_(torch.from_numpy(array))
-
-    def poison(self) -> None:
-        """Fill the outputs with NaN."""
-        with torch.cuda.stream(self._stream):
-            for tensor in self._outputs.values():
-                tensor.fill_(torch.nan)
-
     def run(self) -> None:
         """Compute on the host, or enqueue on the stream."""
         self._session.run_with_iobinding(self._binding, self._run_options)
-
-    def wait(self) -> None:
-        """Return when the stream is empty; on a CPU nothing is left to wait for."""
-        if self._stream is not None:
-            self._stream.synchronize()
-
-    def outputs(self) -> dict[str, NDArray[np.floating]]:
-        """What the last pass computed, by name; on the host the next pass writes over it."""
-        with torch.cuda.stream(self._stream):
-            return {name: tensor.cpu().numpy() for name, tensor in self._outputs.items()}
 
     def settings(self) -> dict[str, str]:
         """Threads, optimisation level, providers and their options, as read back."""

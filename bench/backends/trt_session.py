@@ -1,15 +1,13 @@
 """An engine with its inputs and outputs in place on a GPU."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench import gpu
 from bench.backend import Case
+from bench.backends.bound_session import BoundSession
 from bench.backends.trt_context import Context, open_context
 from bench.backends.trt_precision import precision_claims, told
 from bench.file_precisions import ALL_FLOAT, convolutions_of
@@ -26,7 +24,7 @@ from hifigan_ref.errors import HifiError
 TYPES = {"FLOAT": torch.float32, "HALF": torch.float16, "BF16": torch.bfloat16}
 
 
-class TrtSession:
+class TrtSession(BoundSession):
     """Runs an execution context on a stream of its own.
 
     Args:
@@ -43,50 +41,26 @@ class TrtSession:
         reason = why_not_here(file.manifest, library, here)
         if reason is not None:
             raise HifiError(reason)
+        self._own = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        super().__init__(case.inputs, gpu.DEVICE, self._own)
         self._library = library
         self._file = file
         self._artifact = case.artifact.path
         self._lessened = case.request.precision != FP32
         self._graph = case.options["cuda_graph"] == "on"
         self._tf32 = case.runtime == "tf32"
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._engine = deserialize(library, file.path.read_bytes())
         self._information = inspect(library, self._engine)
         self._context: Context = open_context(library, self._engine, file, here, self._graph)
-        with torch.cuda.stream(self._stream):
-            self._inputs = {
-                name: torch.tensor(array, device=gpu.DEVICE) for name, array in case.inputs.items()
-            }
         self._context.take_inputs(self._inputs)
         self._outputs = {name: self._output(name) for name in self._output_names()}
         self._context.take_outputs(self._outputs)
-        self._context.start(self._stream)
+        self._context.start(self._own)
         self.wait()
-
-    @property
-    def stream(self) -> int:
-        """Raw ``cudaStream_t``."""
-        return int(self._stream.cuda_stream)
-
-    def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        """Copy waveforms into the engine's inputs."""
-        with torch.cuda.stream(self._stream):
-            for name, array in inputs.items():
-                self._inputs[name].copy_(torch.from_numpy(array))
-
-    def poison(self) -> None:
-        """Fill the outputs with NaN."""
-        with torch.cuda.stream(self._stream):
-            for tensor in self._outputs.values():
-                tensor.fill_(torch.nan)
 
     def run(self) -> None:
         """Enqueue one pass."""
-        self._context.enqueue(self._stream)
-
-    def wait(self) -> None:
-        """Return when the stream is empty."""
-        self._stream.synchronize()
+        self._context.enqueue(self._own)
 
     def watch(self, profiler: Any) -> None:
         """Have an ``IProfiler`` told the time of each layer of every later pass."""
@@ -95,11 +69,6 @@ class TrtSession:
     def information(self) -> str:
         """What the engine says of its layers, as JSON."""
         return self._information
-
-    def outputs(self) -> dict[str, NDArray[np.floating]]:
-        """What the last pass computed, by name, float32."""
-        with torch.cuda.stream(self._stream):
-            return {name: t.float().cpu().numpy() for name, t in self._outputs.items()}
 
     def settings(self) -> dict[str, str]:
         """Library, engine, profile and what its layers are."""
