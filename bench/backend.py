@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -178,15 +178,14 @@ def find(spec: str) -> tuple[Backend, dict[str, str]]:
     Raises:
         UsageError: no such backend, option or value.
     """
-    name, _, rest = spec.partition(":")
+    name, told = parted(spec)
     backend = backends().get(name)
     if backend is None:
         near = nearest(name, backends())
         raise UsageError(f"no backend {name!r}: {near}choose from {', '.join(backends())}")
     known = {option.name: option for option in backend.options}
     values = {option.name: option.allowed[0] for option in backend.options}
-    for text in rest.split(",") if rest else ():
-        key, _, value = text.partition("=")
+    for key, value in told:
         if key not in known:
             allowed = ", ".join(known) or "none"
             near = nearest(key, known)
@@ -202,9 +201,23 @@ def _is_word(value: str) -> bool:
     return not path.suffix and value == path.name and not path.exists()
 
 
+def parted(spec: str) -> tuple[str, list[tuple[str, str]]]:
+    """The name of a backend as typed, and its options with their values, known or not."""
+    name, _, rest = spec.partition(":")
+    pairs = [text.partition("=") for text in rest.split(",")] if rest else []
+    return name, [(key, value) for key, _, value in pairs]
+
+
+def joined(name: str, options: Iterable[tuple[str, object]]) -> str:
+    """The other way."""
+    told = ",".join(f"{key}={value}" for key, value in options)
+    return f"{name}:{told}" if told else name
+
+
 def with_option(spec: str, name: str, value: object) -> str:
     """A backend as typed, with one more option."""
-    return f"{spec}{',' if ':' in spec else ':'}{name}={value}"
+    backend, options = parted(spec)
+    return joined(backend, [*options, (name, value)])
 
 
 def _peers_first(backend: Backend) -> tuple[bool, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from bench.backend import LOWERING, Backend, find, with_option
+from bench.backend import LOWERING, Backend, find, joined, parted, with_option
 from bench.precisions import PLAN, PRECISION, Precisions, Split, precisions_of
 from bench.records import Precision, RowPrecision
 from export.lowering.plan import NONE, LoweringPlan
@@ -175,14 +175,13 @@ def _default(spec: str) -> str:
 
 def _without_precision(spec: str) -> str:
     """A backend as typed, less a precision that is one."""
-    name, colon, rest = spec.partition(":")
-    known = [f"{PRECISION}={each}" for each in _precisions()]
-    return f"{name}{colon}{','.join(text for text in rest.split(',') if text not in known)}"
+    name, options = parted(spec)
+    known = [(PRECISION, each) for each in _precisions()]
+    return joined(name, [each for each in options if each not in known])
 
 
 def _told(spec: str, name: str) -> str:
-    pairs = (text.partition("=") for text in spec.partition(":")[2].split(","))
-    return next((value for key, _, value in pairs if key == name), "")
+    return next((value for key, value in parted(spec)[1] if key == name), "")
 
 
 def _precisions() -> tuple[Precision, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from bench.backend import parted
 from bench.bar import shown
 from bench.choice import check
 from bench.machine import busy
@@ -46,7 +47,7 @@ def export_mixed(
     check([typed.backend])
     folder = next(iter(paths.values())).parent
     atomic.check_writable(folder)
-    name = typed.backend.partition(":")[0]
+    name = parted(typed.backend)[0]
     plan = choice.precision_for(replace(typed, precision="int8", backend=name))
     wish = Wish(
         typed.backend,

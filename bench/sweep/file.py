@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bench.backend import backends, find, lacking
+from bench.backend import backends, find, joined, lacking, parted
 from bench.choice import check, in_precisions
 from bench.machine.survey import usable_cores
 from bench.names import workload_name
@@ -137,13 +137,14 @@ def _network(folder: Path, text: str) -> str:
 def _with_plans(folder: Path, spec: str) -> str:
     """A backend as typed, its plans' files in that folder."""
     options = {option.name: option for option in find(spec)[0].options}
-    name, colon, rest = spec.partition(":")
-    texts = []
-    for text in rest.split(","):
-        key, _, value = text.partition("=")
-        is_file = key in options and value not in options[key].allowed
-        texts.append(f"{key}={_plan(folder, value)}" if is_file else text)
-    return f"{name}{colon}{','.join(texts)}"
+    name, told = parted(spec)
+    return joined(
+        name,
+        [
+            (key, value if value in options[key].allowed else _plan(folder, value))
+            for key, value in told
+        ],
+    )
 
 
 def _plan(folder: Path, file: str) -> str:
