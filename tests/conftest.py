@@ -12,7 +12,6 @@ from torch import nn
 
 from bench import gpu
 from bench.backend import Case
-from bench.cell.lane import Here
 from bench.cell.ledger import Ledger
 from bench.choice import choose
 from bench.machine import busy
@@ -22,6 +21,7 @@ from bench.suite import Plan, sweep
 from export.cache import cached_export
 from export.fold import fold
 from export.request import DEFAULT_OPSET, ExportRequest, views_of
+from fakes import Here
 from hifigan_ref import audio
 from hifigan_ref.seeded import Seeded
 from hifigan_ref.trained import Trained

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.backend import Case, Option, Session
+from bench.cell.job import Command, Job, Reply
+from bench.cell.runner import Runner
+from bench.cell.worker import obey
 from bench.records import (
     SCHEMA,
     Ceiling,
@@ -28,6 +31,7 @@ from bench.records import (
     Workload,
 )
 from bench.tuning_record import LayerTrials, Step, Trial, Tuning
+from hifigan_ref.trained import Trained
 
 
 class TickingClock:
@@ -262,3 +266,19 @@ def old_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         re.sub(f"{head}(original[01])", lambda m: names[m[1]], key): tensor
         for key, tensor in state.items()
     }
+
+
+class Here:
+    """A lane in this process."""
+
+    def __init__(self, job: Job, build: Callable[[], Trained], timeout: float) -> None:
+        del timeout
+        self._runner = Runner(job, build)
+
+    def ask(self, command: Command) -> Reply:
+        """The answer; an interruption goes on."""
+        return obey(self._runner, command)
+
+    def close(self) -> None:
+        """Give the session back."""
+        self._runner.close()

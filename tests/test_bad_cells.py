@@ -9,11 +9,12 @@ import pytest
 
 from bench.cell.group import Partial
 from bench.cell.job import Job
-from bench.cell.lane import Apart, Here, Lane
+from bench.cell.lane import Apart, Lane
 from bench.cell.ledger import Ledger
 from bench.records import Measurement, Report, Result, Skipped
 from bench.stopping import Limits
 from bench.suite import Plan, sweep
+from fakes import Here
 from hifigan_ref import audio
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained

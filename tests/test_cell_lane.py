@@ -14,13 +14,14 @@ import pytest
 from bench import pool
 from bench.cell import wire
 from bench.cell.job import Command, Failed, Finished, Job, Prepared, Sampled, WarmedUp
-from bench.cell.lane import Apart, Here, Lane
+from bench.cell.lane import Apart, Lane
 from bench.judge import reference
 from bench.records import Workload
 from bench.stopping import Limits
 from export.cache import cached_export
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
+from fakes import Here
 from hifigan_ref import audio
 from hifigan_ref.trained import Trained
 from hifigan_ref.variant import Variant

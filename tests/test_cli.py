@@ -22,12 +22,11 @@ import cli
 from bench import backend, record_json, suite
 from bench.backend import Backend, Case, Session
 from bench.backends.ort_session import OrtSession
-from bench.cell.lane import Here
 from bench.exit_code import NOTHING_MEASURED, REGRESSION, WRONG_ROW
 from bench.judge import reference
 from bench.machine import bandwidth, roofline
 from bench.timing import measure
-from fakes import FakeBackend, FakeSession, Ran, fake_report, fake_result, run_main
+from fakes import FakeBackend, FakeSession, Here, Ran, fake_report, fake_result, run_main
 from hifigan_ref.trained import Trained
 from hifigan_ref.version import VERSION
 

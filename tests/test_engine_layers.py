@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from export.engine.layers import convolution_precisions, io_precisions, layer_precisions
+from export.engine.layers import convolution_precisions, layer_precisions
 from hifigan_ref.errors import HifiError
 
 OLD = {
@@ -38,11 +38,6 @@ LAYERS = {"conv": "fp16", "pad": "fp32", "shape": "int64", "quiet": "untold"}
 @pytest.mark.parametrize("form", [OLD, NEW], ids=["Bindings", "I/O Tensors"])
 def test_both_forms_tell_the_same(form: dict[str, object]) -> None:
     assert layer_precisions(json.dumps(form)) == LAYERS
-
-
-def test_inputs_and_outputs() -> None:
-    assert io_precisions(json.dumps(OLD)) == {"y": "untold", "score": "untold"}
-    assert io_precisions(json.dumps(NEW)) == {"y": "fp32", "score": "bf16"}
 
 
 def test_an_engine_that_tells_names_only() -> None:

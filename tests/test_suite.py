@@ -14,7 +14,6 @@ from bench import backend, judge, suite
 from bench.backend import Backend, Case, Session
 from bench.cell import group, rows, runner
 from bench.cell.group import Phase, Step
-from bench.cell.lane import Here
 from bench.cell.ledger import Ledger
 from bench.judge import Reference, reference
 from bench.precisions import precisions
@@ -33,7 +32,7 @@ from bench.suite import Plan, in_order, sweep
 from export.artifact import Artifact
 from export.cache import cached_export
 from export.request import ExportRequest
-from fakes import FakeBackend, FakeSession
+from fakes import FakeBackend, FakeSession, Here
 from hifigan_ref import audio
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained

@@ -12,7 +12,6 @@ import torch
 
 import cli
 from bench import record_json, suite
-from bench.cell.lane import Here
 from bench.exit_code import INTERRUPTED, WRONG_ROW
 from bench.geometry import Geometry
 from bench.machine import bandwidth, roofline
@@ -27,7 +26,7 @@ from bench.tune.run import tuned_backend
 from export import artifact, store
 from export.lowering.plan import read_plan
 from export.lowering.rule import Form
-from fakes import fake_report, fake_tuning, run_main
+from fakes import Here, fake_report, fake_tuning, run_main
 from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
 

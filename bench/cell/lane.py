@@ -11,8 +11,6 @@ from typing import Protocol, TextIO
 
 from bench.cell import wire
 from bench.cell.job import Command, Failed, Job, Reply
-from bench.cell.runner import Runner
-from bench.cell.worker import obey
 from hifigan_ref.trained import Trained
 
 GRACE_SECONDS = 10.0
@@ -31,22 +29,6 @@ class Lane(Protocol):
 
 
 Open = Callable[[Job, Callable[[], Trained], float], Lane]
-
-
-class Here:
-    """In this process."""
-
-    def __init__(self, job: Job, build: Callable[[], Trained], timeout: float) -> None:
-        del timeout
-        self._runner = Runner(job, build)
-
-    def ask(self, command: Command) -> Reply:
-        """The answer; an interruption goes on."""
-        return obey(self._runner, command)
-
-    def close(self) -> None:
-        """Give the session back."""
-        self._runner.close()
 
 
 class Apart:

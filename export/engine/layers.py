@@ -1,8 +1,7 @@
 """The precision that each layer of an engine really has, read from the library's inspector.
 
-The inspector's JSON has two forms: a list of names under ``Bindings`` (TensorRT 10), and records
-under ``I/O Tensors`` (TensorRT 11, whose tensors tell their type as ``DataType``). Both are read by
-the same rules here.
+The inspector's JSON has two forms: TensorRT 10 tells a tensor's type in its format, TensorRT 11 as
+``DataType``. Both are read by the same rules here.
 """
 
 import json
@@ -58,18 +57,6 @@ def convolution_precisions(information: str) -> dict[str, str]:
     """
     layers = [each for each in _parse(information).get("Layers", []) if isinstance(each, Mapping)]
     return {str(each.get("Name", "")): _multiplied(each) for each in layers if _convolves(each)}
-
-
-def io_precisions(information: str) -> dict[str, str]:
-    """Precision of each input and output by name, ``untold`` in the older form.
-
-    Raises:
-        HifiError: no such JSON.
-    """
-    found = _parse(information)
-    tensors = found.get("I/O Tensors", found.get("Bindings", []))
-    named = [each if isinstance(each, Mapping) else {"Name": str(each)} for each in tensors]
-    return {str(tensor.get("Name", "")): _type_of(tensor) for tensor in named}
 
 
 def _parse(information: str) -> Mapping[str, Any]:
