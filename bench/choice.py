@@ -8,7 +8,7 @@ from bench.backend import LOWERING, Backend, find, joined, parted, with_option
 from bench.precisions import PLAN, PRECISION, Precisions, Split, precisions_of
 from bench.records import Precision, RowPrecision
 from export.lowering.plan import NONE, LoweringPlan
-from export.precision.budget import BUDGETS_DB, GraphPrecision
+from export.precision.budget import PRECISIONS, GraphPrecision
 from export.precision.forms import lowering_for
 from export.precision.plan import PrecisionPlan
 from export.precision.plan import plan_of as precision_plan_of
@@ -51,7 +51,7 @@ class Choice:
         """Least SNR of the worst output, dB."""
         if isinstance(self.asked, PrecisionPlan):
             return self.asked.budget_db(variant)
-        return BUDGETS_DB[self.asked]
+        return PRECISIONS[self.asked].budget_db
 
     def split(self, layers: Iterable[GraphPrecision]) -> Split:
         """Where the precisions are said.

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.records import OutputParity, Parity
-from export.precision.budget import BUDGETS_DB
 from export.request import ExportRequest
 from export.sums import sums_of
 from export.verify import run_in_float64, run_torch
@@ -22,7 +21,7 @@ from hifigan_ref.mel import Mel
 if TYPE_CHECKING:
     from hifigan_ref.trained import Trained
 
-__all__ = ["BUDGETS_DB", "Arrays", "Reference", "compare", "reference"]
+__all__ = ["Arrays", "Reference", "compare", "reference"]
 
 Arrays = Mapping[str, NDArray[np.floating]]
 

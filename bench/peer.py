@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.judge import Arrays
-from export.precision.budget import Precision
+from export.precision.budget import PRECISIONS, Precision
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.verify import run_torch
@@ -64,7 +64,7 @@ def outputs_in(
     first = {name: array[:1] for name, array in inputs.items()}
     module = copy.deepcopy(trained.module)
     fold(module, trained.variant)
-    half = None if isinstance(asked, PrecisionPlan) else _halves().get(asked)
+    half = None if isinstance(asked, PrecisionPlan) else _half(asked)
     with torch.inference_mode():
         if half is not None:
             function = interface(module.to(half), request)
@@ -105,17 +105,16 @@ def _round(conv: "Conv", precision: Precision) -> None:
         conv.weight.copy_(_quantized_weight(conv.weight))
         conv.register_forward_pre_hook(lambda _, given: (_quantized(given[0]),))
         return
-    rounded = partial(_through, half=_halves().get(precision))
+    rounded = partial(_through, half=_half(precision))
     conv.weight.copy_(rounded(conv.weight))
     conv.register_forward_pre_hook(lambda _, given: (rounded(given[0]),))
     if precision != "tf32":
         conv.register_forward_hook(lambda _module, _given, found: rounded(found))
 
 
-def _halves() -> "dict[Precision, dtype]":
-    import torch
-
-    return {"fp16": torch.float16, "bf16": torch.bfloat16}
+def _half(precision: Precision) -> "dtype | None":
+    """Its type of half the bits, if it has one."""
+    return PRECISIONS[precision].dtype if precision in ("fp16", "bf16") else None
 
 
 def _through(values: "Tensor", half: "dtype | None") -> "Tensor":

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bench.backend import Option
 from bench.records import Precision
-from export.precision.budget import GraphPrecision
-from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
+from export.precision.budget import PRECISIONS, GraphPrecision
+from export.precision.plan import FP32, PrecisionPlan
 from export.targets import Activations
 from hifigan_ref.errors import HifiError
 
@@ -103,7 +103,7 @@ class Split:
 
     def opset(self, least: int) -> int:
         """The smallest that has all of the file's precisions, and is not below ``least``."""
-        return max(least, *(SMALLEST_OPSET[each] for each in self.file.held))
+        return max(least, *(PRECISIONS[each].opset for each in self.file.held))
 
 
 def precisions(

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from export import atomic, manifest_schema_1
 from export.lowering.plan import PLAIN, LoweringPlan
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest
@@ -89,7 +89,7 @@ class Manifest:
     tools: Mapping[str, str]
     lowering: LoweringPlan = PLAIN
     precision: PrecisionPlan = FP32
-    budget_db: float = BUDGETS_DB["fp32"]
+    budget_db: float = PRECISIONS["fp32"].budget_db
     judged: Loudness | None = None
     verified: tuple[Verified, ...] = ()
     not_asked: NotAsked | None = None

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from export.lowering.plan import PLAIN, LoweringPlan
-from export.precision.budget import MIN_WRONG_DB
-from export.precision.plan import FP32, SMALLEST_OPSET, PrecisionPlan
+from export.precision.budget import MIN_WRONG_DB, PRECISIONS
+from export.precision.plan import FP32, PrecisionPlan
 from export.targets import check_target
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH, Signature, Sizes
@@ -54,7 +54,7 @@ class ExportRequest:
         check_target(self.target)
         self.signature  # noqa: B018 - refuses a view that the network has not
         for precision in self.precision.used(self.variant):
-            smallest = SMALLEST_OPSET[precision]
+            smallest = PRECISIONS[precision].opset
             if self.opset < smallest:
                 raise HifiError(
                     f"opset {self.opset} has no {precision} for these layers: choose "

@@ -16,6 +16,7 @@ from bench.file_precisions import Counts, convolutions_of
 from bench.records import Parity, Precision, Result, Skipped
 from export import cpu
 from export.cpu import LIMIT, OLDER_NAME, multiplies
+from export.precision.budget import PRECISIONS
 from export.precision.plan import PrecisionPlan, write_plan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.trained import Trained
@@ -98,7 +99,7 @@ def test_every_output_is_within_the_budget(
     session.run()
     session.wait()
     expected = judge.reference(trained, chosen.request, chosen.inputs)
-    found = judge.compare(expected, session.outputs(), judge.BUDGETS_DB["fp32"])
+    found = judge.compare(expected, session.outputs(), PRECISIONS["fp32"].budget_db)
     session.close()
     assert len(found.outputs) == len(expected.exact) > 20
     assert found.passed, found.worst

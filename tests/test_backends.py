@@ -20,7 +20,7 @@ from bench.records import Parity, Result, Skipped, Workload
 from cli import bench_main
 from export.cache import cached_export
 from export.optional import why_missing
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.request import ExportRequest, views_of
 from fakes import run_main
 from hifigan_ref import audio
@@ -30,7 +30,7 @@ from hifigan_ref.variant import Variant
 # Inductor's own imports warn.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 
-BUDGET = BUDGETS_DB["fp32"]
+BUDGET = PRECISIONS["fp32"].budget_db
 ROOT = Path(__file__).parent.parent
 SAMPLES = 1024
 THREADS = 2
@@ -392,7 +392,7 @@ def test_every_precision_is_what_ran_or_is_invalid(
             assert row.measurement.reason.startswith("INVALID: ")
             continue
         assert isinstance(row.parity, Parity), row.measurement
-        assert row.parity.budget_db == BUDGETS_DB[precision]  # type: ignore[index]
+        assert row.parity.budget_db == PRECISIONS[precision].budget_db  # type: ignore[index]
         assert 10 < row.parity.worst.snr_db < 90, "fewer bits are less exact"
         assert row.parity.worst.torch_snr_db < 90
         assert row.proof

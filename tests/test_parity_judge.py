@@ -7,8 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bench.judge import BUDGETS_DB, Reference, compare, reference
+from bench.judge import Reference, compare, reference
 from bench.records import OutputParity, Parity
+from export.precision.budget import PRECISIONS
 from export.request import ExportRequest
 from hifigan_ref import audio
 from hifigan_ref.norms import norm_of
@@ -17,7 +18,7 @@ from hifigan_ref.variant import Variant
 
 Arrays = dict[str, NDArray[np.floating]]
 
-BUDGET = BUDGETS_DB["fp32"]
+BUDGET = PRECISIONS["fp32"].budget_db
 SHAPES = {"score": (2, 110), "fmap_0": (2, 32, 10, 11), "fmap_1": (2, 32, 10, 11)}
 
 

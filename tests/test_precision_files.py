@@ -22,9 +22,9 @@ from export.engine.request import EngineRequest
 from export.engine.watch import Unwatched
 from export.interface import interface
 from export.pipeline import export_onnx
-from export.precision.budget import BUDGETS_DB, GraphPrecision
+from export.precision.budget import PRECISIONS, GraphPrecision
 from export.precision.emulate import open_on_cpu
-from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
+from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from export.verify import run_torch, snr_db
 from hifigan_ref import audio
@@ -53,7 +53,7 @@ class Case:
 
 
 def exported(name: str, precision: GraphPrecision, folder: Path) -> Case:
-    opset = max(DEFAULT_OPSET, SMALLEST_OPSET[precision])
+    opset = max(DEFAULT_OPSET, PRECISIONS[precision].opset)
     request = ExportRequest(Variant.parse(name), opset, precision=PrecisionPlan(precision))
     trained = Seeded(0).build(request.variant)
     made = export_onnx(request, trained, folder / f"{name}.onnx")
@@ -80,7 +80,10 @@ def test_the_budget_holds_on_speech_that_was_not_seen(case: Case) -> None:
         y = audio.speech().batch(4, samples, first)
         expected = run_torch(double, {"y": y.astype(np.float64)})
         for name, found in zip(names, session.run(None, {"y": y}), strict=True):
-            assert snr_db(expected[name], found) >= BUDGETS_DB[case.precision], (name, samples)
+            assert snr_db(expected[name], found) >= PRECISIONS[case.precision].budget_db, (
+                name,
+                samples,
+            )
 
 
 def test_the_file_tells_its_precision(case: Case) -> None:
@@ -88,7 +91,10 @@ def test_the_file_tells_its_precision(case: Case) -> None:
     held = set(found.convolutions.values())
     kept = {"int8": {"fp32"}, "bf16": held & {"fp32"}, "fp16": set()}[case.precision]
     assert held == {case.precision} | kept
-    assert (found.precision, found.budget_db) == (case.precision, BUDGETS_DB[case.precision])
+    assert (found.precision, found.budget_db) == (
+        case.precision,
+        PRECISIONS[case.precision].budget_db,
+    )
     assert found.calibration
     manifest = artifact.load(case.artifact.path).manifest
     assert manifest == case.artifact.manifest
@@ -126,7 +132,7 @@ def test_the_budget_holds_at_every_residue_of_the_length(half: Case, samples: in
     y = audio.speech().batch(1, samples, first=20)
     expected = run_torch(double, {"y": y.astype(np.float64)})
     for reference, found in zip(expected.values(), session.run(None, {"y": y}), strict=True):
-        assert snr_db(reference, found) >= BUDGETS_DB["fp16"]
+        assert snr_db(reference, found) >= PRECISIONS["fp16"].budget_db
 
 
 def test_an_engine_tells_the_precision_of_its_graph(

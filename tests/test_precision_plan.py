@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from export.precision.budget import BUDGETS_DB, GRAPH_PRECISIONS, GraphPrecision, budget_of
+from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS, GraphPrecision, budget_of
 from export.precision.calibration import Calibration
 from export.precision.layers import layer_of, resolve
 from export.precision.plan import FP32, PrecisionPlan, parse_plan, plan_of, write_plan
@@ -21,13 +21,13 @@ from hifigan_ref.variant import Variant, all_variants, scope_of
 P11 = Variant("mpd", "11")
 MPD, MSD = Variant("mpd"), Variant("msd")
 
-PRECISIONS = st.sampled_from(GRAPH_PRECISIONS)
+ANY_PRECISION = st.sampled_from(GRAPH_PRECISIONS)
 SCOPES = [scope_of(v.family, v.member) for v in all_variants() if v.member]
 LAYERS = st.builds("{}convs.{}".format, st.sampled_from(SCOPES), st.integers(0, 7)) | st.builds(
     "{}conv_post".format, st.sampled_from(SCOPES)
 )
 PLANS = st.builds(
-    PrecisionPlan, PRECISIONS, st.dictionaries(LAYERS, PRECISIONS), st.text(max_size=20)
+    PrecisionPlan, ANY_PRECISION, st.dictionaries(LAYERS, ANY_PRECISION), st.text(max_size=20)
 )
 
 
@@ -41,7 +41,7 @@ def test_a_plan_survives_its_file(plan: PrecisionPlan) -> None:
 def test_the_coarsest_layer_of_a_network_sets_its_budget(plan: PrecisionPlan) -> None:
     for variant in (P11, MPD, MSD):
         used = {plan.base, *plan.named(variant).values()}
-        assert plan.budget_db(variant) == min(BUDGETS_DB[each] for each in used)
+        assert plan.budget_db(variant) == min(PRECISIONS[each].budget_db for each in used)
         assert set(plan.used(variant)) == used <= plan.held
 
 

@@ -9,8 +9,7 @@ from bench import record_json
 from bench.results.readme import fill
 from export.lowering.plan import parse_plan
 from export.lowering.rule import parse_form, rules
-from export.precision.budget import BUDGETS_DB, GRAPH_PRECISIONS
-from export.precision.plan import SMALLEST_OPSET
+from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS
 from export.precision.plan import parse_plan as parse_precision_plan
 from fakes import fake_tuning
 
@@ -131,7 +130,6 @@ def test_the_precision_plan_of_the_page_is_a_plan() -> None:
 def test_the_page_on_precision_tells_every_budget_and_opset() -> None:
     page = (ROOT / "docs" / "precision.md").read_text()
     for precision in GRAPH_PRECISIONS:
-        row = (
-            rf"\| `{precision}` \|.*\| {SMALLEST_OPSET[precision]} \| {BUDGETS_DB[precision]:g} \|"
-        )
+        own = PRECISIONS[precision]
+        row = rf"\| `{precision}` \|.*\| {own.opset} \| {own.budget_db:g} \|"
         assert re.search(row, page), precision

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from bench.backend import Case
 from bench.proof import equal
-from bench.records import Claim, Precision
+from bench.records import Claim
 from export.fold import fold
 from export.interface import Interface, interface
+from export.precision.budget import PRECISIONS
 
 Function = Callable[..., dict[str, Tensor]]
-TYPES: Mapping[Precision, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class Network(nn.Module):
@@ -50,7 +50,7 @@ class Network(nn.Module):
 
 def network(case: Case, folded: bool, device: str = "cpu") -> Network:
     """A copy of the network in the precision that was asked for, its norms as asked."""
-    dtype = TYPES.get(case.runtime, torch.float32)
+    dtype = PRECISIONS[case.runtime].dtype
     with torch.no_grad():
         module = copy.deepcopy(case.trained.module)
         if folded:

@@ -17,7 +17,7 @@ from bench.records import (
     Workload,
 )
 from bench.stopping import Limits
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 
@@ -56,7 +56,7 @@ class Job:
     layers: bool = False
     asked: Precision | PrecisionPlan = "fp32"
     runtime: Precision = "fp32"
-    budget_db: float = BUDGETS_DB["fp32"]
+    budget_db: float = PRECISIONS["fp32"].budget_db
 
 
 @dataclass(frozen=True)

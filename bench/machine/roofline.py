@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.machine.bandwidth import by_events, copy_bandwidth, fastest, gpu_copy_bandwidth
 from bench.records import Ceiling, Precision, Skipped
 from export.cpu import multiplies
+from export.precision.budget import PRECISIONS
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,6 @@ def _multiplication(factors: "torch.Tensor", precision: Precision) -> "Callable[
         a, b = (INT8_SPREAD * factors).to(torch.int8)
         sums = torch.empty(a.shape, dtype=torch.int32, device=a.device)
         return lambda: torch._int_mm(a, b.t(), out=sums)  # noqa: SLF001 - no public one is there
-    types = {"fp16": torch.float16, "bf16": torch.bfloat16}
-    left, right = factors.to(types.get(precision, torch.float32))
+    left, right = factors.to(PRECISIONS[precision].dtype)
     product = torch.empty_like(left)
     return lambda: torch.mm(left, right, out=product)

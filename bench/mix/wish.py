@@ -13,10 +13,10 @@ from bench.suite import check_threads
 from bench.tune.trial import Bench
 from export.cache import cached_export
 from export.lowering.plan import PLAIN, LoweringPlan
-from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS, GraphPrecision
 from export.precision.forms import merged
 from export.precision.material import Forms, suiting
-from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.targets import TARGETS
 from hifigan_ref.errors import HifiError
@@ -80,7 +80,7 @@ class Wish:
     def lower(self) -> tuple[GraphPrecision, ...]:
         """Precisions that a layer may be given instead, as far as the opset has them."""
         written = choose(self.backend).precisions.written
-        return tuple(each for each in written if SMALLEST_OPSET[each] <= self.request.opset)
+        return tuple(each for each in written if PRECISIONS[each].opset <= self.request.opset)
 
     @property
     def min_snr_db(self) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from export.artifact import bare
 from export.hops import hops
 from export.lowering.plan import DEFAULT, NONE, has_plan, plan_of
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.request import ExportRequest
 from export.runtimes import Arrays, Run, Runtime, on_cpu
 from export.sums import power_of, ratio_db
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Levels = Mapping[str, float]
 """Mean squares of outputs."""
 
-BAR_DB = BUDGETS_DB["fp32"]
+BAR_DB = PRECISIONS["fp32"].budget_db
 EVERY, LONGEST = 40, 1300  # every length up to one, some up to the other
 PLACES = (150, 700)  # from which on every residue of 11, and so of all periods, comes once
 BATCHES = (1, 3)

@@ -23,9 +23,9 @@ from bench.results.voices import VOICES, stretches_of
 from export import atomic
 from export.artifact import Artifact
 from export.cache import cached_export
-from export.precision.budget import GRAPH_PRECISIONS, GraphPrecision
+from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS, GraphPrecision
 from export.precision.calibration import SEGMENT, Level
-from export.precision.plan import SMALLEST_OPSET, PrecisionPlan
+from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from export.runtimes import ONNXRUNTIME
 from export.sums import sums_of
@@ -127,7 +127,7 @@ def _row(file: Artifact, condition: str, ratios: Floats, dbfs: Floats) -> Row:
 
 
 def _export(variant: Variant, precision: GraphPrecision) -> Artifact:
-    opset = max(DEFAULT_OPSET, SMALLEST_OPSET[precision])
+    opset = max(DEFAULT_OPSET, PRECISIONS[precision].opset)
     source = Source()
     request = ExportRequest(variant, opset, precision=PrecisionPlan(precision))
     return cached_export(request, source.identity, source.build)

@@ -21,7 +21,7 @@ from bench.tune.whole import RULE, Whole, improve
 from bench.tuning_record import LayerTrials, Step
 from export.cache import cached_export
 from export.lowering.rule import moving
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from hifigan_ref.errors import HifiError
@@ -89,7 +89,7 @@ class Wish:
     @property
     def floor_db(self) -> float:
         """Least SNR of a form of one layer, dB."""
-        return BUDGETS_DB[self.precision] + MARGIN_DB
+        return PRECISIONS[self.precision].budget_db + MARGIN_DB
 
     def request(self, variant: Variant) -> ExportRequest:
         """Of a plain graph with fixed axes, in float32."""

@@ -14,7 +14,7 @@ from export.artifact import Port, file_digest
 from export.engine.library import Library, Runtime
 from export.engine.optimisation import Profile
 from export.gpu import Gpu
-from export.precision.budget import BUDGETS_DB
+from export.precision.budget import PRECISIONS
 from export.precision.plan import FP32, PrecisionPlan
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Sizes
@@ -84,7 +84,7 @@ class EngineManifest:
     rebuild: str
     tools: Mapping[str, str]
     plan: PrecisionPlan = FP32
-    budget_db: float = BUDGETS_DB["fp32"]
+    budget_db: float = PRECISIONS["fp32"].budget_db
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,12 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from export.builder import Builder, shape_of
 from export.operators.table import is_weighted
-from export.precision.budget import GraphPrecision
+from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS, GraphPrecision
 from export.spectrograms import same_input
 from hifigan_ref.errors import HifiError
 
 TYPES: Mapping[GraphPrecision, ir.DataType] = {
-    "fp32": ir.DataType.FLOAT,
-    "fp16": ir.DataType.FLOAT16,
-    "bf16": ir.DataType.BFLOAT16,
-    "int8": ir.DataType.FLOAT,  # between DequantizeLinear and QuantizeLinear
+    each: ir.DataType[PRECISIONS[each].between] for each in GRAPH_PRECISIONS
 }
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 REAL = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16})

@@ -20,7 +20,6 @@ from hifigan_ref.variant import Variant, check_layers
 SCHEMA = 1
 IoTypes = Literal["float32", "same"]
 IO_TYPES: tuple[IoTypes, ...] = get_args(IoTypes)
-SMALLEST_OPSET: Mapping[GraphPrecision, int] = {"fp32": 11, "fp16": 11, "bf16": 22, "int8": 13}
 
 
 @dataclass(frozen=True)
