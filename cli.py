@@ -22,7 +22,7 @@ from export import cache_commands, scratch
 from export import options as opt
 from export.engine_command import trt
 from export.option_groups import grouped
-from export.selection import Changes, Networks, tell_equality
+from export.selection import Changes, FilePart, Networks, tell_equality
 from hifigan_ref.errors import HifiError, UsageError
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
@@ -57,20 +57,7 @@ def export_root(version: opt.Version = False) -> None:
 def export_onnx(
     *,
     networks: Networks,
-    from_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", help="A network out of an ONNX file of any tool.", metavar="FILE.onnx"
-        ),
-    ] = None,
-    prefix: Annotated[
-        str,
-        typer.Option(
-            help="The part of that file whose initializers' names begin so: dec. is the decoder "
-            "of a voice.",
-            metavar="TEXT",
-        ),
-    ] = "",
+    part: FilePart,
     changes: Changes,
     weights: opt.Weights,
     opset: opt.Opset = 18,
@@ -78,27 +65,19 @@ def export_onnx(
     lengths: opt.Lengths,
     outputs: opt.Outputs,
     form: opt.Form,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--for", help="Runtime to verify in too, with its lowering and int8.", metavar="BACKEND"
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", help="A folder, or a single file's name in .onnx.")
-    ] = Path("artifacts"),
+    made: opt.Made,
     as_json: opt.JsonOption = False,
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
     from export.request import ExportRequest
     from hifigan_ref.variant import all_variants
 
-    variants = networks.with_file(from_file, prefix).select(changes) or all_variants()
+    variants = networks.with_file(part).select(changes) or all_variants()
     sizes, views = lengths.sizes(batch), outputs.views
-    places = dict(zip(variants, onnx_paths(out, variants), strict=True))
+    places = dict(zip(variants, onnx_paths(made.out, variants), strict=True))
     plain = ExportRequest(variants[0], opset, sizes, views, min_snr_db=form.min_snr)
     export = _search_mixed if form.precision == opt.MIXED else _export_plain
-    export(form.wish(target), plain, places, weights.of(variants), as_json)
+    export(form.wish(made.target), plain, places, weights.of(variants), as_json)
 
 
 def onnx_paths(out: Path, variants: Sequence[Variant]) -> list[Path]:
@@ -179,9 +158,7 @@ def bench(
     context: typer.Context,
     *,
     version: opt.Version = False,
-    backend: opts.BackendOption = None,
-    precision: opts.Precisions = None,
-    batch: opts.Batches = None,
+    rows: opts.Rows,
     networks: Networks,
     changes: Changes,
     lengths: opts.Lengths,
@@ -201,13 +178,14 @@ def bench(
 
     limits = Limits.up_to(measuring.limit)
     sizes = lengths.sizes()
-    batches = opts.batches_of(batch, sizes)
+    batches = opts.batches_of(rows.batch, sizes)
     changes, files = changes.parted()
     variants = networks.select(changes) or tuple(map(Variant, USUAL))
-    check(backend or (), precision or ())  # whose plans may name layers of a module
+    specs, wanted = rows.backend or (), rows.precision or ()
+    check(specs, wanted)  # whose plans may name layers of a module
     runnable = [name for name, each in backends().items() if lacking(each) is None]
     plan = Plan(
-        backends=in_precisions(backend or runnable, precision or ()),
+        backends=in_precisions(specs or runnable, wanted),
         variants=variants,
         batches=batches,
         sizes=sizes,
@@ -245,11 +223,12 @@ def run_sweep(
 
 
 @bench_app.command("compare")
+@grouped
 def compare_reports(
+    *,
     before: opts.Before,
     after: opts.After,
-    threshold: opts.Threshold = 2.0,
-    across_machines: opts.AcrossMachines = False,
+    verdict: opts.Verdict,
     as_json: opt.JsonOption = False,
 ) -> None:
     """Say of each cell whether B is faster or slower than A; exit code 4 if any is slower."""
@@ -259,7 +238,7 @@ def compare_reports(
     from bench.render.views import comparison
 
     old, new = (record_json.report_at(record_json.file_of(each)) for each in (before, after))
-    found = compare(old, new, threshold / 100, across_machines)
+    found = compare(old, new, verdict.threshold / 100, verdict.across_machines)
     if as_json:
         typer.echo(record_json.dump(comparison.record(found)).decode().rstrip())
     else:

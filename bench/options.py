@@ -54,23 +54,10 @@ class Lengths(opt.Lengths):
     samples: int | None = option(None, "T; default: 8192, or as the network is used.")
 
 
-BackendOption = Annotated[
-    list[str] | None,
-    typer.Option("--backend", help="Repeatable; default: every one that can run here."),
-]
-Precisions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--precision",
-        help="Of every backend; repeatable.",
-        metavar="fp32|tf32|fp16|bf16|int8|PLAN",
-    ),
-]
 MinSnr = Annotated[
     float | None,
     typer.Option("--min-snr", help="Least SNR, dB; default: what each precision promises."),
 ]
-Batches = Annotated[list[int] | None, typer.Option("--batch", help="N; repeatable.")]
 Threads = Annotated[
     int | None, typer.Option("--threads", help="Default: physical cores that may be used.")
 ]
@@ -81,6 +68,17 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupte
 Earlier = Annotated[
     Path, typer.Argument(help="The --out folder of an earlier run, or its report.json.")
 ]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is measured on each network; each field is an option."""
+
+    backend: list[str] | None = option(None, "Repeatable; default: every one that can run here.")
+    precision: list[str] | None = option(
+        None, "Of every backend; repeatable.", metavar="fp32|tf32|fp16|bf16|int8|PLAN"
+    )
+    batch: list[int] | None = option(None, "N; repeatable.")
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,15 @@ Before = Annotated[
     Path, typer.Argument(metavar="A", help="An --out folder or its report.json: the old one.")
 ]
 After = Annotated[Path, typer.Argument(metavar="B", help="The new one.")]
-Threshold = Annotated[
-    float, typer.Option("--threshold", help="Per cent of change that does not matter.")
-]
-AcrossMachines = Annotated[
-    bool, typer.Option("--across-machines", help="Compare although the machines differ.")
-]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """When two rows differ; each field is an option."""
+
+    threshold: float = option(2.0, "Per cent of change that does not matter.")
+    across_machines: bool = option(False, "Compare although the machines differ.")
+
 
 # of a parity report
 SaveWav = Annotated[

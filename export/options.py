@@ -153,6 +153,16 @@ class Form:
         return Wish(self.lowering, self.precision, self.io_types.value, files, backend)
 
 
+@dataclass(frozen=True)
+class Made:
+    """What the files are for and where they go; each field is an option."""
+
+    target: str | None = option(
+        None, "Runtime to verify in too, with its lowering and int8.", "--for", metavar="BACKEND"
+    )
+    out: Path = option(Path("artifacts"), "A folder, or a single file's name in .onnx.")
+
+
 def refuse_beside(file: Path, context: typer.Context, but: Iterable[str] = ()) -> None:
     """Raises HifiError for an option that a file leaves nothing to decide for."""
     groups = (Networks, Changes, Weights, Lengths, Outputs, Form)

@@ -78,6 +78,20 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class FilePart:
+    """A network out of a file; each field is an option."""
+
+    from_file: Path | None = option(
+        None, "A network out of an ONNX file of any tool.", "--from", metavar="FILE.onnx"
+    )
+    prefix: str = option(
+        "",
+        "The part of that file whose initializers' names begin so: dec. is the decoder of a voice.",
+        metavar="TEXT",
+    )
+
+
+@dataclass(frozen=True)
 class Networks:
     """Networks by their names; each field is an option."""
 
@@ -107,12 +121,13 @@ class Networks:
             variant.members()  # an unknown one is refused before any work
         return unique
 
-    def with_file(self, file: Path | None, prefix: str = "") -> "Networks":
-        """These and an ONNX file, or the part of it whose initializers' names begin so.
+    def with_file(self, part: FilePart) -> "Networks":
+        """These and an ONNX file, or a part of one.
 
         Raises:
             HifiError: a prefix without a file, or a file of another kind.
         """
+        file, prefix = part.from_file, part.prefix
         if file is None:
             if prefix:
                 raise HifiError(f"--prefix {prefix} is of an ONNX file: add --from FILE.onnx")
