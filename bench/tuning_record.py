@@ -52,7 +52,8 @@ class LayerTrials:
     Attributes:
         names: of the layers of this geometry, as in a plan.
         geometry: in words.
-        trials: the plain one first.
+        trials: the one of a layer that no plan names first: plain, but in phases where a transposed
+            layer is asked for bf16.
     """
 
     names: tuple[str, ...]
@@ -61,7 +62,7 @@ class LayerTrials:
 
     @property
     def plain(self) -> Trial:
-        """As exported."""
+        """As exported where no plan names it."""
         return self.trials[0]
 
     def trial(self, form: str) -> Trial:

@@ -92,24 +92,19 @@ def _judged(model: "ir.Model", request: ExportRequest) -> "Loudness | None":
 
 
 def _apart(model: "ir.Model", asked: "Layers", request: ExportRequest) -> ExportRequest:
-    """Transposed convolutions in bf16 by their phases, where no form of theirs was told.
-
-    TensorRT for RTX has no kernel for them, and OpenVINO a slow one (docs/lowerings.md).
-    """
+    """Names the forms of layers that are not written plainly though no plan names them."""
     from export.builder import shape_of
-    from export.lowering.convolution import TRANSPOSED, is_convolution, read
-    from export.lowering.rules.polyphase import Polyphase
+    from export.lowering.convolution import is_convolution, read
+    from export.lowering.rule import form_text
+    from export.lowering.unplanned import unplanned
 
-    rule, told = Polyphase(), request.lowering.forms(request.variant)
-    named = {
-        request.variant.in_plans(node.name or ""): rule.name
+    told = request.lowering.forms(request.variant)
+    forms = {
+        node.name or "": unplanned(read(node), shape_of(node.outputs[0]), asked[node.name or ""])
         for node in model.graph
-        if node.op_type == TRANSPOSED
-        and is_convolution(node)
-        and asked[node.name or ""] == "bf16"
-        and node.name not in told
-        and rule.refuses(read(node), shape_of(node.outputs[0])) is None
+        if is_convolution(node) and node.name not in told
     }
+    named = {request.variant.in_plans(n): form_text(form) for n, form in forms.items() if form}
     layers = {**request.lowering.layers, **named}
     return replace(request, lowering=replace(request.lowering, layers=layers)) if named else request
 

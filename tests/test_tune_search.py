@@ -21,7 +21,7 @@ from bench.tune.trial import Bench
 from bench.tune.whole import Whole
 from bench.tuning_record import LayerTrials, Step
 from export import store
-from export.lowering.rule import Form
+from export.lowering.rule import Form, form_text
 from fakes import FakeBackend, fake_report, fake_trials, run_main
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -249,6 +249,36 @@ def test_layers_of_one_problem_share_their_trials(
     monkeypatch.setattr(searches, "geometries", lambda *_: renamed)
     (layer,), _, _ = steps_of(WISH("ort-cpu"))
     assert layer.names == ("mpd_11.convs.3",) and len(lab.tried) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("openvino:precision=bf16", "polyphase"),
+        ("openvino", "plain"),
+        ("openvino:precision=int8", "plain"),
+        ("ort-cpu", "plain"),
+    ],
+)
+def test_a_transposed_layer_in_bf16_starts_in_phases(
+    asked: str, first: str, monkeypatch: pytest.MonkeyPatch, lab: Lab
+) -> None:
+    """The runtimes compute its plain form in float32, or not at all."""
+    given: list[str] = []
+
+    def tried(
+        _bench: Bench, _geometry: Geometry, names: tuple[str, ...], forms: Sequence[Form]
+    ) -> LayerTrials:
+        given.extend(map(form_text, forms))
+        return fake_trials(*names, plain=0.5)
+
+    del lab
+    monkeypatch.setattr(searches, "try_forms", tried)
+    up = Geometry((1, 4, 9), (4, 4), (4,), (2,), (1,), (1,), (1,), 1, None, transposed=True)
+    monkeypatch.setattr(searches, "geometries", lambda *_: {"mpd_11.convs.0": up})
+    steps_of(WISH(asked))
+    assert given[0] == first and {"plain", "polyphase"} <= set(given)
+    assert len(given) == len(set(given))
 
 
 # the peak

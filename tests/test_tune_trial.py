@@ -103,6 +103,17 @@ def test_a_runtime_that_fails_at_the_plain_form_fails(monkeypatch: pytest.Monkey
     assert runtime.closed == len(runtime.opened) == 1
 
 
+def test_the_first_form_takes_the_place_of_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Clockwork(seconds, fails_in={"plain": "load"})
+    found = tried(runtime, monkeypatch, peak=1e-9, forms=["phase", "plain", "wide"])
+    assert found.plain.form == "phase" and found.plain.median == 0.625
+    assert [each.form for each in found.trials if each.seconds] == ["phase"]
+    found = tried(runtime, monkeypatch, forms=["phase", "plain", "wide"])
+    assert found.trial("plain").snr_db == Skipped("RuntimeError: load fails; as it was told")
+    with pytest.raises(RuntimeError, match="load fails"):
+        tried(Clockwork(seconds, fails_in={"phase": "load"}), monkeypatch, forms=["phase", "plain"])
+
+
 def test_a_wrong_form_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the fastest by far; the others race, and are pruned, as if it were not there."""
     times = {**TIMES, "fir-2-2": 0.0625}

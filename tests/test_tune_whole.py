@@ -179,6 +179,50 @@ def test_a_plan_that_is_not_surely_faster_in_the_end_goes(
     assert plan == ({"a": "wide"} if kept else {})
 
 
+def test_a_layer_that_starts_in_phases_stays_so_in_the_plan() -> None:
+    trials = {
+        "up": fake_trials("up", polyphase=1.0, plain=2.0),
+        "a": fake_trials("a", plain=1.0, wide=0.5),
+    }
+    whole = Told(lambda plan: 0.5 if "a" in plan else 1.0)
+    _, plan = found(whole, trials)
+    assert plan == {"up": "polyphase", "a": "wide"}
+    assert whole.asked[0] == [{"up": "polyphase"}, plan]
+    nothing = {"up": trials["up"]}
+    assert found_alone(nothing) == {"up": "polyphase"}
+
+
+def test_such_a_layer_may_be_written_plainly_where_that_is_faster() -> None:
+    trials = {"up": fake_trials("up", polyphase=1.0, plain=0.5)}
+    assert found_alone(trials) == {"up": "plain"}
+    near = {"up": fake_trials("up", polyphase=1.0, plain=0.99)}
+    late = Told(lambda plan: (1.0 if "up" in plan else 0.5) * (0.5 if "a" in plan else 1.0))
+    both = {**near, "a": fake_trials("a", plain=1.0, wide=0.5)}
+    assert list(improve(late, "mpd-11", both, 108))[-1] == {"up": "plain", "a": "wide"}
+    slower = Told(lambda plan: 0.5 if plan else 1.0)
+    assert list(improve(slower, "mpd-11", trials, 108))[-1] == {"up": "polyphase"}
+
+
+def test_a_plan_that_goes_leaves_what_it_started_from() -> None:
+    trials = {
+        "up": fake_trials("up", polyphase=1.0, plain=2.0),
+        "a": fake_trials("a", plain=1.0, wide=0.5),
+    }
+    whole = Told(lambda plan: 0.5 if "a" in plan else 1.0, at_the_end=(1.5,))
+    assert list(improve(whole, "mpd-11", trials, 108))[-1] == {"up": "polyphase"}
+
+
+def found_alone(trials: Mapping[str, LayerTrials]) -> Plan:
+    """The plan where a graph takes as long as its layers do."""
+
+    def seconds(plan: Plan) -> float:
+        return sum(each.trial(plan.get(name, "plain")).median for name, each in trials.items())
+
+    *_, plan = improve(Told(seconds), "mpd-11", trials, 108)
+    assert isinstance(plan, dict)
+    return plan
+
+
 # in a runtime
 
 

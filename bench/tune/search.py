@@ -21,6 +21,7 @@ from bench.tune.whole import RULE, Whole, improve
 from bench.tuning_record import LayerTrials, Step
 from export.cache import cached_export
 from export.lowering.rule import moving
+from export.lowering.unplanned import unplanned
 from export.precision.budget import PRECISIONS
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
@@ -162,7 +163,9 @@ def _trials(
 ) -> LayerTrials:
     exact = bench.plan.of(geometry.channels) == "fp32"
     wide = forms_of(geometry, choose(bench.backend).backend.name in OF_PRODUCTS)
-    forms = [form for form in wide if exact or moving(form) == form]
+    first = unplanned(geometry.convolution(), geometry.shape, _precision(bench, geometry))
+    fit = [form for form in wide if exact or moving(form) == form]
+    forms = [first, *(form for form in fit if form != first)]
     path = keeper.trials(geometry, forms)
     known = None if again else kept.read(path, TRIALS)
     if known is not None:
@@ -170,6 +173,13 @@ def _trials(
     found = try_forms(bench, geometry, names, forms)
     kept.write(path, found)
     return found
+
+
+def _precision(bench: Bench, geometry: Geometry) -> Precision:
+    """Of a layer: what its file says, and else what the runtime is asked for."""
+    split = choose(bench.backend).split(())
+    inside = split.file.of(geometry.channels)
+    return split.runtime if inside == "fp32" else inside
 
 
 def _improved(

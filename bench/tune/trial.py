@@ -121,17 +121,18 @@ class Bench:
 def try_forms(
     bench: Bench, geometry: Geometry, names: tuple[str, ...], forms: Sequence[Form]
 ) -> LayerTrials:
-    """Every form that applies, the plain one first.
+    """Every form that applies.
 
     Args:
         bench: where.
         geometry: of the layer.
         names: of the layers of this geometry.
-        forms: the plain one first.
+        forms: the one that no plan has to name first.
 
     Raises:
-        HifiError: not even the plain form runs, or what ran is not what was asked for.
+        HifiError: not even the first form runs, or what ran is not what was asked for.
     """
+    first = forms[0]
     generator = np.random.default_rng(1)
     batch, *item = geometry.shape
     pool = [
@@ -152,33 +153,33 @@ def try_forms(
                 continue  # it does not apply
             flops, size = cost(model)
             trial = Trial(form_text(form), flops, size, (), Skipped(""))
-            if form and flops / (ABOVE_PEAK * bench.peak) > best:
+            if form != first and flops / (ABOVE_PEAK * bench.peak) > best:
                 reason = Skipped("not timed: at the machine's peak it would be slower than others")
                 found[form] = replace(trial, snr_db=reason)
                 continue
             try:
                 lesser = lessened(model, layers, plan)
-                session = stack.enter_context(_opened(bench, lesser, pool[0], keep=not form))
+                session = stack.enter_context(_opened(bench, lesser, pool[0], keep=form == first))
                 ratio = _ratio(session, reference)
-                if not form:
+                if form == first:
                     demand(*session.proof())
                 racer = Racer(form, session, pool, bench.clock)
                 racer.round()
             # a runtime fails in types of its own; whatever it says becomes the reason
             except Exception as error:
-                if not form:
+                if form == first:
                     raise
                 found[form] = replace(trial, snr_db=Skipped(named(error)))
                 continue
             found[form] = replace(trial, snr_db=ratio, seconds=tuple(racer.rounds))
-            if not form or ratio >= bench.floor_db:
+            if form == first or ratio >= bench.floor_db:
                 racers.append(racer)
                 best = min(best, racer.rounds[0])
         race(racers, bench.shuffle)
     for racer in racers:
         form, near = racer.key, len(racer.rounds) == ROUNDS
         found[form] = replace(found[form], seconds=tuple(racer.rounds))
-        wrong = bench.why_wrong_when_short(geometry, form) if form and near else None
+        wrong = bench.why_wrong_when_short(geometry, form) if form != first and near else None
         if wrong:
             found[form] = replace(found[form], seconds=(), snr_db=Skipped(wrong))
     return LayerTrials(names, str(geometry), tuple(found.values()))

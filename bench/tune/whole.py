@@ -34,6 +34,7 @@ OTHERS = 2  # besides the plain form
 CLOSE = 1.15  # times the best trial of the layer
 SHARE = 0.02  # of the graph's time, below which a layer is left as its trial says
 SURE_ROUNDS = 25
+PLAIN = "plain"  # where every layer is as no plan has to say
 RULE = (GAIN, CLEAR, OTHERS, CLOSE, SHARE, SURE_ROUNDS)
 
 
@@ -117,45 +118,55 @@ def improve(
         trials: by layer.
         floor_db: least SNR of a form.
     """
-    plan: dict[str, str] = {}
+    start = _start(trials)
+    plan = start
     for each in _layer_by_layer(whole, member, trials, floor_db):
         if isinstance(each, Step):
             yield each
         else:
             plan = each
-    if plan:
-        sure = _beside_plain(whole, member, plan)
+    if plan != start:
+        sure = _beside_plain(whole, member, start, plan)
         yield sure
-        plan = plan if sure.kept else {}
+        plan = plan if sure.kept else start
     yield plan
+
+
+def _start(trials: Mapping[str, LayerTrials]) -> dict[str, str]:
+    """Forms of layers that are not written plainly even where no plan names them."""
+    firsts = {name: each.plain.form for name, each in trials.items()}
+    return {name: form for name, form in firsts.items() if form != PLAIN}
 
 
 def _layer_by_layer(
     whole: Whole, member: str, trials: Mapping[str, LayerTrials], floor_db: float
 ) -> Iterator[Step | dict[str, str]]:
     fields = {name: each.contenders(floor_db) for name, each in trials.items()}
-    plan = {
+    start = _start(trials)
+    winners = {
         name: fields[name][0].form
         for name, each in trials.items()
         if fields[name][0].median < (1 - CLEAR) * each.plain.median
     }
-    if not plan:
-        yield {}
+    if not winners:
+        yield start
         return
-    ratio = median(whole.ratios({"plain": {}, "winners": plan})["winners"])
+    plan = {**start, **winners}
+    ratio = median(whole.ratios({PLAIN: start, "winners": plan})["winners"])
     yield Step(member, "", "winners", ratio, ratio < 1 - GAIN)
     if ratio >= 1 - GAIN:
-        plan = {}
+        plan = start
     total = sum(each.plain.median for each in trials.values())
     for name in sorted(trials, key=lambda each: -trials[each].plain.median):
         if trials[name].plain.median < SHARE * total:
             continue
         best = fields[name][0].median
-        now = plan.get(name, "plain")
+        first = trials[name].plain.form
+        now = plan.get(name, first)
         near = [t.form for t in fields[name] if t.median <= CLOSE * best and t.form != now]
         others = near[:OTHERS]
-        if now != "plain" and "plain" not in others:
-            others.append("plain")
+        if now != first and first not in others:
+            others.append(first)
         if not others:
             continue
         tried = {form: {**plan, name: form} for form in others}
@@ -168,11 +179,13 @@ def _layer_by_layer(
         for each in others:
             yield Step(member, name, each, ratios[each], kept and each == form)
         if kept:
-            plan = {k: v for k, v in tried[form].items() if v != "plain"}
+            plan = {k: v for k, v in tried[form].items() if v != PLAIN or k in start}
     yield plan
 
 
-def _beside_plain(whole: Whole, member: str, plan: Mapping[str, str]) -> Step:
-    rounds = whole.ratios({"plain": {}, "plan": plan}, SURE_ROUNDS)["plan"]
+def _beside_plain(
+    whole: Whole, member: str, start: Mapping[str, str], plan: Mapping[str, str]
+) -> Step:
+    rounds = whole.ratios({PLAIN: start, "plan": plan}, SURE_ROUNDS)["plan"]
     _, high = median_interval(rounds)
     return Step(member, "", "plan", median(rounds), high < 1)
