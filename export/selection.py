@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from export.option_groups import option
+from hifigan_ref.config_file import read_config
 from hifigan_ref.errors import HifiError
 from hifigan_ref.module_spec import inputs_of, is_module, parse_spec
-from hifigan_ref.settings import SPEAKER, Settings, read_config
+from hifigan_ref.settings import SPEAKER, Settings
 from hifigan_ref.variant import GRAPH, Variant, locate
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Changes:
     )
     config: Path | None = option(
         None,
-        "Hyper-parameters of a generator, in the keys of jik876's config_v1.json.",
+        "Hyper-parameters of a generator: jik876's config_v1.json, VITS's or transformers' "
+        "config.json.",
         metavar="FILE.json",
     )
     speaker: int | None = option(None, "A decoder's speaker, from 0, whom the file then speaks as.")

@@ -7,11 +7,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hifigan_ref.errors import HifiError, in_one_line, nearest
-from hifigan_ref.hyperparameters import HyperParameters
+from hifigan_ref.errors import HifiError, nearest
 
 MARK = "@"
 LONGEST = 32  # characters of settings that are shown as they are
@@ -29,12 +27,6 @@ DEPTHS = {
     "sampling_rate": 0,
     SPEAKER: 0,
 }  # of the lists of numbers that each setting holds
-# What jik876's files hold for training and for the spectrogram, which a generator does not need.
-UNUSED = frozenset(
-    {"num_gpus", "batch_size", "learning_rate", "adam_b1", "adam_b2", "lr_decay", "seed"}
-    | {"segment_size", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax"}
-    | {"fmax_for_loss", "num_workers", "dist_config"}
-)
 _JOINTS = (".", "_")
 
 
@@ -89,31 +81,27 @@ def stored_as(name: str) -> str:
     return str(Settings.parse(name).but(speaker=None)) if MARK in name else name
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Settings of a file in the manner of jik876's ``config_v1.json``.
+def checked(where: str, key: str, value: Any, told: str = "") -> Any:
+    """A setting's value, lists as tuples; jik876 writes ``resblock`` as text.
+
+    Args:
+        where: it stands, in words.
+        key: of the setting.
+        value: as it was read.
+        told: what the setting is called there, if not as here.
 
     Raises:
-        HifiError: it cannot be read, or holds a key or a value that is not known.
+        HifiError: the setting has no such value.
     """
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise HifiError(f"--config {path} cannot be read: {in_one_line(error)}") from None
-    if not isinstance(content, dict):
-        raise HifiError(f"--config {path} holds no object: give a file like config_v1.json")
-    found = {}
-    for key, value in content.items():
-        if key not in UNUSED:
-            known = _known(key, f"--config {path}: ")
-            found[known] = _checked(f"--config {path}", known, value)
-    hop = content.get("hop_size")
-    rates = found.get("upsample_rates")
-    if hop is not None and rates is not None and hop != HyperParameters.product(rates):
+    if key == "resblock" and isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    made = _frozen(value, DEPTHS[key])
+    if made is None:
+        kind = ("a whole number", "a list of whole numbers", "a list of such lists")[DEPTHS[key]]
         raise HifiError(
-            f"--config {path}: hop_size is {hop}, the product of upsample_rates is "
-            f"{HyperParameters.product(rates)}: they must be the same"
+            f"{where}: {told or key} is {json.dumps(value)[:80]}: give {kind} from 0 up"
         )
-    return found
+    return made
 
 
 def _known(key: str, where: str) -> str:
@@ -123,17 +111,6 @@ def _known(key: str, where: str) -> str:
             f"choose from {', '.join(DEPTHS)}"
         )
     return key
-
-
-def _checked(where: str, key: str, value: Any) -> Any:
-    """Lists as tuples; jik876 writes ``resblock`` as text."""
-    if key == "resblock" and isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    made = _frozen(value, DEPTHS[key])
-    if made is None:
-        kind = ("a whole number", "a list of whole numbers", "a list of such lists")[DEPTHS[key]]
-        raise HifiError(f"{where}: {key} is {json.dumps(value)[:80]}: give {kind} from 0 up")
-    return made
 
 
 def _frozen(value: Any, depth: int) -> Any:
@@ -159,4 +136,4 @@ def _value(name: str, key: str, text: str) -> Any:
             return int(part) if part.isdecimal() else None
         return [read(each, depth - 1) for each in part.split(_JOINTS[depth - 1])]
 
-    return _checked(name, key, read(text, DEPTHS[key]))
+    return checked(name, key, read(text, DEPTHS[key]))
