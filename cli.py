@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bench.suite import Plan
     from export.choice import Wish
     from export.request import ExportRequest
+    from export.stream import ChunkPlan
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 export_app = typer.Typer(
@@ -70,14 +71,20 @@ def export_onnx(
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
     from export.request import ExportRequest
+    from export.stream import plan_of
     from hifigan_ref.variant import all_variants
 
     variants = networks.with_file(part).select(changes) or all_variants()
     sizes, views = lengths.sizes(batch), outputs.views
     places = dict(zip(variants, onnx_paths(made.out, variants), strict=True))
     plain = ExportRequest(variants[0], opset, sizes, views, min_snr_db=form.min_snr)
-    export = _search_mixed if form.precision == opt.MIXED else _export_plain
-    export(form.wish(made.target), plain, places, weights.of(variants), as_json)
+    stream, source = plan_of(made.chunk, made.context, form.min_snr), weights.of(variants)
+    if form.precision != opt.MIXED:
+        _export_plain(form.wish(made.target), plain, places, source, stream, as_json)
+    elif stream is not None:
+        raise HifiError("--chunk in mixed: chunks are float32 here: leave --precision out")
+    else:
+        _search_mixed(form.wish(made.target), plain, places, source, as_json)
 
 
 def onnx_paths(out: Path, variants: Sequence[Variant]) -> list[Path]:
@@ -90,12 +97,18 @@ def onnx_paths(out: Path, variants: Sequence[Variant]) -> list[Path]:
 
 
 def _export_plain(
-    wish: "Wish", like: "ExportRequest", places: dict[Variant, Path], source: Source, as_json: bool
+    wish: "Wish",
+    like: "ExportRequest",
+    places: dict[Variant, Path],
+    source: Source,
+    stream: "ChunkPlan | None",
+    as_json: bool,
 ) -> None:
-    """Export each network as asked."""
-    from export import atomic, pipeline
+    """Export each network as asked, or a chunk of it."""
+    from export import atomic
     from export.as_text import export_line
     from export.choice import choose
+    from export.streaming.write import export_part
 
     plan = choose(wish)
     asked = replace(like, lowering=plan.lowering, precision=plan.precision, target=wish.backend)
@@ -107,7 +120,7 @@ def _export_plain(
     manifests = []
     for request in requests:
         trained = source.build(request.variant)
-        exported = pipeline.export_onnx(request, trained, places[request.variant])
+        exported = export_part(request, stream, trained, places[request.variant])
         manifests.append(exported.artifact.describe())
         if not as_json:
             typer.echo(export_line(exported))

@@ -16,6 +16,7 @@ from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest
 from export.runtimes import NotAsked, Verified
+from export.stream import Streamed
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Sizes
 from hifigan_ref.variant import Variant
@@ -72,6 +73,7 @@ class Manifest:
             a file of float32 alone, and in files of earlier versions.
         verified: runtimes that computed what PyTorch does; nothing in older files.
         not_asked: why the one that it is for is not among them; None where it is, or none was told.
+        stream: how it is a part of a signal; None for a file of whole signals.
     """
 
     schema: int
@@ -93,6 +95,7 @@ class Manifest:
     judged: Loudness | None = None
     verified: tuple[Verified, ...] = ()
     not_asked: NotAsked | None = None
+    stream: Streamed | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,17 @@ class Artifact:
 
     @property
     def request(self) -> ExportRequest:
-        """What made it, but for how its layers are written and in what they compute."""
+        """What made it, but for how its layers are written and in what they compute.
+
+        Raises:
+            HifiError: it computes chunks of a signal, which no request says.
+        """
         held = self.manifest
+        if held.stream is not None:
+            raise HifiError(
+                f"{self.path} computes {held.variant} in chunks ({held.stream}): give a file of "
+                "whole signals, which hifi-export onnx without --chunk writes"
+            )
         return ExportRequest(Variant.parse(held.variant), held.opset, views=held.views)
 
     def describe(self) -> dict[str, object]:
@@ -147,6 +159,7 @@ def seal(
     verified: tuple[Verified, ...] = (),
     not_asked: NotAsked | None = None,
     judged: Loudness | None = None,
+    stream: Streamed | None = None,
 ) -> tuple[Manifest, bytes]:
     """The manifest of a bare file, and the file that carries it.
 
@@ -157,6 +170,7 @@ def seal(
         verified: runtimes that computed what PyTorch does.
         not_asked: why the one that it is for is not among them.
         judged: loudness of the speech that its budget was kept on.
+        stream: how it is a part of a signal.
     """
     import onnx
 
@@ -181,6 +195,7 @@ def seal(
         judged=judged,
         verified=verified,
         not_asked=not_asked,
+        stream=stream,
     )
     text = _MANIFEST.dump_json(manifest, exclude=_SETTLED)
     proto.metadata_props.add(key=METADATA_KEY, value=text.decode())

@@ -37,6 +37,7 @@ def export_line(exported: "Exported") -> str:
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
         f"{worst.output}, {_distance(worst)}{_budget(manifest)}; "
         f"verified {verified_in(manifest.verified, manifest.not_asked)}"
+        + (f"; {manifest.stream}" if manifest.stream else "")
     )
 
 
@@ -115,6 +116,7 @@ def _onnx(found: OnnxDescription) -> list[str]:
         f"FLOPs per element of the inputs: {UNKNOWN if flops is None else format(flops, ',.0f')}",
         f"precision: {_told(found.precision, found.budget_db, found.calibration, found.judged)}",
         f"verified: {verified_in(found.verified, found.not_asked)}",
+        f"streaming: {found.streaming or UNKNOWN}",
         *_by_value("layers in", found.convolutions),
         f"operators: {_pairs(found.operators)}",
         *(f"input: {_port(port)}" for port in found.inputs),

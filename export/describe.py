@@ -51,6 +51,7 @@ class OnnxDescription:
         convolutions: what each computes in, read from the graph, by name of its node.
         verified: runtimes that computed what PyTorch does, from the manifest.
         not_asked: why the one that it is for is not among them; None where it is.
+        streaming: context of a part of its outputs, or why there is none that is finite.
     """
 
     file: str
@@ -72,6 +73,7 @@ class OnnxDescription:
     judged: str = ""
     verified: tuple[Verified, ...] = ()
     not_asked: NotAsked | None = None
+    streaming: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,29 @@ def describe_onnx(path: Path) -> OnnxDescription:
         convolutions=held(model) if manifest else held(model, FOREIGN),
         verified=manifest.verified if manifest else (),
         not_asked=manifest.not_asked if manifest else None,
+        streaming=_streaming(model, manifest),
     )
+
+
+def _streaming(model: "ir.Model", manifest: artifact.Manifest | None) -> str:
+    from export.stream import sides_in_words
+    from export.streaming.context import context_of
+    from export.streaming.field import NoTimeError
+    from hifigan_ref.module_spec import is_module
+    from hifigan_ref.variant import Variant
+
+    if manifest and manifest.stream:
+        return f"{manifest.stream}; worst chunk {manifest.stream.snr_db:g} dB from the whole"
+    try:
+        found = context_of(model)
+    except NoTimeError:
+        return ""
+    except HifiError as error:
+        return f"no finite context: {error}"
+    unit_s = None
+    if manifest and not is_module(manifest.variant):
+        unit_s = Variant.parse(manifest.variant).signature.axes[found.unit].unit_s
+    return sides_in_words(found.left, found.right, found.unit, unit_s)
 
 
 def told_calibration(plan: PrecisionPlan) -> str:

@@ -44,6 +44,11 @@ class GraphLayer:
 
 def count_layers(model: "ir.Model", sizes: Sizes) -> tuple[GraphLayer, ...]:
     """The layers of a graph for lengths of its dynamic axes, in graph order."""
+    return shaped_layers(shaped(model, sizes))
+
+
+def shaped(model: "ir.Model", sizes: Sizes) -> "ir.Model":
+    """The graph for lengths of its dynamic axes, in which every shape is a number."""
     import onnx_ir as ir
     from onnxscript import optimizer
 
@@ -54,7 +59,7 @@ def count_layers(model: "ir.Model", sizes: Sizes) -> tuple[GraphLayer, ...]:
         known = shape_of(value)
         value.shape = ir.Shape([sizes[n] if isinstance(n, str) else n for n in known])
     optimizer.fold_constants(model, onnx_shape_inference=True)
-    return shaped_layers(model)
+    return model
 
 
 def shaped_layers(model: "ir.Model") -> tuple[GraphLayer, ...]:

@@ -160,6 +160,12 @@ class Made:
     target: str | None = option(
         None, "Runtime to verify in too, with its lowering and int8.", "--for", metavar="BACKEND"
     )
+    chunk: int | None = option(
+        None, "Compute so many frames of a signal at a time, exactly as the whole."
+    )
+    context: str | None = option(
+        None, "Frames around a chunk, fewer than it needs; with --min-snr.", metavar="L,R"
+    )
     out: Path = option(Path("artifacts"), "A folder, or a single file's name in .onnx.")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from export.builder import Builder, Constant, shape_of
 from export.operators.arithmetic import add, divide, elementwise, multiply, of_one, square, unary
 from export.operators.operation import Operation
+from export.operators.reach import pointwise
 from hifigan_ref.errors import HifiError
 
 THRESHOLD = 20  # above which softplus(x) is x in float32
@@ -138,6 +139,8 @@ OPERATIONS = (
     elementwise("Softplus", lambda x: F.softplus(x, threshold=EXACT), softplus=softplus),
     elementwise("Clip", _clip, clamp=clamp, clip=clamp, hardtanh=hardtanh, relu6=relu6),
     elementwise("Gelu", _gelu, gelu=gelu),
-    Operation("Dropout", lambda x, *_, **__: x, "free", dict.fromkeys(DROPOUTS, dropout)),
-    Operation("Identity", lambda x: x, "free", dict.fromkeys(KEPT, same)),
+    Operation(
+        "Dropout", lambda x, *_, **__: x, "free", dict.fromkeys(DROPOUTS, dropout), reach=pointwise
+    ),
+    Operation("Identity", lambda x: x, "free", dict.fromkeys(KEPT, same), reach=pointwise),
 )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from export.builder import Attribute, Builder, Constant, Extent, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach_windows import convolution, transposed
 from export.operators.shapes import each_axis, windows
 from hifigan_ref.errors import HifiError
 
@@ -176,6 +177,13 @@ CONVOLUTIONS: dict[str, Writer] = {f"conv{rank}d": conv for rank in (1, 2, 3)}
 TRANSPOSED: dict[str, Writer] = {f"conv_transpose{rank}d": conv_transpose for rank in (1, 2, 3)}
 
 OPERATIONS = (
-    Operation("Conv", _conv, "weighted", CONVOLUTIONS, _flops_conv),
-    Operation("ConvTranspose", _conv_transpose, "weighted", TRANSPOSED, _flops_transposed),
+    Operation("Conv", _conv, "weighted", CONVOLUTIONS, _flops_conv, reach=convolution),
+    Operation(
+        "ConvTranspose",
+        _conv_transpose,
+        "weighted",
+        TRANSPOSED,
+        _flops_transposed,
+        reach=transposed,
+    ),
 )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from export.operators.operation import Operation
+from export.operators.reach import over
 
 
 def exact(array: Any) -> Tensor:
@@ -50,8 +51,8 @@ def _dequantize(x: Tensor, scale: Tensor, zero: Tensor | None = None, axis: int 
 
 
 OPERATIONS = (
-    Operation("Cast", _cast),
+    Operation("Cast", _cast, reach=over(lambda _: ())),
     Operation("Constant", _constant, "free"),
-    Operation("DequantizeLinear", _dequantize),
-    Operation("QuantizeLinear", _quantize),
+    Operation("DequantizeLinear", _dequantize, reach=over(lambda _: ())),
+    Operation("QuantizeLinear", _quantize, reach=over(lambda _: ())),
 )

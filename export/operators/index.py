@@ -10,6 +10,7 @@ from torch import Tensor
 from export.builder import Builder, Constant, Dim, shape_of
 from export.operators.operation import Operation, Writer
 from export.operators.parts import cut, pieces_of
+from export.operators.reach_windows import picked
 from export.operators.shape import axis_in, unsqueeze
 from hifigan_ref.errors import HifiError
 
@@ -90,4 +91,4 @@ PICKED: dict[str, Writer] = {
     "getitem": getitem, "index_select": index_select, "select": select, "unbind": unbind,
 }  # fmt: skip
 
-OPERATIONS = (Operation("Gather", _gather, "moving", PICKED),)
+OPERATIONS = (Operation("Gather", _gather, "moving", PICKED, reach=picked),)

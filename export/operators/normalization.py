@@ -12,6 +12,10 @@ from export.builder import Builder, Constant, shape_of
 from export.operators.arithmetic import add, divide, multiply, of_one, square, subtract
 from export.operators.operation import Operation, Writer
 from export.operators.order import transpose
+from export.operators.reach import everything
+from export.operators.reach_axes import layer_norm as layer_reach
+from export.operators.reach_axes import normalised
+from export.operators.reach_axes import softmax as softmax_reach
 from export.operators.reduce import reduce
 from export.operators.shape import axis_in, reshape, view_as
 from hifigan_ref.errors import HifiError
@@ -185,12 +189,14 @@ def _softmax(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 OPERATIONS = (
-    Operation("LayerNormalization", _layer_norm, "other", {"layer_norm": layer_norm}),
-    Operation("BatchNormalization", _batch_norm, "other", {"batch_norm": batch_norm}),
+    Operation("LayerNormalization", _layer_norm, "other", {"layer_norm": layer_norm},
+              reach=layer_reach),
+    Operation("BatchNormalization", _batch_norm, "other", {"batch_norm": batch_norm},
+              reach=normalised),
     Operation("InstanceNormalization", _instance_norm, "other",
-              {"instance_norm": instance_norm, "group_norm": group_norm}),
+              {"instance_norm": instance_norm, "group_norm": group_norm}, reach=everything),
     Operation("Softmax", _softmax(torch.softmax), "other", {"softmax": softmax("Softmax")},
-              opset_matters=True),
+              opset_matters=True, reach=softmax_reach),
     Operation("LogSoftmax", _softmax(torch.log_softmax), "other",
-              {"log_softmax": softmax("LogSoftmax")}, opset_matters=True),
+              {"log_softmax": softmax("LogSoftmax")}, opset_matters=True, reach=softmax_reach),
 )  # fmt: skip

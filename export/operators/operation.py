@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import onnx_ir as ir
 
+from export.operators.reach import Reaching
+
 Kind = Literal["free", "moving", "elementwise", "weighted", "other"]
 
 Writer = Callable[..., Any]
@@ -34,6 +36,8 @@ class Operation:
             of ``torch.nn`` call these functions.
         flops: of a node in whose graph every shape is known, two for a multiply-add.
         opset_matters: whether ``meaning`` takes ``opset`` too.
+        reach: which elements along time it reads; None where that is not known, but that what is
+            elementwise reads its own place.
     """
 
     op_type: str
@@ -42,3 +46,4 @@ class Operation:
     writers: Mapping[str, Writer] = field(default_factory=dict)
     flops: Callable[[ir.Node], int] = no_flops
     opset_matters: bool = False
+    reach: Reaching | None = None

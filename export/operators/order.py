@@ -7,6 +7,8 @@ from torch import Tensor
 
 from export.builder import Builder, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach import pointwise
+from export.operators.reach_axes import turned
 from export.operators.shape import Sizes, axis_in, in_one
 from export.operators.shapes import stated
 from export.operators.vector import Lengths
@@ -66,6 +68,8 @@ TURNED: dict[str, Writer] = {
 }  # fmt: skip
 
 OPERATIONS = (
-    Operation("Transpose", _transpose, "moving", TURNED),
-    Operation("Expand", _expand, "moving", {"expand": expand, "expand_as": expand_as}),
+    Operation("Transpose", _transpose, "moving", TURNED, reach=turned),
+    Operation(
+        "Expand", _expand, "moving", {"expand": expand, "expand_as": expand_as}, reach=pointwise
+    ),
 )

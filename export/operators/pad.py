@@ -12,6 +12,7 @@ from torch import Tensor
 from export.builder import Builder, Dim, Operand, shape_of
 from export.operators.operation import Operation
 from export.operators.parts import cat, cut
+from export.operators.reach_windows import padding
 from export.operators.shapes import added
 from export.operators.vector import Lengths
 from hifigan_ref.errors import HifiError
@@ -102,4 +103,4 @@ def _kept(pair: tuple[int, int]) -> slice:
 
 TORCHS = {onnx: torch for torch, onnx in MODES.items()} | {"wrap": "circular"}
 
-OPERATIONS = (Operation("Pad", _pad, "moving", {"pad": pad}),)
+OPERATIONS = (Operation("Pad", _pad, "moving", {"pad": pad}, reach=padding),)

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from export.builder import Builder, Dim, Extent, Operand, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach_windows import cut as cut_reach
+from export.operators.reach_windows import joined
+from export.operators.reach_windows import split as split_reach
 from export.operators.shape import axis_in, unsqueeze
 from export.operators.shapes import added, broadcast
 from export.operators.vector import Lengths
@@ -153,7 +156,9 @@ CUT: dict[str, Writer] = {"narrow": narrow, "split": split, "chunk": chunk, "glu
 JOINED: dict[str, Writer] = {"cat": cat, "concat": cat, "concatenate": cat, "stack": stack}
 
 OPERATIONS = (
-    Operation("Concat", lambda *tensors, axis: torch.cat(tensors, axis), "moving", JOINED),
-    Operation("Slice", _slice, "moving", CUT),
-    Operation("Split", _split, "moving"),
+    Operation(
+        "Concat", lambda *tensors, axis: torch.cat(tensors, axis), "moving", JOINED, reach=joined
+    ),
+    Operation("Slice", _slice, "moving", CUT, reach=cut_reach),
+    Operation("Split", _split, "moving", reach=split_reach),
 )

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from export.builder import Attribute, Builder, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach import everything
+from export.operators.reach_windows import pool as pool_reach
 from export.operators.shapes import each_axis, windows
 from hifigan_ref.errors import HifiError
 
@@ -167,10 +169,11 @@ def _spatial(function: str, writer: Callable[[int], Writer]) -> dict[str, Writer
 MEAN, MAX = adaptive("GlobalAveragePool"), adaptive("GlobalMaxPool")
 
 OPERATIONS = (
-    Operation("AveragePool", _average_pool, "other", _spatial("avg_pool", avg_pool)),
-    Operation("MaxPool", _max_pool, "other", _spatial("max_pool", max_pool)),
+    Operation("AveragePool", _average_pool, "other", _spatial("avg_pool", avg_pool),
+              reach=pool_reach),
+    Operation("MaxPool", _max_pool, "other", _spatial("max_pool", max_pool), reach=pool_reach),
     Operation("GlobalAveragePool", _everything(torch.mean), "other",
-              _spatial("adaptive_avg_pool", lambda _: MEAN)),
+              _spatial("adaptive_avg_pool", lambda _: MEAN), reach=everything),
     Operation("GlobalMaxPool", _everything(torch.amax), "other",
-              _spatial("adaptive_max_pool", lambda _: MAX)),
+              _spatial("adaptive_max_pool", lambda _: MAX), reach=everything),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from torch import Tensor
 from export.builder import Builder, Constant, Operand, shape_of
 from export.operators.convolution import fixed_weight, static_shape
 from export.operators.operation import Operation, Writer
+from export.operators.reach_axes import product
 from export.operators.shapes import broadcast
 
 
@@ -48,6 +49,6 @@ def _flops_product(node: ir.Node) -> int:
 PRODUCTS: dict[str, Writer] = {"linear": linear, "matmul": matmul, "bmm": matmul, "mm": matmul}
 
 OPERATIONS = (
-    Operation("MatMul", torch.matmul, "weighted", PRODUCTS, _flops_product),
-    Operation("Gemm", _gemm, "weighted", {}, _flops_product),
+    Operation("MatMul", torch.matmul, "weighted", PRODUCTS, _flops_product, reach=product),
+    Operation("Gemm", _gemm, "weighted", {}, _flops_product, reach=product),
 )

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from export.builder import Attribute, Builder, Extent, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach_axes import reduced
 from export.operators.shape import axis_in
 from export.operators.shapes import each_axis
 
@@ -55,9 +56,21 @@ def _length(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
 
 
 OPERATIONS = (
-    Operation("ReduceMean", _reduced(torch.mean), "other", {"mean": reduce("ReduceMean", 18)}),
-    Operation("ReduceSum", _reduced(torch.sum), "other", {"sum": reduce("ReduceSum", 13)}),
-    Operation("ReduceL2", _reduced(_length)),
-    Operation("ReduceMax", _reduced(torch.amax), "other", {"amax": reduce("ReduceMax", 18)}),
-    Operation("ReduceMin", _reduced(torch.amin), "other", {"amin": reduce("ReduceMin", 18)}),
+    Operation(
+        "ReduceMean",
+        _reduced(torch.mean),
+        "other",
+        {"mean": reduce("ReduceMean", 18)},
+        reach=reduced,
+    ),
+    Operation(
+        "ReduceSum", _reduced(torch.sum), "other", {"sum": reduce("ReduceSum", 13)}, reach=reduced
+    ),
+    Operation("ReduceL2", _reduced(_length), reach=reduced),
+    Operation(
+        "ReduceMax", _reduced(torch.amax), "other", {"amax": reduce("ReduceMax", 18)}, reach=reduced
+    ),
+    Operation(
+        "ReduceMin", _reduced(torch.amin), "other", {"amin": reduce("ReduceMin", 18)}, reach=reduced
+    ),
 )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from export.builder import Attribute, Builder, Constant, Dim, Extent, shape_of
 from export.operators.operation import Operation
+from export.operators.reach_windows import repeats
 from export.operators.shapes import each_axis
 from hifigan_ref.errors import HifiError
 
@@ -105,5 +106,11 @@ DEFAULTS = {
 }
 
 OPERATIONS = (
-    Operation("Resize", _resize, "moving", {"interpolate": interpolate, "upsample": interpolate}),
+    Operation(
+        "Resize",
+        _resize,
+        "moving",
+        {"interpolate": interpolate, "upsample": interpolate},
+        reach=repeats,
+    ),
 )

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from export.builder import Builder, Dim, Extent, shape_of
 from export.operators.operation import Operation, Writer
+from export.operators.reach_axes import reshaped
 from export.operators.shapes import rest_of, stated
 from export.operators.vector import Lengths
 from hifigan_ref.errors import HifiError
@@ -167,9 +168,13 @@ RESHAPED: dict[str, Writer] = {
 }
 OPERATIONS = (
     Operation(
-        "Reshape", _reshape, "free", {**RESHAPED, "unflatten": unflatten, "flatten": flatten}
+        "Reshape",
+        _reshape,
+        "free",
+        {**RESHAPED, "unflatten": unflatten, "flatten": flatten},
+        reach=reshaped,
     ),
-    Operation("Flatten", _flatten, "free"),
-    Operation("Squeeze", _squeeze, "free", {"squeeze": squeeze}),
-    Operation("Unsqueeze", _unsqueeze, "free", {"unsqueeze": unsqueeze}),
+    Operation("Flatten", _flatten, "free", reach=reshaped),
+    Operation("Squeeze", _squeeze, "free", {"squeeze": squeeze}, reach=reshaped),
+    Operation("Unsqueeze", _unsqueeze, "free", {"unsqueeze": unsqueeze}, reach=reshaped),
 )

@@ -1,0 +1,91 @@
+"""What a file says of the stream that it computes a part of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hifigan_ref.errors import HifiError
+
+EXACT_DB = 100.0  # of every chunk beside the whole in float64: rounding in float32 is above
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A file that computes chunks.
+
+    Attributes:
+        chunk: elements of the inputs' time for which outputs come out.
+        left: context in front of them that the file takes.
+        right: context behind them, which is the algorithmic latency.
+        needed: context on both sides that decides the outputs.
+        unit: name of the inputs' axis of time.
+        unit_s: seconds of each element; None where nobody says.
+        factors: elements of each output for each of the inputs', as numerator and denominator.
+        snr_db: of the worst chunk beside the whole signal in float64, dB.
+    """
+
+    chunk: int
+    left: int
+    right: int
+    needed: tuple[int, int]
+    unit: str
+    unit_s: float | None
+    factors: Mapping[str, tuple[int, int]]
+    snr_db: float
+
+    def __str__(self) -> str:
+        """What it takes and gives, in words."""
+        of = f"{self.chunk} {self.unit} a chunk, context "
+        least = (self.left, self.right) != self.needed
+        less = f" (of {self.needed[0]} + {self.needed[1]})" if least else ""
+        return of + sides_in_words(self.left, self.right, self.unit, self.unit_s) + less
+
+
+@dataclass(frozen=True)
+class ChunkPlan:
+    """What was asked for.
+
+    Attributes:
+        chunk: elements of the inputs' time for which outputs come out.
+        sides: context in front and behind; None for all that is needed.
+
+    Raises:
+        HifiError: on construction, for a chunk of less than one element.
+    """
+
+    chunk: int
+    sides: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1:
+            raise HifiError(f"--chunk {self.chunk}: choose 1 or more")
+
+
+def plan_of(chunk: int | None, context: str | None, min_snr: float | None) -> ChunkPlan | None:
+    """What ``--chunk`` and ``--context`` say.
+
+    Raises:
+        HifiError: a context without a chunk or a least SNR, or what is none.
+    """
+    if context is None:
+        return None if chunk is None else ChunkPlan(chunk)
+    if chunk is None:
+        raise HifiError(f"--context {context} is of a chunk: add --chunk N")
+    left, comma, right = context.partition(",")
+    if not (comma and left.strip().isdecimal() and right.strip().isdecimal()):
+        raise HifiError(f"--context {context}: write both sides, as in --context 6,4")
+    if min_snr is None:
+        raise HifiError(
+            f"--context {context}: less than the network needs is not exact: say how exact it must "
+            "be with --min-snr DB, or leave --context out"
+        )
+    return ChunkPlan(chunk, (int(left), int(right)))
+
+
+def sides_in_words(left: int, right: int, unit: str, unit_s: float | None) -> str:
+    """``13 + 13 frames, 151 + 151 ms; algorithmic latency 151 ms``."""
+    told = f"{left} + {right} {unit}"
+    if unit_s is None:
+        return f"{told}; algorithmic latency {right} {unit}"
+    before, after = (f"{1e3 * unit_s * side:.0f}" for side in (left, right))
+    both = before if before == after else f"{before} + {after}"
+    return f"{told}, {both} ms; algorithmic latency {after} ms"

@@ -1,0 +1,1 @@
+"""Parts of a signal that come out as parts of the whole."""

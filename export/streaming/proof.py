@@ -1,0 +1,167 @@
+"""A chunk file beside the whole network in float64: every chunk of signals of several lengths."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from export.evaluate import evaluate
+from export.request import ExportRequest
+from export.stream import Streamed
+from export.streaming.chunk_graph import PAST, REMAINING
+from export.sums import power_of
+from export.torch_outputs import example_inputs
+from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH, Axis, Port
+
+Array = NDArray[np.floating]
+Arrays = Mapping[str, Array]
+ITEMS = 2
+NOISE = 7  # seed of what lies outside of a signal
+
+
+class Runs(Protocol):
+    """A chunk file that is open."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Its outputs."""
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """A chunk's graph in float64.
+
+    Attributes:
+        model: of operations in the table.
+    """
+
+    model: ir.Model
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Its outputs."""
+        return evaluate(self.model, inputs)
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The worst chunk.
+
+    Attributes:
+        output: its name.
+        snr_db: of the whole signal's power over the chunk's mean square error, dB.
+        length: of the signal.
+        first: where the chunk begins.
+    """
+
+    output: str = ""
+    snr_db: float = inf
+    length: int = 0
+    first: int = 0
+
+
+def worst_chunk(
+    files: Sequence[Runs],
+    stream: Streamed,
+    axes: Mapping[str, int],
+    request: ExportRequest,
+    whole_of: Callable[[Arrays], Arrays],
+    signals: Sequence[int],
+) -> Worst:
+    """Of every chunk of a long signal and of short ones, which begin and end inside a chunk.
+
+    Outside of a signal stands noise, so that a file that looks there is seen.
+
+    Args:
+        files: the same file in each runtime.
+        stream: what it says of itself.
+        axes: of time in each output.
+        request: of the whole network.
+        whole_of: outputs of the whole network in float64.
+        signals: their lengths.
+
+    Raises:
+        HifiError: a runtime fails, or an output of the whole is longer than its chunks.
+    """
+    worst = Worst()
+    for length in signals:
+        sizes = {**request.sized({BATCH: ITEMS}), stream.unit: length}
+        inputs = example_inputs(request, sizes)
+        whole = whole_of(inputs)
+        for file in files:
+            for first, found in _chunks(file, stream, request, inputs, length):
+                for name, array in whole.items():
+                    entry = _held(name, array, found[name], axes[name], stream, length, first)
+                    worst = min(worst, entry, key=lambda each: each.snr_db)
+    return worst
+
+
+def lengths(stream: Streamed, request: ExportRequest) -> tuple[int, ...]:
+    """Of signals: one with inner chunks, and those that are shorter than what surrounds them."""
+    smallest = request.signature.axes[stream.unit].smallest
+    long = sum(stream.needed) + 3 * stream.chunk + 1
+    wanted = (long, stream.chunk + 1, stream.needed[0] // 2 + 1, 2, 1)
+    return tuple(dict.fromkeys(max(each, smallest) for each in wanted))
+
+
+def _chunks(
+    file: Runs, stream: Streamed, request: ExportRequest, inputs: dict[str, Array], length: int
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Where each chunk begins, and its outputs."""
+    noise = np.random.default_rng(NOISE)
+    ports = {port.name: port for port in request.signature.inputs}
+    wide = {name: _wider(array, ports[name], stream, noise) for name, array in inputs.items()}
+    items = len(next(iter(inputs.values())))
+    size = stream.left + stream.chunk + stream.right
+    for first in range(0, length, stream.chunk):
+        ends = {PAST: first, REMAINING: length - first}
+        part = {name: np.full(items, value, np.float32) for name, value in ends.items()}
+        for name, array in wide.items():
+            axis = _time(ports[name], stream.unit)
+            cut = [slice(None)] * array.ndim
+            if axis is not None:
+                cut[axis] = slice(first, first + size)
+            part[name] = np.ascontiguousarray(array[tuple(cut)])
+        yield first, dict(file.run(part))
+
+
+def _wider(array: Array, port: Port, stream: Streamed, noise: np.random.Generator) -> Array:
+    axis = _time(port, stream.unit)
+    if axis is None:
+        return array
+    sides = []
+    for count in (stream.left, stream.chunk + stream.right):
+        shape = [*array.shape[:axis], count, *array.shape[axis + 1 :]]
+        sides.append(noise.standard_normal(shape).astype(array.dtype))
+    return np.concatenate([sides[0], array, sides[1]], axis)
+
+
+def _time(port: Port, unit: str) -> int | None:
+    names = [each.name if isinstance(each, Axis) else "" for each in port.shape]
+    return names.index(unit) if unit in names else None
+
+
+def _held(
+    name: str, whole: Array, found: Array, axis: int, stream: Streamed, length: int, first: int
+) -> Worst:
+    """A chunk beside its part of the whole, along an axis."""
+    times, by = stream.factors[name]
+    if whole.shape[axis] * by > -(-length * times // by) * by:
+        raise HifiError(
+            f"{name} has {whole.shape[axis]} elements for {length} {stream.unit}, more than its "
+            f"chunks of {times}/{by} each: cut the network's output to that"
+        )
+    begin = first * times // by
+    part = whole.take(range(begin, min(begin + found.shape[axis], whole.shape[axis])), axis)
+    if not part.size:
+        return Worst()
+    if part.shape[axis] > found.shape[axis]:
+        return Worst(name, -inf, length, first)
+    kept = found.take(range(part.shape[axis]), axis)
+    error = float(np.mean(np.square(kept - part)))
+    power = power_of(whole)
+    ratio = 10 * np.log10(power / error) if error and power else inf if not error else -inf
+    return Worst(name, float(ratio) if np.isfinite(error) else -inf, length, first)

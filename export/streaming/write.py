@@ -1,0 +1,195 @@
+"""From a trained network to a file that computes chunks of its signal: whole, or nothing at all."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import floor, isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export import artifact, atomic, pipeline
+from export.pipeline import Exported
+from export.request import ExportRequest
+from export.stream import EXACT_DB, ChunkPlan, Streamed
+from hifigan_ref.errors import HifiError
+from hifigan_ref.network import BATCH
+
+ROUNDING_DB = 200.0  # of a graph in float64; one element of context less stays below 130
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from export.opened import Opened
+    from export.runtimes import Runtime
+    from export.streaming.proof import Worst
+    from export.verify import Verification
+    from hifigan_ref.trained import Trained
+
+
+def export_part(
+    request: ExportRequest, plan: ChunkPlan | None, trained: "Trained", path: Path
+) -> Exported:
+    """Export a network whole, or a chunk of it where one is asked for. Raises HifiError."""
+    if plan is None:
+        return pipeline.export_onnx(request, trained, path)
+    return export_chunk(request, plan, trained, path)
+
+
+def export_chunk(
+    request: ExportRequest, plan: ChunkPlan, trained: "Trained", path: Path
+) -> Exported:
+    """Export a network's chunk to ``path`` and its manifest beside it; on any error write nothing.
+
+    Args:
+        request: the network, whole.
+        plan: the chunk.
+        trained: the network.
+        path: where to.
+
+    Raises:
+        HifiError: the field is not finite, the chunk does not fit, or chunks are not the whole.
+    """
+    from export.contract import check_graph
+    from export.fold import fold
+    from export.lowering.lower import lower
+    from export.precision.held import held
+    from export.to_onnx import to_onnx
+
+    if request.precision.used(request.variant) != ("fp32",):
+        raise HifiError(
+            f"--chunk in {request.precision.name}: chunks are float32 here: leave --precision out"
+        )
+    atomic.check_writable(path.parent)
+    folded = copy.deepcopy(trained.module)
+    report = fold(folded, trained.variant)
+    whole = to_onnx(folded, request)
+    check_graph(whole, request)
+    model, stream, axes = _cut(whole, request, plan)
+    _check_exact(whole, model, request, stream, axes)
+    forms = request.lowering.forms(request.variant)
+    if forms:
+        model = lower(model, forms)
+        request = replace(request, lowering=request.lowering.settled(request.variant, ()))
+    content = artifact.bare(model)
+    verification, stream = _verified(content, request, trained, stream, axes)
+    manifest, content = artifact.seal(
+        content, request, trained, verification.runtimes, verification.not_asked, stream=stream
+    )
+    saved = artifact.save(path, manifest, content)
+    return Exported(saved, report, verification, held(model))
+
+
+def _cut(
+    whole: "ir.Model", request: ExportRequest, plan: ChunkPlan
+) -> "tuple[ir.Model, Streamed, Mapping[str, int]]":
+    """The chunk's graph, what is known of it before it runs, and time's axis in its outputs."""
+    from export.streaming.chunk_graph import chunked
+    from export.streaming.context import context_in
+    from export.streaming.field import field_of
+
+    field = field_of(whole)
+    needed = context_in(field)
+    model, context = chunked(whole, plan.chunk, plan.sides)
+    names = [str(value.name) for value in whole.graph.outputs]
+    stream = Streamed(
+        chunk=plan.chunk,
+        left=context.left,
+        right=context.right,
+        needed=(needed.left, needed.right),
+        unit=field.unit,
+        unit_s=request.signature.axes[field.unit].unit_s,
+        factors={name: field.rates[name].as_integer_ratio() for name in names},
+        snr_db=0.0,
+    )
+    return model, stream, {name: field.axes[name] for name in names}
+
+
+def _check_exact(
+    whole: "ir.Model",
+    model: "ir.Model",
+    request: ExportRequest,
+    stream: Streamed,
+    axes: Mapping[str, int],
+) -> None:
+    """Raises HifiError where chunks with all of their context are not the whole in float64."""
+    from export.evaluate import evaluate
+    from export.streaming.proof import Exactly, lengths, worst_chunk
+
+    if (stream.left, stream.right) != stream.needed:
+        return
+    signals = lengths(stream, request)[:1]
+    files = [Exactly(model)]
+    worst = worst_chunk(files, stream, axes, request, partial(evaluate, whole), signals)
+    if not worst.snr_db >= ROUNDING_DB:
+        raise HifiError(_difference(request, stream, worst, ROUNDING_DB))
+
+
+def _difference(request: ExportRequest, stream: Streamed, worst: "Worst", asked_db: float) -> str:
+    return (
+        f"chunks of {request.variant} are not the whole: {worst.output} from {stream.unit} "
+        f"{worst.first} of {worst.length} on has an SNR of {worst.snr_db:.1f} dB, {asked_db:g} "
+        f"is asked for: nothing was written; {_advice(stream, worst.snr_db)}"
+    )
+
+
+def _open(content: bytes, request: ExportRequest, runtimes: "Sequence[Runtime]") -> "list[Opened]":
+    import onnx
+
+    from export.opened import open_in, refusal
+
+    try:
+        onnx.checker.check_model(content, full_check=True)
+    except Exception as error:  # noqa: BLE001 - onnx raises its own types
+        raise refusal(runtimes[0], request, error) from None
+    return [open_in(each, content, request) for each in runtimes]
+
+
+def _verified(
+    content: bytes,
+    request: ExportRequest,
+    trained: "Trained",
+    stream: Streamed,
+    axes: Mapping[str, int],
+) -> "tuple[Verification, Streamed]":
+    """Every chunk of several signals beside the whole network in float64.
+
+    Raises:
+        HifiError: one is not as exact as promised.
+    """
+    from export.interface import interface
+    from export.runtimes import ONNXRUNTIME, NotAsked, Verified, also_asked
+    from export.streaming.proof import lengths, worst_chunk
+    from export.torch_outputs import run_in_float64
+    from export.verify import Verification
+
+    promise = EXACT_DB if request.min_snr_db is None else request.min_snr_db
+    asked = also_asked(request.target)
+    other = [] if asked is None or isinstance(asked, NotAsked) else [asked]
+    runtimes: list[Runtime] = [ONNXRUNTIME, *other]
+    files = _open(content, request, runtimes)
+    whole_of = partial(run_in_float64, interface(trained.module, request))
+    signals = lengths(stream, request)
+    worst = worst_chunk(files, stream, axes, request, whole_of, signals)
+    if not worst.snr_db >= promise:
+        raise HifiError(_difference(request, stream, worst, promise))
+    least = {BATCH: 1, stream.unit: min(signals)}
+    found = Verification(
+        worst.output,
+        worst.snr_db,
+        {stream.unit: worst.length},
+        promise,
+        tuple(Verified(each.name, each.version, least) for each in runtimes),
+        asked if isinstance(asked, NotAsked) else None,
+    )
+    return found, replace(stream, snr_db=round(worst.snr_db, 1))
+
+
+def _advice(stream: Streamed, found_db: float) -> str:
+    given, all_of_it = (f"{a},{b}" for a, b in ((stream.left, stream.right), stream.needed))
+    if given == all_of_it or not isfinite(found_db):
+        return "report this"
+    return (
+        f"choose more than --context {given} ({all_of_it} is exact), or allow it with --min-snr "
+        f"{floor(found_db)}"
+    )
