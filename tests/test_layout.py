@@ -213,7 +213,7 @@ def test_no_module_hides_another(path: Path) -> None:
 
 def test_only_the_known_names_are_top_level() -> None:
     top = {path.parts[0].removesuffix(".py") for path in PYTHON}
-    assert top == {*ORDER, "tests"}
+    assert top == {*ORDER, "examples", "tests"}
 
 
 def test_tests_are_no_package() -> None:
