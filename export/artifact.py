@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from export import atomic, manifest_schema_1
+from export import atomic, manifest_schema_1, onnx_file
 from export.lowering.plan import PLAIN, LoweringPlan
 from export.precision.budget import PRECISIONS
 from export.precision.loudness import Loudness
@@ -228,14 +228,8 @@ def load(path: Path) -> Artifact:
     Raises:
         HifiError: missing, truncated, changed since it was written, or made by something else.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     content = read_file(path)
-    try:
-        proto = onnx.ModelProto.FromString(content)
-    except DecodeError:
-        raise HifiError(f"{path} is truncated or no ONNX file: export it again") from None
+    proto = onnx_file.parse(path, content)
     manifest = embedded_manifest(proto, path)
     if manifest is None:
         raise HifiError(

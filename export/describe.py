@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import artifact
+from export import artifact, onnx_file
 from export.engine import file as engine_file
 from export.precision.plan import PrecisionPlan
 from export.runtimes import NotAsked, Verified
@@ -145,15 +145,9 @@ def describe_onnx(path: Path) -> OnnxDescription:
     Raises:
         HifiError: missing, truncated or no ONNX file.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     from export.precision.held import held
 
-    try:
-        proto = onnx.ModelProto.FromString(artifact.read_file(path))
-    except DecodeError:
-        raise HifiError(f"{path} is truncated or no ONNX file: give another file") from None
+    proto = onnx_file.parse(path, artifact.read_file(path))
     if not proto.graph.node:
         raise HifiError(f"{path} holds no ONNX graph: give another file")
     manifest = artifact.embedded_manifest(proto, path)

@@ -37,7 +37,10 @@ def foreign(content: Mapping[Any, Any]) -> str:
     others = ", ".join(layout.name for layout in layouts() if layout is not OWN)
     do = f"give a file of {OWN}, or of another layout that is known ({others})"
     if "generator" in content and not any(map(_DISCRIMINATOR.search, map(str, content))):
-        return f"is a generator's checkpoint (g_*) with other layers than those known here: {do}"
+        return (
+            "is a generator's checkpoint (g_*) with other layers than those known here: name it, "
+            "as in --network generator-v1, and give its config.json with --config"
+        )
     held = _named(map(str, content)) or "nothing"
     return f"holds no network that a layout names (it has {held}): {do}"
 

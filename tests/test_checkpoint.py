@@ -633,7 +633,8 @@ def test_another_archive_is_refused(path: Path) -> None:
 
 def test_a_generator_is_called_by_its_name(path: Path) -> None:
     torch.save({"generator": {"first.bias": torch.ones(3)}}, path)
-    assert "generator's checkpoint (g_*)" in refusal(path)
+    told = refusal(path)
+    assert "generator's checkpoint (g_*)" in told and "with --config" in told
 
 
 ANY = {"module.mpd.discriminators.0.convs.0.bias": torch.ones(3)}

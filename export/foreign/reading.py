@@ -7,10 +7,10 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, LiftConstantsToInitializersPass
 
+from export.onnx_file import check_size
 from export.operators.table import OPERATIONS
 from hifigan_ref.errors import HifiError, in_one_line, shown
 
-MOST_BYTES = 2**31 - 1  # of one message of protobuf
 ROUNDING = frozenset(
     {"DynamicQuantizeLinear", "QuantizeLinear", "MatMulInteger", "ConvInteger", "QLinearConv",
      "QLinearMatMul"}
@@ -28,17 +28,13 @@ def read_graph(path: Path) -> ir.Model:
         size = path.stat().st_size
     except OSError as error:
         raise HifiError(f"{path} cannot be read: {error.strerror}: give an ONNX file") from None
-    if size > MOST_BYTES:
-        raise HifiError(
-            f"{path} has {size / 2**30:.1f} GiB, more than the 2 GiB of a protobuf message: save "
-            "its weights as external data"
-        )
+    check_size(path, size)
     try:
         onnx.checker.check_model(str(path), full_check=True)
-        model = ir.load(path)
+        model = ir.external_data.load_to_model(ir.load(path))  # onnxruntime is given no path
         for value in model.graph.initializers.values():
             if value.const_value is not None:
-                value.const_value.numpy()  # external data is read here
+                value.const_value.numpy()  # is read here
     except Exception as error:  # noqa: BLE001 - of protobuf, of onnx's C++ and of files
         raise HifiError(
             f"{path} is no ONNX file that holds together: {in_one_line(error)}: export it again"
