@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from export import options as opt
+from export.selection import Changes, Networks
 from hifigan_ref.errors import HifiError
 from hifigan_ref.variant import Variant
 
@@ -38,7 +38,8 @@ VITS: dict[str, Any] = {
 
 def chosen(tmp_path: Path, content: Any, network: str) -> Variant:
     (tmp_path / "config.json").write_text(json.dumps(content))
-    (found,) = opt.select(None, None, None, [network], None, tmp_path / "config.json")
+    changes = Changes(config=tmp_path / "config.json")
+    (found,) = Networks(network=[network]).select(changes)
     return found
 
 
