@@ -36,7 +36,7 @@ class Changes:
     input: list[str] | None = option(
         None,
         "Shape of an input of your module: numbers, and names of axes; repeatable. For "
-        "hifi-bench and its parity also an input's values.",
+        "hifi-bench also an input's values.",
         metavar="NAME=DIMS|FILE.npy",
     )
     config: Path | None = option(
@@ -70,7 +70,7 @@ class Changes:
         for text in self.input or ():
             if text.endswith(ARRAY):
                 raise HifiError(
-                    f"--input {text}: a file's values are for hifi-bench and hifi-bench parity, "
+                    f"--input {text}: a file's values are for what hifi-bench runs, "
                     "here inputs are speech, its log-mels and seeded noise: leave it out"
                 )
         if (self.config is not None or self.speaker is not None) and len(networks) != 1:

@@ -222,6 +222,29 @@ def test_a_plan_in_a_folder_with_a_comma_is_refused(tmp_path: Path, line: str) -
     assert "has a comma, which parts the options of a backend: rename it" in refused(path)
 
 
+def test_values_of_inputs_lie_beside_the_file(write: Write) -> None:
+    text = """
+        backends = ["torch"]
+        variants = ["net.py:Spec(mel=batch,80,frames)"]
+        [[matrix]]
+        inputs = { mel = "mel.npy" }
+        [[matrix]]
+    """
+    path = write(text)
+    path.with_name("net.py").write_text(NETWORK)
+    values = np.random.default_rng(0).standard_normal((1, 80, 5)).astype(np.float32)
+    np.save(path.with_name("mel.npy"), values)
+    told, plain = read(path)
+    assert list(told.plan().inputs) == ["mel"] and not plain.plan().inputs
+    assert np.array_equal(told.plan().inputs["mel"].values, values)
+    for wrong, said in (
+        (np.ones((1, 81, 5)), "input mel is (batch, 80, frames), mel.npy "),
+        (np.full((1, 80, 5), np.nan), "mel.npy holds nan at [0, 0, 0]"),
+    ):
+        np.save(path.with_name("mel.npy"), wrong)
+        assert said in refused(path)
+
+
 # What is refused
 
 VALUES = {
@@ -230,6 +253,7 @@ VALUES = {
     "batches": ["1", "[]", "[0]", "[-1]", "[1.0]", "[true]", '["1"]', "[[1]]"],
     "samples": ["8192", "[0]", "[]", "[1e4]"],
     "axes": ["[8192]", "{}", "{ samples = 8192 }", "{ samples = [0] }"],
+    "inputs": ['"x.npy"', "{}", "{ mel = 1 }", "[1]"],
     "outputs": ['"fmaps"', "true", '["all"]', "[]"],
     "pair": ["1", "[]", '"true"', "[true, 1]"],
     "threads": ["0", "1025", "[1]", "true", "1.5"],

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
 
 import cli
+import shown
 from bench import record_json, suite
 from bench.exit_code import INTERRUPTED, WRONG_ROW
 from bench.geometry import Geometry
@@ -138,6 +141,40 @@ def test_ctrl_c_in_the_comparison_keeps_what_there_is(
     assert [each["resume"] for each in asked] == [True, False]
     assert asked[0]["limits"] == Limits.up_to(0.5)
     assert asked[0]["beside"] == read_plan(tmp_path / "out" / "plan.json")
+
+
+@pytest.mark.usefixtures("found")
+def test_what_is_compared_and_proved_hears_the_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    heard: list[list[str]] = []
+    finished = Finished(fake_report(*fake_tuning().results), interrupted=False)
+
+    def compared(plans: Any, *_: object, **__: object) -> Finished:
+        heard.append([file.source for file in plans[0].inputs.values()])
+        return finished
+
+    def proved(_: Path, order: Any) -> Any:
+        heard.append([file.source for file in order.inputs.values()])
+        (told,) = heard[-1] or ["clip"]
+        sha256 = artifact.load(tmp_path / "out" / "mpd-11.onnx").sha256
+        return (
+            replace(shown.fake_parity(), sha256=sha256, source=f"y: {told}" if heard[-1] else told),
+        )
+
+    monkeypatch.setattr(runs, "run", compared)
+    monkeypatch.setattr("bench.parity.run.in_each_runtime", proved)
+    for number in (1, 2):
+        np.save("y.npy", np.full((1, 1, 4096), number / 4, np.float32))
+        for _ in range(2):
+            assert tune(*SMALL, "--out", "out", "--input", "y=y.npy").code == WRONG_ROW
+    assert tune(*SMALL, "--out", "out").code == WRONG_ROW
+    (one, two, *_), lasts = dict.fromkeys(each[0] for each in heard if each), heard[-2:]
+    assert heard[:-2] == [[one], [one], [one], [two], [two], [two]], "proved once on each"
+    assert lasts == [[], []]
+    np.save("y.npy", np.ones((1, 2, 4096), np.float32))
+    ran = tune(*SMALL, "--out", "out", "--input", "y=y.npy")
+    assert ran.code == 1 and ran.err.startswith("error: input y is (batch, 1, samples), y.npy")
 
 
 @pytest.mark.usefixtures("found")

@@ -117,6 +117,8 @@ def _beside(folder: Path, name: str, value: Any) -> Any:
     """A key's value with every path in it relative to the file's folder."""
     if isinstance(value, Path):
         return folder / value
+    if name == "inputs":
+        return {key: folder / file for key, file in value.items()}
     if name == "precision":
         return tuple(_plan(folder, each) if each.endswith(PLAN) else each for each in value)
     if name == "variants":

@@ -102,6 +102,12 @@ def _axes(value: object) -> dict[str, tuple[object, ...]]:
     return {name: _list(_whole(1))(lengths) for name, lengths in value.items()}
 
 
+def _files(value: object) -> dict[str, Path]:
+    _require(value, dict, allowed=bool(value))
+    assert isinstance(value, dict)
+    return {name: _path(file) for name, file in value.items()}
+
+
 KEYS: Mapping[str, Key] = {
     "backends": Key('a list of texts as in --backend, ["ort-cpu"]', _list(_backend)),
     "precision": Key('a list of precisions, ["fp32", "bf16"]', _list(_text)),
@@ -109,6 +115,7 @@ KEYS: Mapping[str, Key] = {
     "batches": Key("a list of whole numbers from 1, [1, 16]", _list(_whole(1))),
     SAMPLES: Key("a list of whole numbers from 1, [8192]", _list(_whole(1))),
     "axes": Key("lists of whole numbers from 1 by axis, { frames = [32, 860] }", _axes),
+    "inputs": Key('files of values by input, { mel = "mel.npy" }', _files),
     "outputs": Key('"all" or "scores"', _outputs),
     "pair": Key("true, false or [true, false]", _list(_flag, alone=True)),
     "threads": Key("a whole number, 1 to 1024", _whole(1, 1024)),

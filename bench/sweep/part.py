@@ -1,7 +1,7 @@
 """A part of a sweep: what is measured together, checked before anything heavy is imported."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -15,6 +15,7 @@ from export.request import ExportRequest, sizes_at
 from hifigan_ref import audio
 from hifigan_ref.audio import Recording
 from hifigan_ref.errors import HifiError
+from hifigan_ref.input_files import Files, check_files, read_files
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import USUAL, Variant
@@ -51,6 +52,7 @@ class SweepPart:
         checkpoint: weights, instead of a seed's.
         seed: of the weights without a checkpoint.
         wav: instead of the shipped clip.
+        inputs: files of the values that some inputs get, by name.
         limit: seconds of sampling per cell, at most.
         rounds: in which every cell is measured again.
         timeout: seconds that a cell may take.
@@ -69,15 +71,18 @@ class SweepPart:
     checkpoint: Path | None = None
     seed: int = 0
     wav: Path | None = None
+    inputs: Mapping[str, Path] = field(default_factory=dict)
     limit: float = Limits.most
     rounds: int = 5
     timeout: float = 600.0
     min_snr: float | None = None
 
     def __post_init__(self) -> None:
+        files = self.files()
         for variant, batch in product(self.variants, self.batches):
             sizes = sizes_at(variant, self.sizes, batch)
             request = ExportRequest(variant, sizes=sizes, views=self.views)
+            check_files(files, request.signature.inputs)
             memory.demand(request, sizes, in_float64=True)
         # long names
         if self.checkpoint and not os.path.isfile(self.checkpoint):  # noqa: PTH113
@@ -99,9 +104,14 @@ class SweepPart:
         """Of the waveforms. Raises HifiError where the file is not readable as one."""
         return audio.read_wav(self.wav) if self.wav else audio.speech()
 
+    def files(self) -> Files:
+        """Values of inputs. Raises HifiError where a file holds none."""
+        return read_files([f"{name}={path}" for name, path in self.inputs.items()])
+
     def cells(self) -> Iterator[SweepCell]:
         """In the order in which they are measured."""
-        source = self.wav.name if self.wav else "clip"
+        told = [self.wav.name if self.wav else "clip"]
+        source = ", ".join(told + [f"{name}: {path}" for name, path in self.inputs.items()])
         weights = self.checkpoint.name if self.checkpoint else f"seed {self.seed}"
         for variant, batch, backend in product(self.variants, self.batches, self.backends):
             load = Workload(
@@ -138,4 +148,5 @@ class SweepPart:
             rounds=self.rounds,
             timeout=self.timeout,
             min_snr_db=self.min_snr,
+            inputs=self.files(),
         )

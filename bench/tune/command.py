@@ -48,12 +48,13 @@ def tune(
     Limits.up_to(limit)
     if "," in str(out):
         raise HifiError(f"{out} has a comma, which parts the options of a backend: rename it")
+    changes, files = changes.parted()
     variants = networks.select(changes) or tuple(map(Variant, USUAL))
     typical = variants[0].signature.typical
     usual = {BATCH: ITEMS} if BATCH in typical else {}
     sizes = {**typical, **usual, **lengths.sizes(batch)}
     source, cores = weights.of(variants), opts.threads_of(threads)
-    wish = Wish(backend, variants, sizes, outputs.views, cores, source, again)
+    wish = Wish(backend, variants, sizes, outputs.views, cores, source, again, files)
     _check(wish, out)
     opt.tell_notes(source)
     _tell(_tuned(wish, out, limit), out)

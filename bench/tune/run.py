@@ -23,6 +23,7 @@ from export.artifact import Artifact
 from export.cache import exported_at
 from export.lowering.plan import LoweringPlan, write_plan
 from hifigan_ref import audio
+from hifigan_ref.examples import source_of
 from hifigan_ref.network import BATCH
 from hifigan_ref.variant import Variant
 from hifigan_ref.version import VERSION
@@ -99,7 +100,7 @@ def prove(wish: Wish, tuning: Tuning, out: Path, limit: float) -> Tuned:
         for variant in wish.variants
     )
     finished = _compare(wish, plan, out, limit)
-    order = parity_run.Order(wish.weights, audio.speech())
+    order = parity_run.Order(wish.weights, audio.speech(), inputs=wish.inputs)
     parities = (
         ()
         if finished.interrupted
@@ -131,21 +132,24 @@ def _compare(wish: Wish, found: LoweringPlan, out: Path, limit: float) -> Finish
         threads=wish.threads,
         recording=audio.speech(),
         limits=Limits.up_to(limit),
+        inputs=wish.inputs,
     )
     return run([plan], [wish.weights], out, resume=not wish.again, beside=found)
 
 
 def _proved(out: Path, file: Artifact, order: parity_run.Order) -> tuple[ParityReport, ...]:
-    """The reports of this very file, made once: one for each runtime."""
+    """The reports of this very file on these inputs, made once: one for each runtime."""
     from bench import record_json
 
-    place = out / f"{Variant.parse(file.manifest.variant)}.parity.json"
+    variant = Variant.parse(file.manifest.variant)
+    place = out / f"{variant}.parity.json"
+    heard = source_of(variant.signature.inputs, order.recording, order.inputs)
     known: tuple[ParityReport, ...]
     try:
         known = record_json.parities_of(place.read_bytes())
     except (OSError, ValueError):
         known = ()
-    if known and all(report.sha256 == file.sha256 for report in known):
+    if known and all((each.sha256, each.source) == (file.sha256, heard) for each in known):
         return known
     made = parity_run.in_each_runtime(file.path, order)
     atomic.write_all({place: record_json.dump(made)})

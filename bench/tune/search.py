@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bench.backend import LOWERING, find, lacking
 from bench.bar import Doing
@@ -26,6 +26,7 @@ from export.precision.budget import PRECISIONS
 from export.precision.plan import PrecisionPlan
 from export.request import DEFAULT_OPSET, ExportRequest
 from hifigan_ref.errors import HifiError
+from hifigan_ref.input_files import Files, check_files
 from hifigan_ref.network import Sizes
 from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant, apart
@@ -47,6 +48,7 @@ class Wish:
         threads: of a CPU runtime.
         weights: of the networks.
         again: measure what was measured before.
+        inputs: values of some inputs, out of files, for the proof; forms are tried on noise.
 
     Raises:
         HifiError: on construction, for a value that is out of range, or a backend that cannot be
@@ -60,6 +62,7 @@ class Wish:
     threads: int
     weights: Source
     again: bool = False
+    inputs: Files = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         backend, options = find(self.backend)
@@ -78,7 +81,7 @@ class Wish:
             raise HifiError(f"{self.backend} cannot run here: {missing}")
         check_threads(self.threads)
         for variant in self.variants:
-            self.request(variant)
+            check_files(self.inputs, self.request(variant).signature.inputs)
 
     @property
     def precision(self) -> Precision:
