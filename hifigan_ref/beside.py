@@ -39,7 +39,8 @@ def foreign(content: Mapping[Any, Any]) -> str:
     if "generator" in content and not any(map(_DISCRIMINATOR.search, map(str, content))):
         return (
             "is a generator's checkpoint (g_*) with other layers than those known here: name it, "
-            "as in --network generator-v1, and give its config.json with --config"
+            "as in --network generator-v1, and give its config.json with --config; "
+            "discriminators are in do_* files"
         )
     held = _named(map(str, content)) or "nothing"
     return f"holds no network that a layout names (it has {held}): {do}"

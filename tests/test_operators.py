@@ -221,8 +221,8 @@ def test_a_graph_of_another_tool(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("y = Celu(x)", "Celu is not known here: "),
-        ("y = tool.Gelu(x)", "tool.Gelu is not known here: "),
+        ("y = Celu(x)", "Celu is not known here; like it are Relu, "),
+        ("y = tool.Gelu(x)", "tool.Gelu is not known here; like it are Gelu; "),
         ("y, i = MaxPool <kernel_shape = [2]> (x) z = Add(i, i)", "only the first output"),
         ("y = AveragePool <kernel_shape = [2], ceil_mode = 1> (x)", "ceil_mode"),
     ],
