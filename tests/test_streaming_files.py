@@ -131,6 +131,7 @@ REFUSED = {
     "--chunk 3 --context 6 --min-snr 20": "write both sides, as in --context 6,4",
     "--chunk 3 --context 12,4 --min-snr 20": "11,11 are all that is needed",
     "--chunk 3 --precision fp16": "chunks are float32 here: leave --precision out",
+    "--chunk 3 --precision mixed --min-snr 30 --for ort-cpu": "leave --precision out",
     "--chunk 3 --axis frames=20": "every length is fixed",
 }
 
