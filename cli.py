@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bench.suite import Plan
     from export.choice import Wish
     from export.request import ExportRequest
-    from export.stream import ChunkPlan
+    from export.stream_record import ChunkPlan
 
 _SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 export_app = typer.Typer(
@@ -71,14 +71,17 @@ def export_onnx(
 ) -> None:
     """Export to ONNX: all ten graphs, or those that are named."""
     from export.request import ExportRequest
-    from export.stream import plan_of
+    from export.stream_record import plan_of
     from hifigan_ref.variant import all_variants
 
     variants = networks.with_file(part).select(changes) or all_variants()
     sizes, views = lengths.sizes(batch), outputs.views
     places = dict(zip(variants, onnx_paths(made.out, variants), strict=True))
     plain = ExportRequest(variants[0], opset, sizes, views, min_snr_db=form.min_snr)
-    stream, source = plan_of(made.chunk, made.context, form.min_snr), weights.of(variants)
+    stream, source = (
+        plan_of(made.chunk, made.context, made.stateful, form.min_snr),
+        weights.of(variants),
+    )
     if form.precision != opt.MIXED:
         _export_plain(form.wish(made.target), plain, places, source, stream, as_json)
     elif stream is not None:

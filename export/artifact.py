@@ -16,7 +16,7 @@ from export.precision.loudness import Loudness
 from export.precision.plan import FP32, PrecisionPlan
 from export.request import ExportRequest
 from export.runtimes import NotAsked, Verified
-from export.stream import Streamed
+from export.stream_record import Streamed
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import Sizes
 from hifigan_ref.variant import Variant

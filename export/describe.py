@@ -177,7 +177,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
 
 
 def _streaming(model: "ir.Model", manifest: artifact.Manifest | None) -> str:
-    from export.stream import sides_in_words
+    from export.stream_record import sides_in_words
     from export.streaming.context import context_of
     from export.streaming.field import NoTimeError
     from hifigan_ref.module_spec import is_module

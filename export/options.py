@@ -166,6 +166,7 @@ class Made:
     context: str | None = option(
         None, "Frames around a chunk, fewer than it needs; with --min-snr.", metavar="L,R"
     )
+    stateful: bool = option(False, "Chunks that take over from one another; with --chunk.")
     out: Path = option(Path("artifacts"), "A folder, or a single file's name in .onnx.")
 
 

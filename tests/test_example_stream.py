@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from export.request import ExportRequest
-from export.stream import ChunkPlan
+from export.stream_record import ChunkPlan
 from export.streaming.write import export_chunk
 from export.verify import snr_db
 from hifigan_ref.source import Source

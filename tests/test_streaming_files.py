@@ -14,7 +14,7 @@ from export.as_text import lines
 from export.describe import describe
 from export.lowering.plan import LoweringPlan
 from export.request import ExportRequest
-from export.stream import ChunkPlan, plan_of
+from export.stream_record import ChunkPlan, plan_of
 from export.streaming import chunk_graph, write
 from export.streaming.context import Context, Range, context_in
 from export.streaming.write import export_chunk
@@ -155,4 +155,4 @@ def test_what_is_no_chunk_is_refused_in_one_line(
 
 
 def test_without_a_chunk_nothing_is_planned() -> None:
-    assert plan_of(None, None, 20.0) is None
+    assert plan_of(None, None, False, 20.0) is None

@@ -57,6 +57,11 @@ class Edges:
         inside = self._op("inside", "Mul", [behind, before], (shape[0], *wide[1:]))
         return graph.op(f"{name}.inside", "Mul", [value, inside], shape)
 
+    def after(self, past: ir.Value, chunk: int) -> ir.Value:
+        """How many elements are in front of the next chunk, as far as it is counted."""
+        more = self._op("more", "Add", [past, self.graph.given(float(chunk))], shape_of(past))
+        return self._near(more)
+
     def _between(self, x: ir.Value, plus: int) -> ir.Value:
         """1 where x + plus is 1 or more, 0 where it is 0 or less."""
         graph, shape = self.graph, shape_of(x)

@@ -9,10 +9,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from export.builder import Extent
 from export.evaluate import evaluate
 from export.request import ExportRequest
-from export.stream import Streamed
-from export.streaming.chunk_graph import PAST, REMAINING
+from export.stream_record import Streamed
+from export.streaming.chunk_graph import NEXT, PAST, REMAINING
 from export.sums import power_of
 from export.torch_outputs import example_inputs
 from hifigan_ref.errors import HifiError
@@ -63,10 +64,24 @@ class Worst:
     first: int = 0
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What a chunk file takes and gives.
+
+    Attributes:
+        stream: what it says of itself.
+        axes: of time in each output.
+        states: shapes of the states that it takes, by name.
+    """
+
+    stream: Streamed
+    axes: Mapping[str, int]
+    states: Mapping[str, tuple[Extent, ...]]
+
+
 def worst_chunk(
     files: Sequence[Runs],
-    stream: Streamed,
-    axes: Mapping[str, int],
+    cut: Cut,
     request: ExportRequest,
     whole_of: Callable[[Arrays], Arrays],
     signals: Sequence[int],
@@ -77,8 +92,7 @@ def worst_chunk(
 
     Args:
         files: the same file in each runtime.
-        stream: what it says of itself.
-        axes: of time in each output.
+        cut: what it takes and gives.
         request: of the whole network.
         whole_of: outputs of the whole network in float64.
         signals: their lengths.
@@ -88,13 +102,13 @@ def worst_chunk(
     """
     worst = Worst()
     for length in signals:
-        sizes = {**request.sized({BATCH: ITEMS}), stream.unit: length}
+        sizes = {**request.sized({BATCH: ITEMS}), cut.stream.unit: length}
         inputs = example_inputs(request, sizes)
         whole = whole_of(inputs)
         for file in files:
-            for first, found in _chunks(file, stream, request, inputs, length):
+            for first, found in _outputs(file, cut, request, inputs, length):
                 for name, array in whole.items():
-                    entry = _held(name, array, found[name], axes[name], stream, length, first)
+                    entry = _held(name, array, found[name], cut, length, first)
                     worst = min(worst, entry, key=lambda each: each.snr_db)
     return worst
 
@@ -107,17 +121,59 @@ def lengths(stream: Streamed, request: ExportRequest) -> tuple[int, ...]:
     return tuple(dict.fromkeys(max(each, smallest) for each in wanted))
 
 
-def _chunks(
-    file: Runs, stream: Streamed, request: ExportRequest, inputs: dict[str, Array], length: int
+def _outputs(
+    file: Runs, cut: Cut, request: ExportRequest, inputs: dict[str, Array], length: int
 ) -> Iterator[tuple[int, dict[str, Array]]]:
     """Where each chunk begins, and its outputs."""
+    chunks = _chunks(cut.stream, request, inputs, length)
+    if cut.stream.delays is None:
+        for first, part in chunks:
+            yield first, dict(file.run(part))
+        return
+    whole = _joined(file, cut, (part for _, part in chunks))
+    for first in range(0, length, cut.stream.chunk):
+        yield first, {name: _of(whole[name], name, cut, first) for name in whole}
+
+
+def _joined(file: Runs, cut: Cut, chunks: Iterator[dict[str, Array]]) -> dict[str, Array]:
+    """Outputs of chunks that take over from one another, one behind the other."""
+    states: dict[str, Array] = {
+        name: np.zeros([ITEMS, *map(int, shape[1:])], np.float32)  # type: ignore[arg-type]
+        for name, shape in cut.states.items()
+    }
+    made: dict[str, list[Array]] = {name: [] for name in cut.axes}
+    for part in chunks:
+        found = file.run({**part, **states})
+        states = {name: found[f"{NEXT}{name}"] for name in states}
+        for name, arrays in made.items():
+            arrays.append(found[name])
+    return {name: np.concatenate(arrays, cut.axes[name]) for name, arrays in made.items()}
+
+
+def _of(array: Array, name: str, cut: Cut, first: int) -> Array:
+    """A chunk of an output, which is late."""
+    stream = cut.stream
+    assert stream.delays is not None
+    times, by = stream.factors[name]
+    begin = stream.delays[name] + first * times // by
+    end = min(begin + stream.chunk * times // by, array.shape[cut.axes[name]])
+    return array.take(range(begin, end), cut.axes[name])
+
+
+def _chunks(
+    stream: Streamed, request: ExportRequest, inputs: dict[str, Array], length: int
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Where each chunk begins, and what goes in; behind the signal, until everything is out."""
     noise = np.random.default_rng(NOISE)
     ports = {port.name: port for port in request.signature.inputs}
     wide = {name: _wider(array, ports[name], stream, noise) for name, array in inputs.items()}
     items = len(next(iter(inputs.values())))
     size = stream.left + stream.chunk + stream.right
-    for first in range(0, length, stream.chunk):
-        ends = {PAST: first, REMAINING: length - first}
+    flushed = 0 if stream.delays is None else stream.late
+    for first in range(0, length + flushed, stream.chunk):
+        ends = {REMAINING: length - first}
+        if stream.delays is None:
+            ends[PAST] = first
         part = {name: np.full(items, value, np.float32) for name, value in ends.items()}
         for name, array in wide.items():
             axis = _time(ports[name], stream.unit)
@@ -125,7 +181,7 @@ def _chunks(
             if axis is not None:
                 cut[axis] = slice(first, first + size)
             part[name] = np.ascontiguousarray(array[tuple(cut)])
-        yield first, dict(file.run(part))
+        yield first, part
 
 
 def _wider(array: Array, port: Port, stream: Streamed, noise: np.random.Generator) -> Array:
@@ -133,7 +189,7 @@ def _wider(array: Array, port: Port, stream: Streamed, noise: np.random.Generato
     if axis is None:
         return array
     sides = []
-    for count in (stream.left, stream.chunk + stream.right):
+    for count in (stream.left, stream.chunk + stream.late):
         shape = [*array.shape[:axis], count, *array.shape[axis + 1 :]]
         sides.append(noise.standard_normal(shape).astype(array.dtype))
     return np.concatenate([sides[0], array, sides[1]], axis)
@@ -144,15 +200,13 @@ def _time(port: Port, unit: str) -> int | None:
     return names.index(unit) if unit in names else None
 
 
-def _held(
-    name: str, whole: Array, found: Array, axis: int, stream: Streamed, length: int, first: int
-) -> Worst:
-    """A chunk beside its part of the whole, along an axis."""
-    times, by = stream.factors[name]
+def _held(name: str, whole: Array, found: Array, cut: Cut, length: int, first: int) -> Worst:
+    """A chunk beside its part of the whole, along time."""
+    axis, (times, by) = cut.axes[name], cut.stream.factors[name]
     if whole.shape[axis] * by > -(-length * times // by) * by:
         raise HifiError(
-            f"{name} has {whole.shape[axis]} elements for {length} {stream.unit}, more than its "
-            f"chunks of {times}/{by} each: cut the network's output to that"
+            f"{name} has {whole.shape[axis]} elements for {length} {cut.stream.unit}, more than "
+            f"its chunks of {times}/{by} each: cut the network's output to that"
         )
     begin = first * times // by
     part = whole.take(range(begin, min(begin + found.shape[axis], whole.shape[axis])), axis)

@@ -1,7 +1,7 @@
 """From a trained network to a file that computes chunks of its signal: whole, or nothing at all."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import floor, isfinite
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from export import artifact, atomic, pipeline
 from export.pipeline import Exported
 from export.request import ExportRequest
-from export.stream import EXACT_DB, ChunkPlan, Streamed
+from export.stream_record import EXACT_DB, ChunkPlan, Streamed
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from export.opened import Opened
     from export.runtimes import Runtime
-    from export.streaming.proof import Worst
+    from export.streaming.proof import Cut, Worst
     from export.verify import Verification
     from hifigan_ref.trained import Trained
 
@@ -65,14 +65,14 @@ def export_chunk(
     report = fold(folded, trained.variant)
     whole = to_onnx(folded, request)
     check_graph(whole, request)
-    model, stream, axes = _cut(whole, request, plan)
-    _check_exact(whole, model, request, stream, axes)
+    model, cut = _cut(whole, request, plan)
+    _check_exact(whole, model, request, cut)
     forms = request.lowering.forms(request.variant)
     if forms:
         model = lower(model, forms)
         request = replace(request, lowering=request.lowering.settled(request.variant, ()))
     content = artifact.bare(model)
-    verification, stream = _verified(content, request, trained, stream, axes)
+    verification, stream = _verified(content, request, trained, cut)
     manifest, content = artifact.seal(
         content, request, trained, verification.runtimes, verification.not_asked, stream=stream
     )
@@ -80,49 +80,52 @@ def export_chunk(
     return Exported(saved, report, verification, held(model))
 
 
-def _cut(
-    whole: "ir.Model", request: ExportRequest, plan: ChunkPlan
-) -> "tuple[ir.Model, Streamed, Mapping[str, int]]":
-    """The chunk's graph, what is known of it before it runs, and time's axis in its outputs."""
-    from export.streaming.chunk_graph import chunked
+def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[ir.Model, Cut]":
+    """The chunk's graph, and what is known of it before it runs."""
+    from export.builder import shape_of
+    from export.streaming.chunk_graph import chunked, stateful
     from export.streaming.context import context_in
     from export.streaming.field import field_of
+    from export.streaming.part_writer import STATE
+    from export.streaming.proof import Cut
 
     field = field_of(whole)
     needed = context_in(field)
-    model, context = chunked(whole, plan.chunk, plan.sides)
     names = [str(value.name) for value in whole.graph.outputs]
+    sides, delays = (0, 0), None
+    if plan.stateful:
+        model, found = stateful(whole, plan.chunk)
+        delays = {name: -found.made[name].first for name in names}
+    else:
+        model, context = chunked(whole, plan.chunk, plan.sides)
+        sides = (context.left, context.right)
     stream = Streamed(
         chunk=plan.chunk,
-        left=context.left,
-        right=context.right,
+        left=sides[0],
+        right=sides[1],
         needed=(needed.left, needed.right),
         unit=field.unit,
         unit_s=request.signature.axes[field.unit].unit_s,
         factors={name: field.rates[name].as_integer_ratio() for name in names},
         snr_db=0.0,
+        delays=delays,
     )
-    return model, stream, {name: field.axes[name] for name in names}
+    inputs = {str(value.name): shape_of(value) for value in model.graph.inputs}
+    states = {name: shape for name, shape in inputs.items() if name.startswith(STATE)}
+    return model, Cut(stream, {name: field.axes[name] for name in names}, states)
 
 
-def _check_exact(
-    whole: "ir.Model",
-    model: "ir.Model",
-    request: ExportRequest,
-    stream: Streamed,
-    axes: Mapping[str, int],
-) -> None:
+def _check_exact(whole: "ir.Model", model: "ir.Model", request: ExportRequest, cut: "Cut") -> None:
     """Raises HifiError where chunks with all of their context are not the whole in float64."""
     from export.evaluate import evaluate
     from export.streaming.proof import Exactly, lengths, worst_chunk
 
-    if (stream.left, stream.right) != stream.needed:
+    if not cut.stream.exact:
         return
-    signals = lengths(stream, request)[:1]
-    files = [Exactly(model)]
-    worst = worst_chunk(files, stream, axes, request, partial(evaluate, whole), signals)
+    signals = lengths(cut.stream, request)[:1]
+    worst = worst_chunk([Exactly(model)], cut, request, partial(evaluate, whole), signals)
     if not worst.snr_db >= ROUNDING_DB:
-        raise HifiError(_difference(request, stream, worst, ROUNDING_DB))
+        raise HifiError(_difference(request, cut.stream, worst, ROUNDING_DB))
 
 
 def _difference(request: ExportRequest, stream: Streamed, worst: "Worst", asked_db: float) -> str:
@@ -149,8 +152,7 @@ def _verified(
     content: bytes,
     request: ExportRequest,
     trained: "Trained",
-    stream: Streamed,
-    axes: Mapping[str, int],
+    cut: "Cut",
 ) -> "tuple[Verification, Streamed]":
     """Every chunk of several signals beside the whole network in float64.
 
@@ -169,8 +171,8 @@ def _verified(
     runtimes: list[Runtime] = [ONNXRUNTIME, *other]
     files = _open(content, request, runtimes)
     whole_of = partial(run_in_float64, interface(trained.module, request))
-    signals = lengths(stream, request)
-    worst = worst_chunk(files, stream, axes, request, whole_of, signals)
+    stream, signals = cut.stream, lengths(cut.stream, request)
+    worst = worst_chunk(files, cut, request, whole_of, signals)
     if not worst.snr_db >= promise:
         raise HifiError(_difference(request, stream, worst, promise))
     least = {BATCH: 1, stream.unit: min(signals)}
@@ -186,9 +188,9 @@ def _verified(
 
 
 def _advice(stream: Streamed, found_db: float) -> str:
-    given, all_of_it = (f"{a},{b}" for a, b in ((stream.left, stream.right), stream.needed))
-    if given == all_of_it or not isfinite(found_db):
+    if stream.exact or not isfinite(found_db):
         return "report this"
+    given, all_of_it = (f"{a},{b}" for a, b in ((stream.left, stream.right), stream.needed))
     return (
         f"choose more than --context {given} ({all_of_it} is exact), or allow it with --min-snr "
         f"{floor(found_db)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from hifigan_ref.errors import HifiError
 
@@ -21,6 +22,8 @@ class Streamed:
         unit_s: seconds of each element; None where nobody says.
         factors: elements of each output for each of the inputs', as numerator and denominator.
         snr_db: of the worst chunk beside the whole signal in float64, dB.
+        delays: of a file with a state, elements of each output from where its first chunk begins
+            to where the signal does; None for a file that takes its context.
     """
 
     chunk: int
@@ -31,13 +34,39 @@ class Streamed:
     unit_s: float | None
     factors: Mapping[str, tuple[int, int]]
     snr_db: float
+    delays: Mapping[str, int] | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether it reads all that decides the outputs."""
+        return self.delays is not None or (self.left, self.right) == self.needed
+
+    @property
+    def late(self) -> int:
+        """Elements of the inputs' time that must follow one before its outputs are there."""
+        if self.delays is None:
+            return self.right
+        found = ((self.factors[name], delay) for name, delay in self.delays.items())
+        return max(-(-delay * by // times) for (times, by), delay in found)
 
     def __str__(self) -> str:
         """What it takes and gives, in words."""
-        of = f"{self.chunk} {self.unit} a chunk, context "
+        of = f"{self.chunk} {self.unit} a chunk, "
+        if self.delays is not None:
+            return of + f"with a state, {self._delays_in_words()}"
         least = (self.left, self.right) != self.needed
         less = f" (of {self.needed[0]} + {self.needed[1]})" if least else ""
-        return of + sides_in_words(self.left, self.right, self.unit, self.unit_s) + less
+        return f"{of}context {sides_in_words(self.left, self.right, self.unit, self.unit_s)}{less}"
+
+    def _delays_in_words(self) -> str:
+        """``audio 2582 late; algorithmic latency 11 frames, 117 ms``."""
+        assert self.delays is not None
+        late = max(
+            Fraction(d * self.factors[n][1], self.factors[n][0]) for n, d in self.delays.items()
+        )
+        each = ", ".join(f"{name} {delay} late" for name, delay in self.delays.items())
+        ms = "" if self.unit_s is None else f", {1e3 * self.unit_s * float(late):.0f} ms"
+        return f"{each}; algorithmic latency {float(late):.4g} {self.unit}{ms}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +76,7 @@ class ChunkPlan:
     Attributes:
         chunk: elements of the inputs' time for which outputs come out.
         sides: context in front and behind; None for all that is needed.
+        stateful: whether each chunk takes over what the one before left, and no context.
 
     Raises:
         HifiError: on construction, for a chunk of less than one element.
@@ -54,20 +84,30 @@ class ChunkPlan:
 
     chunk: int
     sides: tuple[int, int] | None = None
+    stateful: bool = False
 
     def __post_init__(self) -> None:
         if self.chunk < 1:
             raise HifiError(f"--chunk {self.chunk}: choose 1 or more")
 
 
-def plan_of(chunk: int | None, context: str | None, min_snr: float | None) -> ChunkPlan | None:
-    """What ``--chunk`` and ``--context`` say.
+def plan_of(
+    chunk: int | None, context: str | None, stateful: bool, min_snr: float | None
+) -> ChunkPlan | None:
+    """What ``--chunk``, ``--context`` and ``--stateful`` say.
 
     Raises:
-        HifiError: a context without a chunk or a least SNR, or what is none.
+        HifiError: a context or a state without a chunk, a context without a least SNR, or both.
     """
+    if stateful and chunk is None:
+        raise HifiError("--stateful is of a chunk: add --chunk N")
+    if stateful and context is not None:
+        raise HifiError(
+            f"--context {context}: a stateful file has its past in its states and waits for what "
+            "is to come: leave --context or --stateful out"
+        )
     if context is None:
-        return None if chunk is None else ChunkPlan(chunk)
+        return None if chunk is None else ChunkPlan(chunk, stateful=stateful)
     if chunk is None:
         raise HifiError(f"--context {context} is of a chunk: add --chunk N")
     left, comma, right = context.partition(",")
