@@ -64,8 +64,8 @@ def test_a_chunk_of_any_batch_is_computed(tmp_path: Path) -> None:
     session = ort.InferenceSession(export(tmp_path, ChunkPlan(2)))
     inputs = {
         "mel": np.zeros((3, 80, 24), np.float32),
-        "past": np.zeros(3, np.float32),
-        "remaining": np.full(3, 9, np.float32),
+        "past": np.zeros(3, np.int64),
+        "remaining": np.full(3, 9),
     }
     assert session.run(None, inputs)[0].shape == (3, 1, 512)
 

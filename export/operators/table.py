@@ -7,6 +7,7 @@ import onnx_ir as ir
 from export.operators import (
     activations,
     arithmetic,
+    comparison,
     convolution,
     dtypes,
     index,
@@ -25,8 +26,8 @@ from export.operators.operation import Kind, Operation, Writer
 from hifigan_ref.errors import HifiError, like
 
 GROUPS = (
-    activations, arithmetic, convolution, dtypes, index, lengths, normalization, order, pad, parts,
-    pool, product, reduce, resize, shape,
+    activations, arithmetic, comparison, convolution, dtypes, index, lengths, normalization, order,
+    pad, parts, pool, product, reduce, resize, shape,
 )  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {

@@ -99,7 +99,7 @@ def _writer(
     """What writes the graph, whose numbers of either side are inputs of these names."""
     graph = Builder(ir.DataType.FLOAT, model.opset_imports[""])
     batch = shape_of(model.graph.inputs[0])[0]
-    ends = [ir.val(n, ir.DataType.FLOAT, ir.Shape([batch])) for n in (past, REMAINING)]
+    ends = [ir.val(n, ir.DataType.INT64, ir.Shape([batch])) for n in (past, REMAINING)]
     edges = Edges(graph, field, lengths_of(field), *ends)
     return PartWriter(graph, field, chunk, *parts, edges, masked(field))
 
@@ -120,13 +120,12 @@ def _named(model: ir.Model, writer: PartWriter, parts: Mapping[str, Range]) -> l
     outputs: list[ir.Value] = []
     for value in model.graph.outputs:
         name = str(value.name)
-        new, known = writer.known[name], writer.known[name]
+        new = writer.known[name]
         if name in writer.field.axes:
             new, _ = writer.part(value, parts[name])
-        if any(new is left for _, left in writer.states):
-            new = writer.graph.op(f"{name}.now", "Identity", [new], shape_of(new), None, new.dtype)
-        if new is not known:
-            known.name = f"{name}_around"
+        other = f"{name}.now"  # a value with a name of its own, a state or an input, keeps it
+        if new.producer() is None or any(new is left for _, left in writer.states):
+            new = writer.graph.op(other, "Identity", [new], shape_of(new), None, new.dtype)
         new.name = name
         outputs.append(new)
     return outputs

@@ -1,8 +1,10 @@
-"""Zeros where there is no signal: a factor for every element of a value along time."""
+"""Zeros where there is no signal, for every element of a value along time.
+
+Where that is, is counted in whole numbers, which no precision rounds.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
 
 import numpy as np
 import onnx_ir as ir
@@ -12,7 +14,8 @@ from export.operators.reach import Line
 from export.streaming.context import Range
 from export.streaming.field import Field
 
-MOST = 1 << 16  # elements of the inputs: how far an end is counts up to there
+BOOL, FLOAT, INT64 = ir.DataType.BOOL, ir.DataType.FLOAT, ir.DataType.INT64
+FAR = 1 << 24  # elements: behind its end by less than that a signal is still flushed
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class Edges:
     """Where a signal begins and ends around a chunk.
 
     Attributes:
-        graph: that the factors are written into.
+        graph: that is written.
         field: of the whole graph.
         lengths: from the inputs' length to that of each value, step by step.
-        past: elements of the inputs in front of the chunk, (N,).
-        remaining: and those from its beginning to the end, (N,).
+        past: elements of the inputs in front of the chunk, (N,) int64.
+        remaining: and those from its beginning to the end, (N,) int64.
     """
 
     graph: Builder
@@ -42,60 +45,53 @@ class Edges:
         axis = self.field.axes[name]
         count = shape[axis]
         assert isinstance(count, int) and axis > 0, name
-        places = np.arange(part.first, part.first + count, dtype=np.float64)
         wide = (1, *[1 if i != axis else count for i in range(1, len(shape))])
         told = f"places_{part.first}_{count}_{axis}_{len(shape)}"
-        place = graph.weight(told, places.reshape(wide))
-        begin = self._line(self._near(self.past), Line(rate.numerator, 0, rate.denominator))
-        end = self._near(self.remaining)
+        place = graph.constant(told, np.arange(part.first, part.first + count).reshape(wide))
+        before = self._line(self.past, Line(rate.numerator, 0, rate.denominator))
+        end = self.remaining
         for line in self.lengths[name]:
             end = self._line(end, line)
-        behind = self._between(self._op("since", "Add", [place, self._wide(begin, shape)],
-                                        (shape[0], *wide[1:])), 1)  # fmt: skip
-        before = self._between(self._op("until", "Sub", [self._wide(end, shape), place],
-                                        (shape[0], *wide[1:])), 0)  # fmt: skip
-        inside = self._op("inside", "Mul", [behind, before], (shape[0], *wide[1:]))
-        return graph.op(f"{name}.inside", "Mul", [value, inside], shape)
+        each = (shape[0], *wide[1:])
+        since = self._op("since", "Add", [place, self._wide(before, len(shape))], each)
+        begun = self._op("begun", "Less", [graph.ints(-1), since], each, BOOL)
+        more = self._op("more", "Less", [place, self._wide(end, len(shape))], each, BOOL)
+        inside = self._op("inside", "And", [begun, more], each, BOOL)
+        zero = graph.constant(f"zero_{value.dtype}", np.zeros((), (value.dtype or FLOAT).numpy()))
+        return graph.op(f"{name}.inside", "Where", [inside, value, zero], shape, None, value.dtype)
 
     def after(self, past: ir.Value, chunk: int) -> ir.Value:
-        """How many elements are in front of the next chunk, as far as it is counted."""
-        more = self._op("more", "Add", [past, self.graph.given(float(chunk))], shape_of(past))
-        return self._near(more)
+        """How many elements are in front of the next chunk."""
+        return self._op("after", "Add", [past, self.graph.ints(chunk)], shape_of(past))
 
-    def _between(self, x: ir.Value, plus: int) -> ir.Value:
-        """1 where x + plus is 1 or more, 0 where it is 0 or less."""
-        graph, shape = self.graph, shape_of(x)
-        if plus:
-            x = self._op("one_more", "Add", [x, graph.given(float(plus))], shape)
-        low, high = graph.given(0.0), graph.given(1.0)
-        return self._op("sides", "Clip", [x, low, high], shape)
-
-    def _near(self, x: ir.Value) -> ir.Value:
-        """Far is as far as it is counted: a multiple of every grain there."""
-        most = float(lcm(MOST, self.field.grain))
-        return self._op("near", "Min", [x, self.graph.given(most)], shape_of(x))
-
-    def _wide(self, x: ir.Value, shape: Sequence[Extent]) -> ir.Value:
-        ones = [1] * (len(shape) - 1)
+    def _wide(self, x: ir.Value, rank: int) -> ir.Value:
+        ones = [1] * (rank - 1)
         vector = self.graph.ints(-1, *ones)
         return self._op("of_each", "Reshape", [x, vector], (shape_of(x)[0], *ones))
 
     def _op(
-        self, name: str, op_type: str, inputs: Sequence[ir.Value], shape: Sequence[Extent]
+        self,
+        name: str,
+        op_type: str,
+        inputs: Sequence[ir.Value],
+        shape: Sequence[Extent],
+        dtype: ir.DataType = INT64,
     ) -> ir.Value:
         """A node with a name that no other has."""
         unique = f"edge_{len(self.graph.nodes)}_{name}"
-        return self.graph.op(unique, op_type, inputs, shape)
+        return self.graph.op(unique, op_type, inputs, shape, None, dtype)
 
     def _line(self, x: ir.Value, line: Line) -> ir.Value:
+        """Whole numbers divide towards zero, and are above it before they do here."""
         graph, shape = self.graph, shape_of(x)
+        far = 0 if line.by == 1 else FAR
         if line.times != 1:
-            x = self._op("times", "Mul", [x, graph.given(float(line.times))], shape)
-        if line.plus:
-            x = self._op("plus", "Add", [x, graph.given(float(line.plus))], shape)
+            x = self._op("times", "Mul", [x, graph.ints(line.times)], shape)
+        if line.plus + far * line.by:
+            x = self._op("plus", "Add", [x, graph.ints(line.plus + far * line.by)], shape)
         if line.by != 1:
-            x = self._op("by", "Div", [x, graph.given(float(line.by))], shape)
-            x = self._op("whole", "Floor", [x], shape)
+            x = self._op("by", "Div", [x, graph.ints(line.by)], shape)
+            x = self._op("back", "Sub", [x, graph.ints(far)], shape)
         return x
 
 

@@ -166,9 +166,8 @@ class PartWriter:
     ) -> ir.Value:
         (output,) = node.outputs
         name = str(node.name or output.name)
-        return self.graph.op(
-            str(output.name), node.op_type, inputs, shape, attributes, output.dtype, node=name
-        )
+        held = f"{output.name}.part" if output.is_graph_output() else str(output.name)
+        return self.graph.op(held, node.op_type, inputs, shape, attributes, output.dtype, node=name)
 
 
 def _given(node: ir.Node) -> dict[str, Attribute]:

@@ -9,7 +9,6 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.builder import Extent
 from export.evaluate import evaluate
 from export.request import ExportRequest
 from export.stream_record import Streamed
@@ -71,12 +70,12 @@ class Cut:
     Attributes:
         stream: what it says of itself.
         axes: of time in each output.
-        states: shapes of the states that it takes, by name.
+        states: those that it takes first, of one item, by name.
     """
 
     stream: Streamed
     axes: Mapping[str, int]
-    states: Mapping[str, tuple[Extent, ...]]
+    states: Arrays
 
 
 def worst_chunk(
@@ -138,8 +137,7 @@ def _outputs(
 def _joined(file: Runs, cut: Cut, chunks: Iterator[dict[str, Array]]) -> dict[str, Array]:
     """Outputs of chunks that take over from one another, one behind the other."""
     states: dict[str, Array] = {
-        name: np.zeros([ITEMS, *map(int, shape[1:])], np.float32)  # type: ignore[arg-type]
-        for name, shape in cut.states.items()
+        name: np.repeat(zeros, ITEMS, 0) for name, zeros in cut.states.items()
     }
     made: dict[str, list[Array]] = {name: [] for name in cut.axes}
     for part in chunks:
@@ -174,7 +172,7 @@ def _chunks(
         ends = {REMAINING: length - first}
         if stream.delays is None:
             ends[PAST] = first
-        part = {name: np.full(items, value, np.float32) for name, value in ends.items()}
+        part: dict[str, Array] = {n: np.full(items, place) for n, place in ends.items()}
         for name, array in wide.items():
             axis = _time(ports[name], stream.unit)
             cut = [slice(None)] * array.ndim

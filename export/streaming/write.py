@@ -82,6 +82,8 @@ def export_chunk(
 
 def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[ir.Model, Cut]":
     """The chunk's graph, and what is known of it before it runs."""
+    import numpy as np
+
     from export.builder import shape_of
     from export.streaming.chunk_graph import chunked, stateful
     from export.streaming.context import context_in
@@ -110,8 +112,11 @@ def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[i
         snr_db=0.0,
         delays=delays,
     )
-    inputs = {str(value.name): shape_of(value) for value in model.graph.inputs}
-    states = {name: shape for name, shape in inputs.items() if name.startswith(STATE)}
+    states = {
+        str(value.name): np.zeros((1, *map(int, shape_of(value)[1:])), value.dtype.numpy())  # type: ignore[arg-type, union-attr]
+        for value in model.graph.inputs
+        if str(value.name).startswith(STATE)
+    }
     return model, Cut(stream, {name: field.axes[name] for name in names}, states)
 
 
