@@ -85,7 +85,10 @@ def export_onnx(
     if form.precision != opt.MIXED:
         _export_plain(form.wish(made.target), plain, places, source, stream, as_json)
     elif stream is not None:
-        raise HifiError("--chunk in mixed: chunks are float32 here: leave --precision out")
+        raise HifiError(
+            "--chunk with --precision mixed: search without a chunk first, then name its plan with "
+            "--precision"
+        )
     else:
         _search_mixed(form.wish(made.target), plain, places, source, as_json)
 

@@ -1,6 +1,7 @@
 """Play a mel spectrogram in chunks: onnxruntime and NumPy alone, no PyTorch.
 
     hifi-export onnx --network generator-v1 --checkpoint g_02500000 --chunk 20 --out v1.onnx
+    (or with --stateful: nothing is computed twice)
     python examples/stream.py v1.onnx mel.npy speech.wav
     make_frames | python examples/stream.py v1.onnx - - | aplay -f S16_LE -r 22050
 
@@ -42,13 +43,14 @@ def frames_of(source: str, bins: int) -> Iterator[np.ndarray]:
 def chunks_of(blocks: Iterator[np.ndarray], bins: int, stream: dict) -> Iterator[tuple]:
     """Windows of the file's length, frames in front of each chunk, and those left to the end."""
     left, chunk, right = (stream[key] for key in ("left", "chunk", "right"))
+    flushed = -(-late(stream) * stream["frames"] // stream["samples"])
     held, first, total = np.zeros((bins, left), np.float32), 0, 0  # what lies outside is not read
     for block in blocks:
         held, total = np.concatenate((held, block), 1), total + block.shape[1]
         while held.shape[1] >= left + chunk + right:
             yield held[:, : left + chunk + right], first, total - first
             held, first = held[:, chunk:], first + chunk
-    while first < total:  # the end is known now: what follows it is not read
+    while first < total + flushed:  # the end is known now: what follows it is not read
         window = np.zeros((bins, left + chunk + right), np.float32)
         window[:, : held.shape[1]] = held[:, : window.shape[1]]
         yield window, first, total - first
@@ -57,13 +59,29 @@ def chunks_of(blocks: Iterator[np.ndarray], bins: int, stream: dict) -> Iterator
 
 def audio_of(session: ort.InferenceSession, blocks: Iterator[np.ndarray], stream: dict):
     """Parts of the audio, (n,), each as soon as its frames are there."""
-    mel = session.get_inputs()[0]
-    samples, frames = next(iter(stream["factors"].values()))
+    mel, *others = session.get_inputs()
+    names = [each.name for each in session.get_outputs()]
+    states = {s.name: zeros(s) for s in others if s.name.startswith("state_")}
     for window, past, remaining in chunks_of(blocks, mel.shape[1], stream):
-        ends = {"past": past, "remaining": remaining}
-        inputs = {name: np.array([value], np.float32) for name, value in ends.items()}
-        found = session.run(None, {mel.name: window[None], **inputs})[0].reshape(-1)
-        yield found[: min(remaining, stream["chunk"]) * samples // frames]
+        ends = {"remaining": np.array([remaining])}
+        if not states:
+            ends["past"] = np.array([past])
+        made = session.run(None, {mel.name: window[None], **ends, **states})
+        found = dict(zip(names, made, strict=True))
+        states = {name: found[f"next_{name}"] for name in states}
+        begin, end = (n * stream["samples"] // stream["frames"] for n in (past, remaining))
+        yield found[names[0]].reshape(-1)[max(0, late(stream) - begin) : end + late(stream)]
+
+
+def late(stream: dict) -> int:
+    """Samples by which the audio follows its frames in a file with states."""
+    return next(iter((stream["delays"] or {"": 0}).values()))
+
+
+def zeros(state: ort.NodeArg) -> np.ndarray:
+    """What a signal begins with."""
+    kind = {"tensor(int64)": np.int64, "tensor(float16)": np.float16}.get(state.type, np.float32)
+    return np.zeros((1, *state.shape[1:]), kind)
 
 
 def open_file(path: str) -> tuple[ort.InferenceSession, dict]:
@@ -74,9 +92,11 @@ def open_file(path: str) -> tuple[ort.InferenceSession, dict]:
         sys.exit(f"error: {path} is no ONNX file that runs here: {error}")
     held = session.get_modelmeta().custom_metadata_map.get("hifi-export.manifest", "{}")
     stream = json.loads(held).get("stream")
-    if not stream or {each.name for each in session.get_inputs()[1:]} != {"past", "remaining"}:
+    others = {each.name for each in session.get_inputs()[1:] if not each.name.startswith("state_")}
+    if not stream or not others <= {"past", "remaining"}:
         sys.exit(f"error: {path} plays no chunks of frames: export it with --chunk 20")
-    return session, stream
+    samples, frames = next(iter(stream["factors"].values()))
+    return session, {**stream, "samples": samples, "frames": frames}
 
 
 def main() -> None:
@@ -93,9 +113,9 @@ def main() -> None:
         if typed.audio == "-":
             write(sys.stdout.buffer, shorts)
             return
-        samples, frames = next(iter(stream["factors"].values()))
+        rate = stream["samples"] / stream["frames"] / (stream["unit_s"] or 1)
         with open(typed.audio, "wb") as raw, wave.open(raw, "wb") as file:
-            file.setparams((1, 2, round(samples / frames / (stream["unit_s"] or 1)), 0, "NONE", ""))
+            file.setparams((1, 2, round(rate), 0, "NONE", ""))
             for part in shorts:
                 file.writeframes(part)
     except BrokenPipeError:

@@ -71,6 +71,18 @@ def check_precise(
     _check((*_OF_PRECISIONS, partial(_precisions, layers)), model, request)
 
 
+def check_part(
+    model: ir.Model, request: ExportRequest, layers: Mapping[str, GraphPrecision] | None = None
+) -> None:
+    """Check a part of a graph, whose inputs and outputs are its own.
+
+    Raises:
+        ContractError: with every clause that is broken.
+    """
+    clauses: tuple[Clause, ...] = (_opset, _known_operations, _texts)
+    _check(clauses if layers is None else (*clauses, partial(_precisions, layers)), model, request)
+
+
 def _check(clauses: "tuple[Clause, ...]", model: ir.Model, request: ExportRequest) -> None:
     broken = [fault for clause in clauses for fault in clause(model, request)]
     if broken:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from export.fold import FoldReport
     from export.precision.layers import Layers
     from export.precision.loudness import Loudness
+    from export.precision.material import Part
     from export.verify import Verification
     from hifigan_ref.trained import Trained
 
@@ -70,8 +71,8 @@ def export_onnx(
     assert report.weight_norm + report.spectral_norm == sum(normed), "not every norm was folded"
     model = to_onnx(folded, request)
     check_graph(model, request)
-    judged = _judged(model, request)
-    model, request = _rewritten(model, request)
+    judged = judged_by(model, request)
+    model, request = rewritten(model, request)
     content = artifact.bare(model)
     verification = verify(content, request, interface(trained.module, request))
     runtimes, not_asked = verification.runtimes, verification.not_asked
@@ -80,7 +81,7 @@ def export_onnx(
     return Exported(saved, report, verification, held(model))
 
 
-def _judged(model: "ir.Model", request: ExportRequest) -> "Loudness | None":
+def judged_by(model: "ir.Model", request: ExportRequest) -> "Loudness | None":
     """Loudness of the speech that decides about the layers of a request."""
     from export.precision.feeds import takes_speech
     from export.precision.judges import loudness
@@ -109,9 +110,20 @@ def _apart(model: "ir.Model", asked: "Layers", request: ExportRequest) -> Export
     return replace(request, lowering=replace(request.lowering, layers=layers)) if named else request
 
 
-def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, ExportRequest]":
-    """The graph in other forms and precisions; the request also names layers that kept float32."""
-    from export.contract import check_lowered, check_precise
+def rewritten(
+    model: "ir.Model", request: ExportRequest, part: "Part | None" = None
+) -> "tuple[ir.Model, ExportRequest]":
+    """The graph in other forms and precisions; the request also names layers that kept float32.
+
+    Args:
+        model: plain, in float32.
+        request: how it is to be written.
+        part: makes what is written of the plain graph; what decides hears the whole one.
+
+    Raises:
+        HifiError: a form or a precision is refused, or the result breaks the contract.
+    """
+    from export.contract import check_lowered, check_part, check_precise
     from export.lowering.lower import lower
     from export.precision.keep import keep
     from export.precision.layers import resolve, stated
@@ -122,9 +134,10 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
     request = _apart(model, asked, request)
     forms = request.lowering.forms(request.variant)
     if set(asked.values()) <= {"fp32"}:
+        model = part(model) if part else model
         if forms:
             model = lower(model, forms)
-            check_lowered(model, request)
+            (check_part if part else check_lowered)(model, request)
         lowering = request.lowering.settled(request.variant, ())
         return model, replace(request, precision=FP32, lowering=lowering)
     material = prepare(model, asked, request.precision, suiting(forms))
@@ -135,7 +148,7 @@ def _rewritten(model: "ir.Model", request: ExportRequest) -> "tuple[ir.Model, Ex
     lowering = request.lowering.settled(request.variant, back)
     request = replace(request, lowering=lowering)
     material = replace(material, forms=suiting(lowering.forms(request.variant)))
-    model = write(material, layers)
-    check_precise(model, request, layers)
+    model = write(material, layers, part)
+    (check_part if part else check_precise)(model, request, layers)
     plan = stated(request.precision, request.variant, asked, layers)
     return model, replace(request, precision=plan)

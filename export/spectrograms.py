@@ -32,10 +32,3 @@ def recipe_of(value: ir.Value) -> Mel | None:
         raise HifiError(
             f"input {value.name} says {text[:80]!r} of its {KEY}, which is no recipe: export again"
         ) from None
-
-
-def same_input(value: ir.Value, dtype: ir.DataType) -> ir.Value:
-    """An input of the same name, shape and recipe, for a graph that is written anew."""
-    made = ir.val(value.name, dtype, value.shape)
-    made.metadata_props.update(value.metadata_props)
-    return made

@@ -6,8 +6,6 @@ from fractions import Fraction
 
 from hifigan_ref.errors import HifiError
 
-EXACT_DB = 100.0  # of every chunk beside the whole in float64: rounding in float32 is above
-
 
 @dataclass(frozen=True)
 class Streamed:

@@ -12,7 +12,7 @@ from export.to_onnx import to_onnx
 
 def precise(network: nn.Module, request: ExportRequest) -> ir.Model:
     """What a request makes of a folded network, before it is sealed and verified."""
-    return pipeline._rewritten(to_onnx(network, request), request)[0]
+    return pipeline.rewritten(to_onnx(network, request), request)[0]
 
 
 def checked(model: ir.Model) -> bytes:

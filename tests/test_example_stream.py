@@ -26,10 +26,13 @@ def trained() -> Trained:
     return Source.of([SMALL], None, 0).build(SMALL)
 
 
-@pytest.fixture(scope="module")
-def network(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[False, True], ids=["context", "states"])
+def network(
+    request: pytest.FixtureRequest, trained: Trained, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     path = tmp_path_factory.mktemp("network") / "v3.onnx"
-    return export_chunk(ExportRequest(SMALL), ChunkPlan(8), trained, path).artifact.path
+    plan = ChunkPlan(8, stateful=request.param)
+    return export_chunk(ExportRequest(SMALL), plan, trained, path).artifact.path
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +94,9 @@ def test_audio_comes_before_the_last_frame(network: Path, mel: np.ndarray) -> No
     command = [sys.executable, str(PLAYER), str(network), "-", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as player:
         assert player.stdin and player.stdout
-        player.stdin.write(np.ascontiguousarray(mel[:, : 8 + 11]).T.tobytes())
+        player.stdin.write(np.ascontiguousarray(mel[:, : 8 + 16]).T.tobytes())
         player.stdin.flush()
-        assert len(player.stdout.read(2 * 256 * 8)) == 2 * 256 * 8
+        assert len(player.stdout.read(2 * 256 * 8)) == 2 * 256 * 8  # within 11 frames
         player.stdin.close()
         player.stdout.read()
 

@@ -83,7 +83,7 @@ def test_a_layer_that_goes_back_to_float32_goes_back_to_its_form_there(
         "both", dict.fromkeys(inner, "columns"), back=dict.fromkeys(inner[1:], "longer")
     )
     request = ExportRequest(P11, precision=EIGHTHS, min_snr_db=20.0, lowering=lowering)
-    told = pipeline._rewritten(to_onnx(p11, request), request)[1]
+    told = pipeline.rewritten(to_onnx(p11, request), request)[1]
     layers = resolve(plain, told.precision, P11)
     less = {f"mpd_11.{name}" for name, precision in layers.items() if precision == "int8"}
     assert set() < less < set(inner)
@@ -91,7 +91,7 @@ def test_a_layer_that_goes_back_to_float32_goes_back_to_its_form_there(
     expected |= dict.fromkeys(sorted({*inner[1:]} - less), "longer")
     assert told.lowering == LoweringPlan("both", expected)
     alone = replace(request, precision=PrecisionPlan())
-    assert pipeline._rewritten(to_onnx(p11, alone), alone)[1].lowering == LoweringPlan(
+    assert pipeline.rewritten(to_onnx(p11, alone), alone)[1].lowering == LoweringPlan(
         "both", lowering.layers
     )
 

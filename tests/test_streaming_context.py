@@ -1,5 +1,6 @@
 """The context of a chunk is enough, and not one element more than that."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from torch import Tensor, nn
 from export.evaluate import evaluate
 from export.frontend.tracing import trace
 from export.request import ExportRequest
-from export.streaming.chunk_graph import PAST, REMAINING, chunked
+from export.streaming.chunk_graph import NEXT, PAST, REMAINING, chunked, stateful
 from export.streaming.context import Context, context_of
+from export.streaming.field import field_of
+from export.streaming.part_writer import STATE
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -118,8 +121,6 @@ def test_the_context_is_enough_and_none_of_it_is_too_much(
 
 
 def span_of(model: ir.Model, context: Context, first: int, chunk: int) -> tuple[int, int]:
-    from export.streaming.field import field_of
-
     rate = field_of(model).rates["y"]
     assert context.unit == "frames"
     return int(first * rate), int((first + chunk) * rate)
@@ -161,6 +162,84 @@ def test_chunks_are_the_whole_with_its_edges(
     assert n > whole.shape[2] - max(parts[0].shape[2], 40)
     scale = max(np.abs(whole).max(), 1)
     assert np.abs(found[:, :, :n] - whole[:, :, :n]).max() <= 1e-12 * scale
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(layers(), min_size=1, max_size=5),
+    st.integers(1, 3),
+    st.integers(1, 90),
+    st.sampled_from((1, 3)),
+)
+def test_chunks_with_states_are_the_whole_with_its_edges(
+    stack: list[nn.Module], count: int, length: int, batch: int
+) -> None:
+    model = graph_of(ByName(stack))
+    context = context_of(model)
+    chunk = count * context.grain
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((batch, CHANNELS, length))
+    try:
+        whole = outputs(model, x=x)
+    except (HifiError, RuntimeError):
+        return  # shorter than a layer takes
+    made, delays = stateful(model, chunk)
+    field = field_of(model)
+    delay, rate = -delays.made["y"].first, field.rates["y"]
+    if all(reach.last(0) >= 0 for reach in field.reaches.values()):  # no layer is late by itself
+        assert delay <= rate * -(-context.right // context.grain) * context.grain
+    found = streamed(made, x, chunk, length + ceil(delay / rate), rng)
+    found = found[:, :, delay : delay + whole.shape[2]]
+    assert found.shape[2] >= whole.shape[2] - 40  # of a transposed layer's end
+    scale = max(np.abs(whole).max(initial=0), 1)
+    error = np.abs(found - whole[:, :, : found.shape[2]]).max(initial=0)
+    assert error <= 1e-12 * scale
+
+
+def streamed(
+    made: ir.Model, x: np.ndarray, chunk: int, until: int, rng: np.random.Generator
+) -> np.ndarray:
+    """What a graph with states makes of a signal, with noise behind it."""
+    batch, length = x.shape[0], x.shape[2]
+    wide = np.concatenate([x, rng.standard_normal((batch, CHANNELS, until + chunk))], 2)
+    states: dict[str, Any] = {
+        str(v.name): np.zeros((batch, *map(int, list(v.shape or ())[1:])))  # type: ignore[arg-type]
+        for v in made.graph.inputs
+        if str(v.name).startswith(STATE)
+    }
+    states[STATE + PAST] = np.zeros(batch, np.int64)
+    parts = []
+    for first in range(0, until, chunk):
+        ends = {REMAINING: np.full(batch, length - first)}
+        part = {"x": wide[:, :, first : first + chunk], **ends, **states}
+        found = evaluate(made, part)
+        states = {name: found[f"{NEXT}{name}"] for name in states}
+        states[STATE + PAST] = states[STATE + PAST].astype(np.int64)
+        parts.append(found["y"])
+    return np.concatenate(parts, 2)
+
+
+def test_a_signal_begins_where_none_of_it_is_past() -> None:
+    model = graph_of(ByName([Residual(5, 2, 1), nn.ConvTranspose1d(CHANNELS, CHANNELS, 4, 2, 1)]))
+    made, delays = stateful(model, 3)
+    x = np.random.default_rng(0).standard_normal((2, CHANNELS, 12))
+    delay = -delays.made["y"].first
+    states: dict[str, Any] = {
+        str(v.name): np.full((2, *map(int, list(v.shape or ())[1:])), 7.0)  # type: ignore[arg-type]
+        for v in made.graph.inputs
+        if str(v.name).startswith(STATE)
+    }
+    found = []
+    for first in range(0, 12, 3):
+        past = np.array([first, 1000 + first])
+        part = {"x": x[:, :, first : first + 3], REMAINING: np.full(2, 99), STATE + PAST: past}
+        outs = evaluate(made, {**states, **part})
+        states = {name: outs[f"{NEXT}{name}"] for name in states}
+        found.append(outs["y"])
+    audio = np.concatenate(found, 2)[:, :, delay:]
+    whole = outputs(model, x=x)[:, :, : audio.shape[2]]
+    assert np.abs(audio[0] - whole[0]).max() <= 1e-12  # what its states hold is of another signal
+    assert np.abs(audio[1] - whole[1]).max() > 1e-3
 
 
 def traced(name: str) -> ir.Model:

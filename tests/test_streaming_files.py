@@ -13,10 +13,13 @@ from export import artifact
 from export.as_text import lines
 from export.describe import describe
 from export.lowering.plan import LoweringPlan
+from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.stream_record import ChunkPlan, plan_of
-from export.streaming import chunk_graph, write
+from export.streaming import chunk_graph
 from export.streaming.context import Context, Range, context_in
+from export.streaming.delays import Delays, delays_in
+from export.streaming.field import Field
 from export.streaming.write import export_chunk
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -45,11 +48,70 @@ def test_chunks_of_a_signal_are_the_whole(name: str, tmp_path: Path) -> None:
     assert stream.snr_db >= 100
 
 
-def test_a_discriminator_has_chunks_too(tmp_path: Path) -> None:
-    path = export(tmp_path, ChunkPlan(128), Variant.parse("msd-0"))
+@pytest.mark.parametrize("name", ["generator-v3", "vits-decoder@gin_channels=8", "generator-v2"])
+def test_chunks_with_states_are_the_whole(name: str, tmp_path: Path) -> None:
+    path = export(tmp_path, ChunkPlan(5, stateful=True), Variant.parse(name))
+    stream = artifact.load(path).manifest.stream
+    assert stream is not None
+    assert (stream.left, stream.right) == (0, 0)
+    assert stream.delays is not None
+    assert 0 < stream.delays["audio"] <= 256 * stream.needed[1]
+    assert stream.snr_db >= 100
+    told = "\n".join(lines(describe(path)))
+    assert f"with a state, audio {stream.delays['audio']} late; algorithmic latency " in told
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+@pytest.mark.parametrize(("precision", "least"), [("fp16", 50), ("bf16", 38), ("int8", 20)])
+def test_chunks_of_fewer_bits_keep_the_budget(
+    precision: str, least: float, stateful: bool, tmp_path: Path
+) -> None:
+    plan = PrecisionPlan(precision)
+    path = export(tmp_path, ChunkPlan(5, stateful=stateful), V3, precision=plan, opset=22)
+    manifest = artifact.load(path).manifest
+    assert manifest.stream is not None
+    assert least <= manifest.stream.snr_db < 100
+    session = ort.InferenceSession(path, disabled_optimizers=["ConstantFolding"])
+    kinds = {i.name: i.type for i in session.get_inputs()}
+    assert kinds.pop("mel") == "tensor(float)"
+    assert kinds["remaining"] == "tensor(int64)"
+
+
+def test_a_precision_that_chunks_do_not_keep_is_refused(tmp_path: Path) -> None:
+    plan = PrecisionPlan("bf16")
+    with pytest.raises(HifiError, match="choose a finer precision, or allow it with --min-snr 3"):
+        export(tmp_path, ChunkPlan(5), precision=plan, opset=22, min_snr_db=60.0)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("late", [-1, 1])
+def test_states_that_are_one_element_off_are_caught(
+    late: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = delays_in
+
+    def wrong(field: Field) -> Delays:
+        found = right(field)
+        tails = {
+            name: Range(max(held.first, -40), held.last) if late < 0 else held
+            for name, held in found.held.items()
+        }
+        made = {**found.made, "audio": Range(-2580, -2580)} if late > 0 else found.made
+        return Delays(made, tails)
+
+    monkeypatch.setattr(chunk_graph, "delays_in", wrong)
+    with pytest.raises((HifiError, AssertionError)):
+        export(tmp_path, ChunkPlan(5, stateful=True), V3)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_discriminator_has_chunks_too(stateful: bool, tmp_path: Path) -> None:
+    path = export(tmp_path, ChunkPlan(128, stateful=stateful), Variant.parse("msd-0"))
     stream = artifact.load(path).manifest.stream
     assert stream is not None
     assert stream.factors["score"] == (1, 64)
+    assert stream.snr_db >= 100
 
 
 def test_the_context_of_the_file_is_said(tmp_path: Path) -> None:
@@ -106,12 +168,9 @@ def test_a_file_without_zeros_at_the_edges_is_caught(
         export(tmp_path, ChunkPlan(5))
 
 
-def test_wrong_numbers_in_the_runtime_are_caught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write, "EXACT_DB", 400.0)
-    with pytest.raises(HifiError, match="400 is asked for: nothing was written; report this"):
-        export(tmp_path, ChunkPlan(5))
+def test_wrong_numbers_in_the_runtime_are_caught(tmp_path: Path) -> None:
+    with pytest.raises(HifiError, match="200 is asked for: nothing was written; report this"):
+        export(tmp_path, ChunkPlan(5), min_snr_db=200.0)
 
 
 def test_a_smaller_context_says_what_it_costs(tmp_path: Path) -> None:
@@ -130,8 +189,10 @@ REFUSED = {
     "--chunk 3 --context 6,4": "is not exact: say how exact it must be with --min-snr DB",
     "--chunk 3 --context 6 --min-snr 20": "write both sides, as in --context 6,4",
     "--chunk 3 --context 12,4 --min-snr 20": "11,11 are all that is needed",
-    "--chunk 3 --precision fp16": "chunks are float32 here: leave --precision out",
-    "--chunk 3 --precision mixed --min-snr 30 --for ort-cpu": "leave --precision out",
+    "--stateful": "--stateful is of a chunk: add --chunk N",
+    "--chunk 3 --stateful --context 6,4 --min-snr 20": "leave --context or --stateful out",
+    "--chunk 3 --precision fp16 --io-types same": "leave --io-types out",
+    "--chunk 3 --precision mixed --min-snr 30 --for ort-cpu": "name its plan with --precision",
     "--chunk 3 --axis frames=20": "every length is fixed",
 }
 

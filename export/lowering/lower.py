@@ -13,7 +13,7 @@ from export.lowering.convolution import is_convolution, read
 from export.lowering.layouts import Graph
 from export.lowering.rule import Form, write_form
 from export.operators.table import kind_of
-from export.spectrograms import same_input
+from export.remade import REAL, in_type, remade, same_input
 from hifigan_ref.errors import HifiError
 
 
@@ -43,20 +43,7 @@ def lower(
         new = known[value]
         new.name, new.shape = value.name, value.shape
         outputs.append(new)
-    new_graph = ir.Graph(
-        [known[value] for value in old.inputs],
-        outputs,
-        nodes=graph.nodes,
-        initializers=graph.initializers,
-        opset_imports=dict(old.opset_imports),
-        name=old.name,
-    )
-    lowered = ir.Model(
-        new_graph,
-        ir_version=model.ir_version,
-        producer_name=model.producer_name,
-        producer_version=model.producer_version,
-    )
+    lowered = remade(model, graph, [known[value] for value in old.inputs], outputs)
     RemoveUnusedNodesPass()(lowered)
     return lowered
 
@@ -89,18 +76,15 @@ def _write(
     (output,) = node.outputs
     attributes = {key: attribute.value for key, attribute in node.attributes.items()}
     alone = inputs[0] if len(inputs) == 1 else None
-    if kind_of(node) == "elementwise" and alone is not None and output.dtype != ir.DataType.INT64:
+    if kind_of(node) == "elementwise" and alone is not None and output.dtype in REAL:
         return graph.activate(name, node.op_type, alone, attributes)
-    return graph.op(name, node.op_type, inputs, shape_of(output), attributes, _type(output, graph))
+    dtype = in_type(output, graph.real)
+    return graph.op(name, node.op_type, inputs, shape_of(output), attributes, dtype)
 
 
 def _constant(graph: Graph, value: ir.Value) -> ir.Value:
     assert value.name is not None and value.const_value is not None
     array = value.const_value.numpy()
-    if value.dtype == ir.DataType.INT64:
-        return graph.ints(*array.tolist())
-    return graph.weight(value.name, array)
-
-
-def _type(value: ir.Value, graph: Graph) -> ir.DataType:
-    return ir.DataType.INT64 if value.dtype == ir.DataType.INT64 else graph.real
+    if value.dtype in REAL:
+        return graph.weight(value.name, array)
+    return graph.ints(*array.tolist()) if array.ndim == 1 else graph.constant(value.name, array)

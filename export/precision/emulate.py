@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from export.builder import Builder, shape_of
 from export.operators.table import moves_only
-from export.precision.narrow import REAL
+from export.remade import REAL, in_type, remade, same_input
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -43,7 +43,7 @@ def emulate(model: ir.Model) -> ir.Model:
     old = model.graph
     given_inputs: list[ir.Value] = []
     for value in old.inputs:
-        given = ir.val(value.name, ir.DataType.FLOAT, value.shape)
+        given = same_input(value, ir.DataType.FLOAT)
         given_inputs.append(given)
         known[value] = _rounded(builder, given, value) if value.dtype in HALF else given
     for node in old:
@@ -58,25 +58,20 @@ def emulate(model: ir.Model) -> ir.Model:
         if node.op_type == "Cast":
             made = inputs[0]
         else:
-            dtype = ir.DataType.FLOAT if output.dtype in REAL else output.dtype
+            dtype = in_type(output, ir.DataType.FLOAT)
             made = builder.op(
                 f"{name}.wide", node.op_type, inputs, shape_of(output), attributes, dtype, node.name
             )
         known[output] = _rounded(builder, made, output) if output.dtype in HALF else made
     outputs = []
     for value in old.outputs:
-        made = builder.op(f"{value.name}.out", "Identity", [known[value]], shape_of(value))
+        held = known[value]
+        made = builder.op(
+            f"{value.name}.out", "Identity", [held], shape_of(value), None, held.dtype
+        )
         made.name = value.name
         outputs.append(made)
-    graph = ir.Graph(
-        given_inputs,
-        outputs,
-        nodes=builder.nodes,
-        initializers=builder.initializers,
-        opset_imports=dict(old.opset_imports),
-        name=old.name,
-    )
-    return ir.Model(graph, ir_version=model.ir_version)
+    return remade(model, builder, given_inputs, outputs)
 
 
 def _rounded(builder: Builder, value: ir.Value, like: ir.Value) -> ir.Value:

@@ -5,7 +5,7 @@ rewrite that only moves values leaves both as they are, and one that adds them u
 layers alone. So a layer may be given any precision and any form after the audio was heard.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,8 +101,12 @@ def prepare(model: ir.Model, layers: Layers, plan: PrecisionPlan, forms: Forms) 
     return Material(model, plan, forms, scales, held, ranges)
 
 
-def write(material: Material, layers: Layers) -> ir.Model:
-    """The graph with each layer in its precision, and in its form.
+Part = Callable[[ir.Model], ir.Model]
+"""What a file holds of a plain graph in float32, in which layers keep their names."""
+
+
+def write(material: Material, layers: Layers, part: Part | None = None) -> ir.Model:
+    """The graph, or a part of it, with each layer in its precision and in its form.
 
     Raises:
         HifiError: a weight is beyond fp16, or a form is refused.
@@ -113,6 +117,7 @@ def write(material: Material, layers: Layers) -> ir.Model:
         model = equalize(model, {n: k for n, k in material.scales.items() if n in eighths})
         held = {name: x for name, x in material.held.items() if name in eighths}
         model = correct(rescale(model, eighths) if hears(model) else model, held, material.ranges)
+    model = part(model) if part else model
     forms = {
         name: material.forms[precision][name]
         for name, precision in layers.items()

@@ -17,14 +17,13 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from export.builder import Builder, shape_of
 from export.operators.table import is_weighted
 from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS, GraphPrecision
-from export.spectrograms import same_input
+from export.remade import REAL, in_type, remade, same_input
 from hifigan_ref.errors import HifiError
 
 TYPES: Mapping[GraphPrecision, ir.DataType] = {
     each: ir.DataType[PRECISIONS[each].between] for each in GRAPH_PRECISIONS
 }
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
-REAL = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
 
 
 def narrow(
@@ -60,20 +59,7 @@ class _Narrowing:
         for node in old:
             self._write(node)
         outputs = [self._output(value) for value in old.outputs]
-        graph = ir.Graph(
-            [self._known[value] for value in old.inputs],
-            outputs,
-            nodes=self._builder.nodes,
-            initializers=self._builder.initializers,
-            opset_imports=dict(old.opset_imports),
-            name=old.name,
-        )
-        made = ir.Model(
-            graph,
-            ir_version=self._old.ir_version,
-            producer_name=self._old.producer_name,
-            producer_version=self._old.producer_version,
-        )
+        made = remade(self._old, self._builder, [self._known[v] for v in old.inputs], outputs)
         RemoveUnusedNodesPass()(made)
         return made
 
@@ -82,9 +68,14 @@ class _Narrowing:
         (output,) = node.outputs
         attributes = {key: attribute.value for key, attribute in node.attributes.items()}
         inputs = [None if v is None else self._input(node, v, real) for v in node.inputs]
-        dtype = output.dtype if output.dtype not in REAL else real
         self._known[output] = self._builder.op(
-            output.name or "", node.op_type, inputs, shape_of(output), attributes, dtype, node.name
+            output.name or "",
+            node.op_type,
+            inputs,
+            shape_of(output),
+            attributes,
+            in_type(output, real),
+            node.name,
         )
 
     def _type(self, node: ir.Node) -> ir.DataType:
@@ -131,7 +122,7 @@ class _Narrowing:
     def _output(self, value: ir.Value) -> ir.Value:
         """Under its own name, whatever the value that is cast to it was called."""
         known = self._known[value]
-        made = self._cast(known, self._io)
+        made = self._cast(known, self._io) if known.dtype in REAL else known
         if made is not known:
             known.name = f"{known.name}.{(known.dtype or self._io).name.lower()}"
         made.name, made.shape = value.name, value.shape

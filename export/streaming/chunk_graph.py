@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from export.builder import Builder, shape_of
-from export.spectrograms import same_input
+from export.remade import remade, same_input
 from export.streaming.context import Context, Range, context_in
 from export.streaming.delays import Delays, delays_in
 from export.streaming.edges import Edges, lengths_of
@@ -44,7 +44,7 @@ def chunked(
         writer.node(node)
     outputs = _named(model, writer, dict.fromkeys(field.axes, Range(0, 0)))
     edges = writer.edges
-    return _model(model, writer, [*inputs, edges.past, edges.remaining], outputs), context
+    return remade(model, writer.graph, [*inputs, edges.past, edges.remaining], outputs), context
 
 
 def stateful(model: ir.Model, chunk: int) -> tuple[ir.Model, Delays]:
@@ -76,7 +76,7 @@ def stateful(model: ir.Model, chunk: int) -> tuple[ir.Model, Delays]:
         after.name = f"{NEXT}{before.name}"
         outputs.append(after)
     inputs += [writer.edges.remaining, *(before for before, _ in states)]
-    return _model(model, writer, inputs, outputs), delays
+    return remade(model, writer.graph, inputs, outputs), delays
 
 
 def _fitting(field: Field, chunk: int) -> Field:
@@ -129,22 +129,3 @@ def _named(model: ir.Model, writer: PartWriter, parts: Mapping[str, Range]) -> l
         new.name = name
         outputs.append(new)
     return outputs
-
-
-def _model(
-    model: ir.Model, writer: PartWriter, inputs: list[ir.Value], outputs: list[ir.Value]
-) -> ir.Model:
-    graph = ir.Graph(
-        inputs,
-        outputs,
-        nodes=writer.graph.nodes,
-        initializers=writer.graph.initializers,
-        opset_imports=dict(model.opset_imports),
-        name=model.graph.name,
-    )
-    return ir.Model(
-        graph,
-        ir_version=model.ir_version,
-        producer_name=model.producer_name,
-        producer_version=model.producer_version,
-    )

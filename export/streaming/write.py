@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from export import artifact, atomic, pipeline
 from export.pipeline import Exported
 from export.request import ExportRequest
-from export.stream_record import EXACT_DB, ChunkPlan, Streamed
+from export.stream_record import ChunkPlan, Streamed
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH
 
@@ -52,14 +52,11 @@ def export_chunk(
     """
     from export.contract import check_graph
     from export.fold import fold
-    from export.lowering.lower import lower
     from export.precision.held import held
     from export.to_onnx import to_onnx
 
-    if request.precision.used(request.variant) != ("fp32",):
-        raise HifiError(
-            f"--chunk in {request.precision.name}: chunks are float32 here: leave --precision out"
-        )
+    if request.precision.io == "same":
+        raise HifiError("--chunk with --io-types same: chunks take float32: leave --io-types out")
     atomic.check_writable(path.parent)
     folded = copy.deepcopy(trained.module)
     report = fold(folded, trained.variant)
@@ -67,17 +64,24 @@ def export_chunk(
     check_graph(whole, request)
     model, cut = _cut(whole, request, plan)
     _check_exact(whole, model, request, cut)
-    forms = request.lowering.forms(request.variant)
-    if forms:
-        model = lower(model, forms)
-        request = replace(request, lowering=request.lowering.settled(request.variant, ()))
+    judged = pipeline.judged_by(whole, request)
+    model, request = pipeline.rewritten(whole, request, partial(_part, plan=plan))
     content = artifact.bare(model)
     verification, stream = _verified(content, request, trained, cut)
+    runtimes, not_asked = verification.runtimes, verification.not_asked
     manifest, content = artifact.seal(
-        content, request, trained, verification.runtimes, verification.not_asked, stream=stream
+        content, request, trained, runtimes, not_asked, judged, stream=stream
     )
     saved = artifact.save(path, manifest, content)
     return Exported(saved, report, verification, held(model))
+
+
+def _part(whole: "ir.Model", plan: ChunkPlan) -> "ir.Model":
+    from export.streaming.chunk_graph import chunked, stateful
+
+    if plan.stateful:
+        return stateful(whole, plan.chunk)[0]
+    return chunked(whole, plan.chunk, plan.sides)[0]
 
 
 def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[ir.Model, Cut]":
@@ -137,7 +141,7 @@ def _difference(request: ExportRequest, stream: Streamed, worst: "Worst", asked_
     return (
         f"chunks of {request.variant} are not the whole: {worst.output} from {stream.unit} "
         f"{worst.first} of {worst.length} on has an SNR of {worst.snr_db:.1f} dB, {asked_db:g} "
-        f"is asked for: nothing was written; {_advice(stream, worst.snr_db)}"
+        f"is asked for: nothing was written; {_advice(request, stream, worst.snr_db)}"
     )
 
 
@@ -170,7 +174,6 @@ def _verified(
     from export.torch_outputs import run_in_float64
     from export.verify import Verification
 
-    promise = EXACT_DB if request.min_snr_db is None else request.min_snr_db
     asked = also_asked(request.target)
     other = [] if asked is None or isinstance(asked, NotAsked) else [asked]
     runtimes: list[Runtime] = [ONNXRUNTIME, *other]
@@ -178,6 +181,7 @@ def _verified(
     whole_of = partial(run_in_float64, interface(trained.module, request))
     stream, signals = cut.stream, lengths(cut.stream, request)
     worst = worst_chunk(files, cut, request, whole_of, signals)
+    promise = request.budget_db
     if not worst.snr_db >= promise:
         raise HifiError(_difference(request, stream, worst, promise))
     least = {BATCH: 1, stream.unit: min(signals)}
@@ -192,9 +196,12 @@ def _verified(
     return found, replace(stream, snr_db=round(worst.snr_db, 1))
 
 
-def _advice(stream: Streamed, found_db: float) -> str:
-    if stream.exact or not isfinite(found_db):
+def _advice(request: ExportRequest, stream: Streamed, found_db: float) -> str:
+    exact = stream.exact and request.precision.used(request.variant) == ("fp32",)
+    if exact or not isfinite(found_db):
         return "report this"
+    if stream.exact:
+        return f"choose a finer precision, or allow it with --min-snr {floor(found_db)}"
     given, all_of_it = (f"{a},{b}" for a, b in ((stream.left, stream.right), stream.needed))
     return (
         f"choose more than --context {given} ({all_of_it} is exact), or allow it with --min-snr "
