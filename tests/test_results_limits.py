@@ -48,14 +48,26 @@ def test_a_mismatch_is_an_exit_code(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(limits, "every_check", lambda: iter(checks))
     monkeypatch.setattr(limits, "machine_in", lambda _: fake_report().machine)
+    monkeypatch.setattr(limits, "is_virtual", lambda: bool(code))
     with pytest.raises(SystemExit) as end:
         limits.main(tmp_path / "limits.json")
     assert (end.value.code or 0) == code
     told = json.loads((tmp_path / "limits.json").read_text())
-    assert told["machine"]["cores"] == 2
+    assert told["machine"]["cores"] == 2 and told["virtual"] is bool(code)
     assert [each["verdict"] for each in told["checks"]] == [each.verdict for each in checks]
     page = (tmp_path / "limits.md").read_text()
     assert all(f"| {each.tried} | {each.expected} | {each.found} |" in page for each in checks)
+    assert ("a virtual machine." in page) is bool(code)
+
+
+@pytest.mark.parametrize("flags", ["fpu hypervisor avx2", "fpu avx2"])
+def test_a_virtual_machine_is_told_by_its_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str
+) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text(f"model name\t: hypervisor\nflags\t\t: {flags}\nbugs\t\t:\n")
+    monkeypatch.setattr(limits, "CPU_INFO", told)
+    assert limits.is_virtual() is ("hypervisor" in flags)
 
 
 def test_only_root_sets_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
