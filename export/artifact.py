@@ -125,7 +125,19 @@ class Artifact:
                 f"{self.path} computes {held.variant} in chunks ({held.stream}): give a file of "
                 "whole signals, which hifi-export onnx without --chunk writes"
             )
+        return self.of_whole
+
+    @property
+    def of_whole(self) -> ExportRequest:
+        """What made the whole network that it is or computes a chunk of."""
+        held = self.manifest
         return ExportRequest(Variant.parse(held.variant), held.opset, views=held.views)
+
+    @property
+    def fixed(self) -> Sizes:
+        """Lengths of the axes that have one alone; of time where it takes chunks."""
+        stream, sizes = self.manifest.stream, self.manifest.sizes
+        return sizes if stream is None else {**sizes, stream.unit: stream.taken}
 
     def describe(self) -> dict[str, object]:
         """The manifest with the file's name and digest: the JSON that lies beside the file."""

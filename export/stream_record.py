@@ -35,6 +35,11 @@ class Streamed:
     delays: Mapping[str, int] | None = None
 
     @property
+    def taken(self) -> int:
+        """Elements of the inputs' time that go in at once."""
+        return self.left + self.chunk + self.right
+
+    @property
     def exact(self) -> bool:
         """Whether it reads all that decides the outputs."""
         return self.delays is not None or (self.left, self.right) == self.needed

@@ -67,7 +67,7 @@ def engine_of_file(path: Path, order: EngineOrder) -> EngineFile:
             f"{path} has {plan.activations} activations, as runtimes on a CPU like them; TensorRT "
             "takes int8 alone: export it again without --for"
         )
-    profile = profile_for(onnx.request, onnx.manifest.sizes, order.profile)
+    profile = profile_for(onnx.of_whole, onnx.fixed, order.profile)
     atomic.check_writable(path.parent)
     return _engine_of(onnx, profile, order)
 

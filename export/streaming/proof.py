@@ -166,7 +166,7 @@ def _chunks(
     ports = {port.name: port for port in request.signature.inputs}
     wide = {name: _wider(array, ports[name], stream, noise) for name, array in inputs.items()}
     items = len(next(iter(inputs.values())))
-    size = stream.left + stream.chunk + stream.right
+    size = stream.taken
     flushed = 0 if stream.delays is None else stream.late
     for first in range(0, length + flushed, stream.chunk):
         ends = {REMAINING: length - first}
