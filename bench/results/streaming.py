@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from bench.exit_code import WRONG_ROW
 from bench.machine.survey import this_machine
 from export import atomic
+from export.selection import Changes
 from hifigan_ref.source import Source
-from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -68,8 +68,9 @@ def rows_of(name: str) -> Iterator[Row]:
     from export.precision.plan import PrecisionPlan
     from export.request import ExportRequest
 
-    variant = Variant.parse(name)
+    variant = Changes().of(name)
     trained = Source.of([variant], None, 0).build(variant)
+    name = variant.stated
     plain = ExportRequest(variant, 22, target="openvino")
     for kind in ("context", "states"):
         with TemporaryDirectory() as folder:
@@ -80,7 +81,7 @@ def rows_of(name: str) -> Iterator[Row]:
             worst = min(_random(paths, kind, trained, plain, seed) for seed in range(SPLITS))
             yield Row(name, kind, None, "fp32", plain.budget_db, worst, BATCH)
             for precision in ("fp16", "bf16", "int8"):
-                plan = PrecisionPlan(precision)  # type: ignore[arg-type]
+                plan = PrecisionPlan(precision)
                 lower = ExportRequest(variant, 22, precision=plan)
                 made = _export(lower, FEWER_BITS, kind, trained, Path(folder) / "few.onnx")
                 yield _row(name, kind, FEWER_BITS, precision, made)
@@ -154,7 +155,8 @@ def _in_turn(
     names = [each.name for each in any_of_them.get_outputs()]
     manifest = json.loads(any_of_them.get_modelmeta().custom_metadata_map["hifi-export.manifest"])
     delay = manifest["stream"]["delays"]["audio"]
-    timed, first, parts = next(iter(inputs)), 0, []
+    timed, first = next(iter(inputs)), 0
+    parts: list[Floats] = []
     wide = np.pad(inputs[timed], [(0, 0), (0, 0), (0, 2 * max(sessions) + delay)])
     while sum(part.shape[2] for part in parts) < delay + 256 * length:
         size = int(rng.choice(list(sessions)))
