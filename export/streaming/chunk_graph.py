@@ -99,9 +99,9 @@ def _writer(
     """What writes the graph, whose numbers of either side are inputs of these names."""
     graph = Builder(ir.DataType.FLOAT, model.opset_imports[""])
     batch = shape_of(model.graph.inputs[0])[0]
-    ends = [ir.val(n, ir.DataType.INT64, ir.Shape([batch])) for n in (past, REMAINING)]
-    edges = Edges(graph, field, lengths_of(field), *ends)
-    return PartWriter(graph, field, chunk, *parts, edges, masked(field))
+    before, after = (ir.val(n, ir.DataType.INT64, ir.Shape([batch])) for n in (past, REMAINING))
+    edges = Edges(graph, field, lengths_of(field), before, after, chunk, parts[1], masked(field))
+    return PartWriter(graph, field, chunk, *parts, edges)
 
 
 def _read(model: ir.Model, writer: PartWriter, window: Range) -> list[ir.Value]:

@@ -5,17 +5,23 @@ Where that is, is counted in whole numbers, which no precision rounds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
 
 from export.builder import Builder, Extent, shape_of
+from export.operators.parts import cut
 from export.operators.reach import Line
 from export.streaming.context import Range
 from export.streaming.field import Field
 
-BOOL, FLOAT, INT64 = ir.DataType.BOOL, ir.DataType.FLOAT, ir.DataType.INT64
+BOOL, INT64 = ir.DataType.BOOL, ir.DataType.INT64
 FAR = 1 << 24  # elements: behind its end by less than that a signal is still flushed
+
+Kind = tuple[Fraction, tuple[Line, ...], int]
+"""Of a value: its rate, its length and its axis of time."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class Edges:
         lengths: from the inputs' length to that of each value, step by step.
         past: elements of the inputs in front of the chunk, (N,) int64.
         remaining: and those from its beginning to the end, (N,) int64.
+        chunk: elements of the inputs' time for which outputs come out.
+        held: the part of each value that its readers find.
+        zeroed: names of the values that are zero outside of the signal.
     """
 
     graph: Builder
@@ -35,30 +44,60 @@ class Edges:
     lengths: Mapping[str, tuple[Line, ...]]
     past: ir.Value
     remaining: ir.Value
+    chunk: int
+    held: Mapping[str, Range]
+    zeroed: frozenset[str]
 
-    def mask(self, name: str, value: ir.Value, part: Range) -> ir.Value:
-        """The value over a part, 0 outside of the signal.
+    def mask(self, name: str, value: ir.Value) -> ir.Value:
+        """What is held of a value, 0 outside of the signal where it must be."""
+        if name not in self.zeroed:
+            return value
+        graph, shape, axis = self.graph, shape_of(value), self.field.axes[name]
+        kind, part = self._kind(name), self.held[name]
+        widest = self._widest[kind]
+        front, back = part.first - widest.first, widest.last - part.last
+        inside = self._inside(kind, widest, shape)
+        if front or back:
+            bounds = {axis: slice(front, -back if back else None)}
+            inside = cut(graph, f"{name}.mask", inside, bounds)
+        return graph.op(f"{name}.inside", "Mul", [value, inside], shape, None, value.dtype)
+
+    @cached_property
+    def _widest(self) -> Mapping[Kind, Range]:
+        """What values of one kind hold together."""
+        found: dict[Kind, Range] = {}
+        for name in self.zeroed:
+            if name in self.held:
+                kind = self._kind(name)
+                found[kind] = self.held[name].hull(found.get(kind))
+        return found
+
+    def _kind(self, name: str) -> Kind:
+        """What decides where a value lies: those that agree in it share a mask."""
+        return self.field.rates[name], self.lengths[name], self.field.axes[name]
+
+    def _inside(self, kind: Kind, part: Range, shape: Sequence[Extent]) -> ir.Value:
+        """1 inside of the signal and 0 outside, over a part of any value of a kind.
 
         An element is inside where ``0 <= place + rate past`` and ``place < length(remaining)``.
         """
-        graph, rate, shape = self.graph, self.field.rates[name], shape_of(value)
-        axis = self.field.axes[name]
-        count = shape[axis]
-        assert isinstance(count, int) and axis > 0, name
-        wide = (1, *[1 if i != axis else count for i in range(1, len(shape))])
-        told = f"places_{part.first}_{count}_{axis}_{len(shape)}"
+        (rate, lines, axis), rank, graph = kind, len(shape), self.graph
+        assert axis > 0, "a batch is no time"
+        count = int(self.chunk * rate) + part.last - part.first
+        wide = (1, *[1 if i != axis else count for i in range(1, rank)])
+        told = f"places_{part.first}_{count}_{axis}_{rank}"
         place = graph.constant(told, np.arange(part.first, part.first + count).reshape(wide))
         before = self._line(self.past, Line(rate.numerator, 0, rate.denominator))
         end = self.remaining
-        for line in self.lengths[name]:
+        for line in lines:
             end = self._line(end, line)
         each = (shape[0], *wide[1:])
-        since = self._op("since", "Add", [place, self._wide(before, len(shape))], each)
+        since = self._op("since", "Add", [place, self._wide(before, rank)], each)
         begun = self._op("begun", "Less", [graph.ints(-1), since], each, BOOL)
-        more = self._op("more", "Less", [place, self._wide(end, len(shape))], each, BOOL)
+        more = self._op("more", "Less", [place, self._wide(end, rank)], each, BOOL)
         inside = self._op("inside", "And", [begun, more], each, BOOL)
-        zero = graph.constant(f"zero_{value.dtype}", np.zeros((), (value.dtype or FLOAT).numpy()))
-        return graph.op(f"{name}.inside", "Where", [inside, value, zero], shape, None, value.dtype)
+        one, zero = graph.given(1.0), graph.given(0.0)
+        return self._op("factor", "Where", [inside, one, zero], each, graph.real)
 
     def after(self, past: ir.Value, chunk: int) -> ir.Value:
         """How many elements are in front of the next chunk."""

@@ -33,7 +33,6 @@ class PartWriter:
         made: the part of each value that its node computes.
         held: and the part that its readers find, of which a state holds what is not computed.
         edges: where the signal begins and ends.
-        zeroed: names of the values that are zero outside of the signal.
         known: new values by the old names.
         states: what is left of the chunk before, and what is left for the next one.
     """
@@ -44,7 +43,6 @@ class PartWriter:
     made: Mapping[str, Range]
     held: Mapping[str, Range]
     edges: Edges
-    zeroed: frozenset[str]
     known: dict[str, ir.Value] = dataclasses.field(default_factory=dict)
     states: list[tuple[ir.Value, ir.Value]] = dataclasses.field(default_factory=list)
 
@@ -69,7 +67,7 @@ class PartWriter:
         made, held = self.made[name], self.held[name]
         tail = made.first - held.first
         if not tail:
-            self.known[name] = self._zeroed(name, value)
+            self.known[name] = self.edges.mask(name, value)
             return
         axis, shape = self.field.axes[name], list(shape_of(value))
         length, shape[axis] = shape[axis], tail
@@ -78,12 +76,9 @@ class PartWriter:
         shape[axis] = tail + length
         joined = f"{name}.joined"
         found = self.graph.op(joined, "Concat", [state, value], shape, {"axis": axis}, value.dtype)
-        found = self.known[name] = self._zeroed(name, found)
+        found = self.known[name] = self.edges.mask(name, found)
         left = cut(self.graph, f"{name}.left", found, {axis: slice(length, None)})
         self.states.append((state, left))
-
-    def _zeroed(self, name: str, value: ir.Value) -> ir.Value:
-        return self.edges.mask(name, value, self.held[name]) if name in self.zeroed else value
 
     def part(self, value: ir.Value, wanted: Range) -> tuple[ir.Value, Range]:
         """Of what a value holds, as much as is wanted; which part that is."""

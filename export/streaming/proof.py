@@ -84,6 +84,7 @@ def worst_chunk(
     request: ExportRequest,
     whole_of: Callable[[Arrays], Arrays],
     signals: Sequence[int],
+    apart: bool = True,
 ) -> Worst:
     """Of every chunk of a long signal and of short ones, which begin and end inside a chunk.
 
@@ -95,6 +96,7 @@ def worst_chunk(
         request: of the whole network.
         whole_of: outputs of the whole network in float64.
         signals: their lengths.
+        apart: whether each chunk is held on its own, or all of a signal together.
 
     Raises:
         HifiError: a runtime fails, or an output of the whole is longer than its chunks.
@@ -105,17 +107,24 @@ def worst_chunk(
         inputs = example_inputs(request, sizes)
         whole = whole_of(inputs)
         for file in files:
-            for first, found in _outputs(file, cut, request, inputs, length):
+            chunks = _outputs(file, cut, request, inputs, length)
+            for first, found in chunks if apart else [(0, _together(chunks, cut))]:
                 for name, array in whole.items():
                     entry = _held(name, array, found[name], cut, length, first)
                     worst = min(worst, entry, key=lambda each: each.snr_db)
     return worst
 
 
-def lengths(stream: Streamed, request: ExportRequest) -> tuple[int, ...]:
-    """Of signals: one with inner chunks, and those that are shorter than what surrounds them."""
+def lengths(stream: Streamed, request: ExportRequest, least: int = 0) -> tuple[int, ...]:
+    """Of signals: one with inner chunks, and those that are shorter than what surrounds them.
+
+    Args:
+        stream: what the file says of itself.
+        request: of the whole network.
+        least: length of the first.
+    """
     smallest = request.signature.axes[stream.unit].smallest
-    long = sum(stream.needed) + 3 * stream.chunk + 1
+    long = max(sum(stream.needed) + 3 * stream.chunk + 1, least)
     wanted = (long, stream.chunk + 1, stream.needed[0] // 2 + 1, 2, 1)
     return tuple(dict.fromkeys(max(each, smallest) for each in wanted))
 
@@ -132,6 +141,12 @@ def _outputs(
     whole = _joined(file, cut, (part for _, part in chunks))
     for first in range(0, length, cut.stream.chunk):
         yield first, {name: _of(whole[name], name, cut, first) for name in whole}
+
+
+def _together(chunks: Iterator[tuple[int, dict[str, Array]]], cut: Cut) -> dict[str, Array]:
+    """Outputs of all chunks, one behind the other."""
+    found = [outputs for _, outputs in chunks]
+    return {name: np.concatenate([e[name] for e in found], axis) for name, axis in cut.axes.items()}
 
 
 def _joined(file: Runs, cut: Cut, chunks: Iterator[dict[str, Array]]) -> dict[str, Array]:
