@@ -73,6 +73,12 @@ def audio_of(session: ort.InferenceSession, blocks: Iterator[np.ndarray], stream
         yield found[names[0]].reshape(-1)[max(0, late(stream) - begin) : end + late(stream)]
 
 
+def rate_of(stream: dict) -> int:
+    """Of the audio, Hz; 0 where nobody said how long a frame is."""
+    frame_s = stream["unit_s"]
+    return round(stream["samples"] / stream["frames"] / frame_s) if frame_s else 0
+
+
 def late(stream: dict) -> int:
     """Samples by which the audio follows its frames in a file with states."""
     return next(iter((stream["delays"] or {"": 0}).values()))
@@ -105,17 +111,22 @@ def main() -> None:
     parser.add_argument("network", help="a file of hifi-export onnx --chunk")
     parser.add_argument("mel", help=".npy, or - for raw float32 frames on standard input")
     parser.add_argument("audio", help=".wav, or - for raw 16-bit samples on standard output")
+    parser.add_argument("--rate", type=int, help="of the audio, Hz, where the file does not say it")
     typed = parser.parse_args()
     session, stream = open_file(typed.network)
+    rate = typed.rate or rate_of(stream)
+    if typed.audio != "-" and not rate:
+        sys.exit(
+            f"error: {typed.network} does not say its rate, as files of graphs: add --rate 22050"
+        )
     parts = audio_of(session, frames_of(typed.mel, session.get_inputs()[0].shape[1]), stream)
     shorts = ((32767 * part.clip(-1, 1)).astype("<i2").tobytes() for part in parts)
     try:
         if typed.audio == "-":
             write(sys.stdout.buffer, shorts)
             return
-        rate = stream["samples"] / stream["frames"] / (stream["unit_s"] or 1)
         with open(typed.audio, "wb") as raw, wave.open(raw, "wb") as file:
-            file.setparams((1, 2, round(rate), 0, "NONE", ""))
+            file.setparams((1, 2, rate, 0, "NONE", ""))
             for part in shorts:
                 file.writeframes(part)
     except BrokenPipeError:

