@@ -116,9 +116,7 @@ def main() -> None:
     session, stream = open_file(typed.network)
     rate = typed.rate or rate_of(stream)
     if typed.audio != "-" and not rate:
-        sys.exit(
-            f"error: {typed.network} does not say its rate, as files of graphs: add --rate 22050"
-        )
+        sys.exit(f"error: {typed.network} does not say its rate: add one, as in --rate 22050")
     parts = audio_of(session, frames_of(typed.mel, session.get_inputs()[0].shape[1]), stream)
     shorts = ((32767 * part.clip(-1, 1)).astype("<i2").tobytes() for part in parts)
     try:

@@ -13,7 +13,7 @@ from export.describe import (
     told_calibration,
 )
 from export.runtimes import NotAsked, Verified
-from hifigan_ref.network import in_words
+from hifigan_ref.network import BATCH, Sizes, in_words
 
 if TYPE_CHECKING:
     from export.artifact import Manifest
@@ -36,7 +36,7 @@ def export_line(exported: "Exported") -> str:
         f"{_back(exported)}; {norms} "
         f"norms folded, largest error {folding.max_relative_error:.1e}; worst output "
         f"{worst.output}, {_distance(worst)}{_budget(manifest)}; "
-        f"verified {verified_in(manifest.verified, manifest.not_asked)}"
+        f"verified {verified_in(manifest.verified, manifest.not_asked, manifest.sizes)}"
         + (f"; {manifest.stream}" if manifest.stream else "")
     )
 
@@ -56,12 +56,16 @@ def _budget(manifest: "Manifest") -> str:
     return f"; budget {manifest.budget_db:g} dB{speech}"
 
 
-def verified_in(runtimes: Sequence[Verified], not_asked: NotAsked | None) -> str:
-    """``in onnxruntime 1.31.1 and openvino 2026.4.1 from 1 sample up``."""
+def verified_in(
+    runtimes: Sequence[Verified], not_asked: NotAsked | None, fixed: Sizes | None = None
+) -> str:
+    """``in onnxruntime 1.31.1 and openvino 2026.4.1 from 1 sample up``; ``at`` fixed lengths."""
     shortest: dict[str, list[str]] = {}
     for each in runtimes:
-        shortest.setdefault(in_words(each.smallest), []).append(f"{each.runtime} {each.version}")
-    told = [f"in {' and '.join(names)} from {least} up" for least, names in shortest.items()]
+        free = each.smallest.keys() - {BATCH, *(fixed or {})}
+        lengths = f"from {in_words(each.smallest)} up" if free else f"at {in_words(each.smallest)}"
+        shortest.setdefault(lengths, []).append(f"{each.runtime} {each.version}")
+    told = [f"in {' and '.join(names)} {lengths}" for lengths, names in shortest.items()]
     missed = f"; {not_asked.target} was not asked: {not_asked.reason}" if not_asked else ""
     return f"{', '.join(told) or UNKNOWN}{missed}"
 

@@ -105,5 +105,5 @@ def test_a_streamed_sentence_is_the_voice_s_own(stateful: bool, tmp_path: Path) 
     with wave.open(str(wav)) as file:
         assert file.getframerate() == 22050
         found = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    assert found.size == audio.size > 9_000
+    assert found.size == audio.size
     assert np.abs(found - (32767 * audio.reshape(-1).clip(-1, 1)).astype("<i2")).max() <= 1

@@ -67,8 +67,8 @@ def keep(
         best = max(map(likely_db, parts.values()))
         raise NotExactError(
             f"{budget_db:g} dB leaves every layer in float32, since one alone in less reaches "
-            f"{short_of(best, budget_db)} dB at best; nothing was written: leave out --precision, "
-            "or ask for less with --min-snr"
+            f"{short_of(best, budget_db)} dB at best where it is likely to be worst; nothing "
+            "was written: leave out --precision, or ask for less with --min-snr"
         )
     return _only(layers, taken)
 
