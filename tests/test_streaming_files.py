@@ -28,6 +28,13 @@ from hifigan_ref.variant import Variant
 V3 = Variant.parse("generator-v3")
 SMALL = Variant.parse("generator-v3@upsample_initial_channel=32")
 
+NARROW = "upsample_initial_channel=32"
+NAMES = [
+    f"generator-v3@{NARROW}",
+    f"vits-decoder-speakers@{NARROW}",
+    f"generator-v2@{NARROW}",
+]
+
 
 def export(path: Path, plan: ChunkPlan, variant: Variant = SMALL, **more: object) -> Path:
     request = ExportRequest(variant, **more)  # type: ignore[arg-type]
@@ -35,7 +42,7 @@ def export(path: Path, plan: ChunkPlan, variant: Variant = SMALL, **more: object
     return export_chunk(request, plan, trained, path / "chunk.onnx").artifact.path
 
 
-@pytest.mark.parametrize("name", ["generator-v3", "vits-decoder@gin_channels=8", "generator-v2"])
+@pytest.mark.parametrize("name", NAMES)
 def test_chunks_of_a_signal_are_the_whole(name: str, tmp_path: Path) -> None:
     path = export(tmp_path, ChunkPlan(5), Variant.parse(name))
     stream = artifact.load(path).manifest.stream
@@ -48,7 +55,7 @@ def test_chunks_of_a_signal_are_the_whole(name: str, tmp_path: Path) -> None:
     assert stream.snr_db >= 100
 
 
-@pytest.mark.parametrize("name", ["generator-v3", "vits-decoder@gin_channels=8", "generator-v2"])
+@pytest.mark.parametrize("name", NAMES)
 def test_chunks_with_states_are_the_whole(name: str, tmp_path: Path) -> None:
     path = export(tmp_path, ChunkPlan(5, stateful=True), Variant.parse(name))
     stream = artifact.load(path).manifest.stream
