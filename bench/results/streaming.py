@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.exit_code import WRONG_ROW
 from bench.machine.survey import this_machine
-from export import atomic
+from export import atomic, scratch
 from export.selection import Changes
 from hifigan_ref.source import Source
 
@@ -73,8 +72,8 @@ def rows_of(name: str) -> Iterator[Row]:
     name = variant.stated
     plain = ExportRequest(variant, 22, target="openvino")
     for kind in ("context", "states"):
-        with TemporaryDirectory() as folder:
-            paths = {size: Path(folder) / f"{size}.onnx" for size in SIZES}
+        with scratch.folder() as folder:
+            paths = {size: folder / f"{size}.onnx" for size in SIZES}
             for size, path in paths.items():
                 made = _export(plain, size, kind, trained, path)
                 yield _row(name, kind, size, "fp32", made)
@@ -83,7 +82,7 @@ def rows_of(name: str) -> Iterator[Row]:
             for precision in ("fp16", "bf16", "int8"):
                 plan = PrecisionPlan(precision)
                 lower = ExportRequest(variant, 22, precision=plan)
-                made = _export(lower, FEWER_BITS, kind, trained, Path(folder) / "few.onnx")
+                made = _export(lower, FEWER_BITS, kind, trained, folder / "few.onnx")
                 yield _row(name, kind, FEWER_BITS, precision, made)
 
 
