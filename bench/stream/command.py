@@ -71,7 +71,7 @@ def stream(
     variants = networks.select(changes)
     if len(variants) != 1:
         raise HifiError(
-            f"{len(variants)} networks: a stream is measured of one: name it with --network"
+            f"{len(variants)} networks: one is measured at a time: name it with --network"
         )
     specs, wanted = chunks.backend or BACKENDS, chunks.precision or ()
     check(specs, wanted)
@@ -115,4 +115,4 @@ def _tell(found: "Streaming", out: Path, as_json: bool) -> None:
     typer.echo(save(view.document(found), found, out, "stream", as_json))
     if not found.rows:
         raise typer.Exit(NOTHING_MEASURED)
-    raise typer.Exit(0 if all(row.passed for row in found.rows) else WRONG_ROW)
+    raise typer.Exit(WRONG_ROW if found.missing or not all(r.passed for r in found.rows) else 0)

@@ -11,7 +11,7 @@ from bench.cell.turn import turn
 from bench.hole import Skipped
 from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
-from bench.proof import NotAsAskedError, demand
+from bench.proof import demand
 from bench.stream.caller import Outputs, heard, open_caller
 from bench.stream.feed import worst_db
 from bench.stream.files import File, files_of
@@ -33,8 +33,7 @@ def measure(wish: Wish) -> Iterator[Doing | Streaming]:
     """What is being done, and in the end the record.
 
     Raises:
-        HifiError: an export is refused, the context is not finite, or what ran is not what was
-            asked for.
+        HifiError: an export is refused, or the context is not finite.
     """
     yield Doing(f"{wish.variant}: export", 0, 0)
     signal = signal_of(wish)
@@ -90,8 +89,6 @@ def _rows(signal: Signal, files: list[File]) -> Iterator[Doing | Row | str]:
                 outputs = heard(signal, file, racer.warm_up(wish.limits.warmup))
                 demand(*caller.session.proof())
                 racers.append((file, racer, _snr_db(signal, file, outputs)))
-            except NotAsAskedError:
-                raise
             # a runtime fails in types of its own; whatever it says becomes the reason
             except Exception as error:  # noqa: BLE001
                 told = str(error) if isinstance(error, HifiError) else named(error)

@@ -64,8 +64,7 @@ class Wish:
             choice = choose(spec)
             if choice.backend.name not in able:
                 raise HifiError(
-                    f"{spec} takes no chunks here, whose files run on a CPU: choose from "
-                    f"{', '.join(able)}"
+                    f"{spec} runs no file of a chunk on a CPU: choose from {', '.join(able)}"
                 )
             missing = lacking(choice.backend)
             if missing is not None:
