@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format schema results bench-cpu bench-generators precision-cpu gpu-results clean
+.PHONY: demo test lint format schema results bench-cpu bench-generators bench-stream precision-cpu gpu-results clean
 
 demo: $(INSTALLED)  ## export all ten graphs, check them, time the runtimes
 	$(BIN)/hifi-export onnx
@@ -93,6 +93,12 @@ endef
 bench-generators: $(INSTALLED)  ## tune and time HiFi-GAN's third generator and a real voice's decoder
 	$(call GENERATOR,generator-v3,generator-v3)
 	$(call GENERATOR,voice,$(VOICE))
+
+STREAMING := docs/results/streaming
+STREAM = $(BIN)/hifi-bench stream --chunk 1 --chunk 2 --chunk 4 --chunk 8 --chunk 16 --chunk 32
+bench-stream: $(INSTALLED)  ## what chunks of a generator and of a real voice's decoder cost
+	$(STREAM) --network generator-v1 --out $(STREAMING)/generator-v1
+	$(STREAM) --network $(VOICE) --out $(STREAMING)/voice
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/

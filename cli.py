@@ -17,6 +17,7 @@ import typer
 
 from bench import options as opts
 from bench.exit_code import INTERRUPTED, REGRESSION, WRONG_ROW, WRONG_USAGE, exit_code
+from bench.stream.command import stream
 from bench.tune.command import tune
 from export import cache_commands, scratch
 from export import options as opt
@@ -303,6 +304,7 @@ def parity(
 
 
 bench_app.command("tune")(tune)
+bench_app.command("stream")(stream)
 
 
 @bench_app.command("list")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from export.artifact import Artifact
     from hifigan_ref.trained import Trained
 
+UNSET = -(2**31)  # in an output of integers that no pass has written
 NOT_LOOKED_INTO = ("_session", "_context")
 
 

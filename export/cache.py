@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import artifact, pipeline, runtimes, store
+from export import artifact, runtimes, store
 from export.request import ExportRequest
+from export.stream_record import ChunkPlan
+from export.streaming.write import export_part
 from hifigan_ref.variant import Variant
 
 if TYPE_CHECKING:
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def cached_export(
-    request: ExportRequest, identity: str, build: "Callable[[Variant], Trained]"
+    request: ExportRequest,
+    identity: str,
+    build: "Callable[[Variant], Trained]",
+    chunk: ChunkPlan | None = None,
 ) -> artifact.Artifact:
     """The file for a request, exported if it is not there or was damaged.
 
@@ -21,16 +26,17 @@ def cached_export(
         request: what to export.
         identity: of the weights.
         build: draws or reads them; only asked if the file is not there.
+        chunk: what of the signal the file computes at a time; None for all of it.
 
     Raises:
-        HifiError: as ``export_onnx``.
+        HifiError: as ``export_part``.
     """
-    with store.claim("onnx", _key(request, identity)) as place:
+    with store.claim("onnx", _key(request, identity, chunk)) as place:
         path = place / _name(request)
         kept = artifact.kept(path)
         if kept is not None:
             return kept
-        return pipeline.export_onnx(request, build(request.variant), path, durable=False).artifact
+        return export_part(request, chunk, build(request.variant), path, durable=False).artifact
 
 
 def exported_at(
@@ -49,8 +55,9 @@ def exported_at(
     return artifact.save(path, made.manifest, made.path.read_bytes())
 
 
-def _key(request: ExportRequest, identity: str) -> str:
-    return store.key_of(request, identity, artifact.tools(), runtimes.identity(request.target))
+def _key(request: ExportRequest, identity: str, chunk: ChunkPlan | None = None) -> str:
+    verified = runtimes.identity(request.target)
+    return store.key_of(request, identity, artifact.tools(), verified, chunk)
 
 
 def _name(request: ExportRequest) -> str:

@@ -14,10 +14,13 @@ from bench.mixing_record import MemberTrials, Mixing, Promise
 from bench.mixing_record import Trial as Mixed
 from bench.parity.report import SCHEMA as PARITY_SCHEMA
 from bench.parity.report import Change, Element, OutputCase, ParityCase, ParityReport
+from bench.player import Pace
 from bench.records import Ceiling, Claim, Layer, Measurement, Report
 from bench.render.document import Document
 from bench.render.formats import html_page, markdown_page, terminal
-from bench.render.views import comparison, mixed, parity, report, tuning
+from bench.render.views import comparison, mixed, parity, report, streaming, tuning
+from bench.streaming_record import SCHEMA as STREAMING_SCHEMA
+from bench.streaming_record import Row, Streaming
 from bench.tuning_record import Tuned
 from export.lowering.plan import LoweringPlan
 from fakes import PARITY, WORKLOAD, fake_report, fake_result, fake_tuning
@@ -103,6 +106,43 @@ def fake_mixing() -> Mixing:
     )
 
 
+def fake_streaming() -> Streaming:
+    """A whole, chunks of two lengths with a state, and a window, of a signal of ten seconds."""
+    whole = Row(
+        *("ort-cpu", "whole", Pace(100, 0, 0.0, 100), 1000, 0.1, ((2.0,), (2.5,))),
+        *(120.0, 100.0, Skipped("the whole signal is no stream")),
+    )
+    state = replace(
+        whole,
+        way="state",
+        pace=Pace(2, 0, 3.0, 100),
+        flops=22,
+        passes=((0.125, 0.25, 0.125, 0.3), (0.125, 0.5)),
+        snr_db=110.0,
+        streams=2,
+    )
+    longer = replace(state, pace=Pace(4, 0, 3.0, 100), flops=40, passes=((0.2,) * 140,), streams=1)
+    window = replace(
+        state, way="window", pace=Pace(2, 3, 0.0, 100), flops=80, snr_db=9.0, budget_db=None
+    )
+    return Streaming(
+        schema=STREAMING_SCHEMA,
+        created="2026-01-01T00:00:00+00:00",
+        tool="hifi-bench 0",
+        machine=fake_report().machine,
+        variant="generator-v3",
+        unit="frames",
+        length=100,
+        needed=(3, 3),
+        flops_per_element=10.0,
+        threads=2,
+        source="mel: log-mel of clip",
+        weights="seed 0",
+        rows=(whole, longer, state, window, replace(whole, backend="openvino")),
+        missing=("openvino, state, chunks of 2: it cannot",),
+    )
+
+
 def fake_parity() -> ParityReport:
     """Of a file that is wrong in one shape and cannot be run in another."""
     wrong = OutputCase(replace(PARITY.outputs[0], snr_db=61.5), Element((0, 3), 1.5, 1.25))
@@ -125,6 +165,7 @@ RECORDS = {
     "tune": fake_tuning(),
     "mixed": fake_mixing(),
     "parity": (fake_parity(),),
+    "stream": fake_streaming(),
 }
 DOCUMENTS = {
     "report": report.document(fake_rows()),
@@ -132,6 +173,7 @@ DOCUMENTS = {
     "tune in short": tuning.brief(fake_tuning()),
     "mixed": mixed.document(fake_mixing()),
     "parity": parity.document((fake_parity(),)),
+    "stream": streaming.document(fake_streaming()),
     "compare": comparison.document(compare(fake_rows(), fake_report(fake_result("torch")))),
 }
 FORMATS = {

@@ -445,6 +445,7 @@ HELP = [
     ("bench", "compare", "--help"),
     ("bench", "sweep", "--help"),
     ("bench", "tune", "--help"),
+    ("bench", "stream", "--help"),
 ]
 
 

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.backend import UNSET
+
 
 class BoundSession:
     """What sessions with tensors at fixed addresses have in common.
@@ -45,7 +47,7 @@ class BoundSession:
         """Fill the outputs with NaN."""
         with torch.cuda.stream(self._stream):
             for tensor in self._outputs.values():
-                tensor.fill_(torch.nan)
+                tensor.fill_(torch.nan if tensor.is_floating_point() else UNSET)
 
     def wait(self) -> None:
         """Return when the stream is empty; on a CPU nothing is left to wait for."""
@@ -55,4 +57,9 @@ class BoundSession:
     def outputs(self) -> dict[str, NDArray[np.floating]]:
         """What the last pass computed, by name; on the host the next pass writes over it."""
         with torch.cuda.stream(self._stream):
-            return {name: each.float().cpu().numpy() for name, each in self._outputs.items()}
+            return {name: _told(each).numpy() for name, each in self._outputs.items()}
+
+
+def _told(tensor: Tensor) -> Tensor:
+    """On the host, in a type that NumPy has."""
+    return (tensor.float() if tensor.is_floating_point() else tensor).cpu()

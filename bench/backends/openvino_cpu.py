@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backend import LOWERING, Case, Session
+from bench.backend import LOWERING, UNSET, Case, Session
 from bench.backends.openvino_proof import DEVICE, claims, convolutions, in_file, told
 from bench.file_precisions import Counts
 from bench.precisions import precisions
@@ -81,7 +81,9 @@ class OpenVinoSession:
         self._file = file
         self._inputs = {name: array.copy() for name, array in case.inputs.items()}
         self._outputs: dict[str, NDArray[np.floating]] = {
-            name_of(port.get_names(), case): np.empty(tuple(port.shape), np.float32)
+            name_of(port.get_names(), case): np.empty(
+                tuple(port.shape), port.get_element_type().to_dtype()
+            )
             for port in compiled.outputs
         }
         self._request = compiled.create_infer_request()
@@ -96,7 +98,7 @@ class OpenVinoSession:
     def poison(self) -> None:
         """Fill the outputs with NaN."""
         for array in self._outputs.values():
-            array.fill(np.nan)
+            array.fill(np.nan if array.dtype.kind == "f" else UNSET)
 
     def run(self) -> None:
         """Start a pass on OpenVINO's threads."""

@@ -17,9 +17,16 @@ from bench.file_precisions import convolutions_of, counts_claim
 from bench.proof import demand, equal
 from bench.records import Claim
 from export.precision.plan import FP32
+from hifigan_ref.errors import HifiError
 
 STREAM = "user_compute_stream"
 HAS_STREAM = "has_user_compute_stream"  # told of it: its address is of no use in a report
+TYPES = {
+    "tensor(float)": torch.float32,
+    "tensor(float16)": torch.float16,
+    "tensor(int64)": torch.int64,
+}
+NUMPY = {torch.float32: np.float32, torch.float16: np.float16, torch.int64: np.int64}
 SWITCHES = {"true": "1", "false": "0"}
 
 
@@ -121,9 +128,10 @@ class OrtSession(BoundSession):
             self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         with torch.cuda.stream(stream):
             self._outputs = {
-                output.name: torch.full(_fixed(output), torch.nan, device=self._device)
+                output.name: torch.zeros(_fixed(output), dtype=_type(output), device=self._device)
                 for output in session.get_outputs()
             }
+            self.poison()
         self._binding = session.io_binding()
         for name, tensor in self._inputs.items():
             self._binding.bind_input(name, *self._place(tensor))
@@ -170,7 +178,8 @@ class OrtSession(BoundSession):
             gpu.release()
 
     def _place(self, tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
-        return self._device, 0, np.float32, tuple(tensor.shape), tensor.data_ptr()
+        kind = NUMPY[tensor.dtype]
+        return self._device, 0, kind, tuple(tensor.shape), tensor.data_ptr()
 
 
 def is_typed(case: Case, asked: Asked) -> bool:
@@ -185,6 +194,13 @@ def _flat(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 def _switch(value: str) -> str:
     """One spelling of on and off: providers take ``True`` and tell ``1``."""
     return SWITCHES.get(value.lower(), value)
+
+
+def _type(output: ort.NodeArg) -> torch.dtype:
+    """Raises HifiError for one that NumPy has not, which nobody could be told."""
+    if output.type not in TYPES:
+        raise HifiError(f"{output.name} is a {output.type}: choose from {', '.join(TYPES)}")
+    return TYPES[output.type]
 
 
 def _fixed(output: ort.NodeArg) -> tuple[int, ...]:

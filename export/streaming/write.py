@@ -28,16 +28,20 @@ if TYPE_CHECKING:
 
 
 def export_part(
-    request: ExportRequest, plan: ChunkPlan | None, trained: "Trained", path: Path
+    request: ExportRequest,
+    plan: ChunkPlan | None,
+    trained: "Trained",
+    path: Path,
+    durable: bool = True,
 ) -> Exported:
     """Export a network whole, or a chunk of it where one is asked for. Raises HifiError."""
     if plan is None:
-        return pipeline.export_onnx(request, trained, path)
-    return export_chunk(request, plan, trained, path)
+        return pipeline.export_onnx(request, trained, path, durable)
+    return export_chunk(request, plan, trained, path, durable)
 
 
 def export_chunk(
-    request: ExportRequest, plan: ChunkPlan, trained: "Trained", path: Path
+    request: ExportRequest, plan: ChunkPlan, trained: "Trained", path: Path, durable: bool = True
 ) -> Exported:
     """Export a network's chunk to ``path`` and its manifest beside it; on any error write nothing.
 
@@ -46,6 +50,7 @@ def export_chunk(
         plan: the chunk.
         trained: the network.
         path: where to.
+        durable: wait until the disk has it.
 
     Raises:
         HifiError: the field is not finite, the chunk does not fit, or chunks are not the whole.
@@ -72,7 +77,7 @@ def export_chunk(
     manifest, content = artifact.seal(
         content, request, trained, runtimes, not_asked, judged, stream=stream
     )
-    saved = artifact.save(path, manifest, content)
+    saved = artifact.save(path, manifest, content, durable)
     return Exported(saved, report, verification, held(model))
 
 

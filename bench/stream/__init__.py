@@ -1,0 +1,1 @@
+"""What it costs to compute a signal chunk by chunk."""
