@@ -6,6 +6,10 @@ from fractions import Fraction
 
 from hifigan_ref.errors import HifiError
 
+PAST, REMAINING = "past", "remaining"
+STATE = "state_"  # before the name of the value that an input of a file holds the end of
+NEXT = "next_"  # before the name of a state, as an output
+
 
 @dataclass(frozen=True)
 class Streamed:

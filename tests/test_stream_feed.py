@@ -5,7 +5,7 @@ import pytest
 
 from bench.player import Pace
 from bench.stream.feed import feed_of, worst_db
-from export.streaming.chunk_graph import PAST, REMAINING
+from export.stream_record import PAST, REMAINING
 
 SEVEN = np.arange(1, 8, dtype=np.float32).reshape(1, 1, 7)
 STILL = np.full((1, 2), 9, np.float32)

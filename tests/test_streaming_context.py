@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from export.evaluate import evaluate
 from export.frontend.tracing import trace
 from export.request import ExportRequest
-from export.streaming.chunk_graph import NEXT, PAST, REMAINING, chunked, stateful
+from export.stream_record import NEXT, PAST, REMAINING, STATE
+from export.streaming.chunk_graph import chunked, stateful
 from export.streaming.context import Context, context_of
 from export.streaming.field import field_of
-from export.streaming.part_writer import STATE
 from export.to_onnx import to_onnx
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source

@@ -15,6 +15,7 @@ from bench.proof import demand
 from bench.records import Claim, Precision
 from bench.timing.profiler import LayerTime
 from export.cpu import LIMIT, limit, multiplies
+from export.stream_record import NEXT, STATE
 from export.targets import activations_for
 from hifigan_ref.errors import HifiError
 
@@ -79,7 +80,11 @@ class OpenVinoSession:
         self._compiled = compiled
         self._asked = SPELLINGS[case.runtime]
         self._file = file
-        self._inputs = {name: array.copy() for name, array in case.inputs.items()}
+        self._inputs = {
+            name: array.copy()
+            for name, array in case.inputs.items()
+            if any(name in port.get_names() for port in compiled.inputs)
+        }
         self._outputs: dict[str, NDArray[np.floating]] = {
             name_of(port.get_names(), case): np.empty(
                 tuple(port.shape), port.get_element_type().to_dtype()
@@ -87,13 +92,19 @@ class OpenVinoSession:
             for port in compiled.outputs
         }
         self._request = compiled.create_infer_request()
+        self._states = {state.name: state for state in self._request.query_state()}
         for name, array in (self._inputs | self._outputs).items():
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
 
     def load(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        """Copy waveforms into the request's inputs."""
+        """Copy waveforms into the request's inputs, and states into its variables."""
+        import openvino as ov
+
         for name, array in inputs.items():
-            np.copyto(self._inputs[name], array)
+            if name in self._inputs:
+                np.copyto(self._inputs[name], array)
+            else:
+                self._states[f"{name}{NEXT}{name}"].state = ov.Tensor(array)
 
     def poison(self) -> None:
         """Fill the outputs with NaN."""
@@ -169,10 +180,16 @@ def _compile(case: Case, file: Counts, count: bool = False) -> "CompiledModel":
         NotAsAskedError: a CPU without the precision would compute in another one.
     """
     import openvino as ov
+    from openvino._offline_transformations import apply_make_stateful_transformation
 
     core = ov.Core()
     model = core.read_model(case.artifact.path)
     model.reshape({name: list(array.shape) for name, array in case.inputs.items()})
+    states = [
+        name for name, x in case.inputs.items() if name.startswith(STATE) and x.dtype.kind == "f"
+    ]
+    if states:  # which OpenVINO then keeps itself, under both names in a row; no whole numbers
+        apply_make_stateful_transformation(model, {name: f"{NEXT}{name}" for name in states})
     hints = {
         "INFERENCE_PRECISION_HINT": SPELLINGS[case.runtime],
         "INFERENCE_NUM_THREADS": case.workload.threads,

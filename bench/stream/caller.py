@@ -12,7 +12,7 @@ from bench.stream.feed import Feed, elements, feed_of
 from bench.stream.files import File
 from bench.stream.whole_signal import Arrays, Signal
 from bench.timing.measure import HostClock
-from export.streaming.chunk_graph import NEXT
+from export.stream_record import NEXT
 from hifigan_ref.network import BATCH
 
 Outputs = Mapping[str, NDArray[np.floating]]
@@ -52,7 +52,8 @@ class Caller:
         self.session.wait()
         found = self.session.outputs()
         seconds = self._clock() - start
-        self._states = {name: found[f"{NEXT}{name}"] for name in self._zeros}
+        left = {name: f"{NEXT}{name}" for name in self._zeros}  # by those that do not keep it
+        self._states = {name: found[new] for name, new in left.items() if new in found}
         self.found = found
         return seconds
 

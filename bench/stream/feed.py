@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.player import Pace
 from bench.stream.whole_signal import Arrays
-from export.streaming.chunk_graph import PAST, REMAINING
+from export.stream_record import PAST, REMAINING
 
 
 @dataclass(frozen=True)

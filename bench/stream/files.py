@@ -102,7 +102,7 @@ def _usual(
 def _chunked(signal: Signal, backend: str, request: ExportRequest, file: Artifact) -> File:
     import onnx_ir as ir
 
-    from export.streaming.chunk_graph import PAST, REMAINING
+    from export.stream_record import PAST, REMAINING
 
     stream = file.manifest.stream
     assert stream is not None
@@ -120,7 +120,7 @@ def _chunked(signal: Signal, backend: str, request: ExportRequest, file: Artifac
 
 def _states(model: "ir.Model") -> Arrays:
     from export.builder import shape_of
-    from export.streaming.part_writer import STATE
+    from export.stream_record import STATE
 
     found = [v for v in model.graph.inputs if str(v.name).startswith(STATE)]
     shapes = {str(v.name): [int(each) for each in shape_of(v)[1:]] for v in found}  # type: ignore[arg-type]

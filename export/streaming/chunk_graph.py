@@ -6,16 +6,14 @@ import onnx_ir as ir
 
 from export.builder import Builder, shape_of
 from export.remade import remade, same_input
+from export.stream_record import NEXT, PAST, REMAINING, STATE
 from export.streaming.context import Context, Range, context_in
 from export.streaming.delays import Delays, delays_in
 from export.streaming.edges import Edges, lengths_of
 from export.streaming.field import Field, field_of
 from export.streaming.masks import masked
-from export.streaming.part_writer import STATE, PartWriter
+from export.streaming.part_writer import PartWriter
 from hifigan_ref.errors import HifiError
-
-PAST, REMAINING = "past", "remaining"
-NEXT = "next_"  # before the name of a state, as an output
 
 
 def chunked(

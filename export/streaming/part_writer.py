@@ -13,13 +13,13 @@ import onnx_ir as ir
 from export.builder import Attribute, Builder, Extent, shape_of
 from export.operators.parts import cut
 from export.operators.reach import Reach
+from export.stream_record import STATE
 from export.streaming.context import Range
 from export.streaming.edges import Edges
 from export.streaming.field import Field
 from hifigan_ref.errors import HifiError
 
 CLIPPED = ("Conv", "AveragePool")  # read zeros in the place of what a smaller context leaves out
-STATE = "state_"  # before the name of the value that an input of a file holds the end of
 
 
 @dataclass

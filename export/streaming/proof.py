@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from export.evaluate import evaluate
 from export.request import ExportRequest
-from export.stream_record import Streamed
-from export.streaming.chunk_graph import NEXT, PAST, REMAINING
+from export.stream_record import NEXT, PAST, REMAINING, Streamed
 from export.sums import power_of
 from export.torch_outputs import example_inputs
 from hifigan_ref.errors import HifiError

@@ -94,10 +94,10 @@ def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[i
     import numpy as np
 
     from export.builder import shape_of
+    from export.stream_record import STATE
     from export.streaming.chunk_graph import chunked, stateful
     from export.streaming.context import context_in
     from export.streaming.field import field_of
-    from export.streaming.part_writer import STATE
     from export.streaming.proof import Cut
 
     field = field_of(whole)
