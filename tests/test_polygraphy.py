@@ -12,10 +12,15 @@ import pytest
 from export import pipeline
 from export.interface import interface
 from export.request import ExportRequest
+from export.stream_record import ChunkPlan
+from export.streaming.write import export_chunk
 from export.verify import run_torch
 from hifigan_ref import audio
+from hifigan_ref.source import Source
 from hifigan_ref.trained import Trained
+from hifigan_ref.variant import Variant
 
+POLYGRAPHY = str(Path(sys.executable).with_name("polygraphy"))
 SAMPLES = 401  # no multiple of any period
 ENVIRONMENT = os.environ | {"POLYGRAPHY_USE_TENSORRT_RTX": "1"}
 PARSE = """
@@ -98,3 +103,18 @@ def test_polygraphy_sees_one_output_that_differs(file: Path, recorded: Path) -> 
     ran = polygraphy_run(file, recorded / "wrong.json")
     assert ran.returncode != 0
     assert "Pass Rate: 0.00%" in ran.stdout
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_files_of_chunks_are_read_and_run(stateful: bool, tmp_path: Path) -> None:
+    variant = Variant.parse("generator-v3@upsample_initial_channel=32")
+    trained = Source.of([variant], None, 0).build(variant)
+    plan = ChunkPlan(8, stateful=stateful)
+    made = export_chunk(ExportRequest(variant), plan, trained, tmp_path / "v3.onnx")
+    read = python(PARSE, made.artifact.path).splitlines()[-1].split()  # behind its warnings
+    kept = [name for name in read if name.startswith("next_state_")]
+    assert read[0] == "audio" and len(read) == 1 + len(kept)
+    assert ("next_state_past" in kept) == stateful
+    run = [POLYGRAPHY, "run", str(made.artifact.path), "--onnxrt", "--model-type=onnx"]
+    ran = subprocess.run(run, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "PASSED" in ran.stdout, ran.stdout + ran.stderr
