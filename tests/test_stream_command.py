@@ -42,7 +42,7 @@ def test_every_way_is_measured_and_as_exact_as_it_can_be(folder: Path) -> None:
         *("stream.html", "stream.md", "stream.json"),
     }
     rows = {row["way"]: row for row in found["rows"]}
-    assert list(rows) == ["whole", "context", "state", "window"] and not found["missing"]
+    assert list(rows) == ["whole", "window", "context", "state"] and not found["missing"]
     assert all(rows[way]["snr_db"] > 100 for way in ("whole", "context", "state"))
     assert rows["window"]["snr_db"] < 40 and rows["window"]["budget_db"] is None
     assert (found["length"], found["needed"], found["unit"]) == (30, [11, 11], "frames")
