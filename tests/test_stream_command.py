@@ -129,6 +129,8 @@ REFUSED = {
     "no signal": ((*SMALL, "--seconds", 0), 1, "a signal of 0 seconds: choose more than 0"),
     "twice": ((*SMALL, "--axis", "frames=3", "--seconds", 1), 1, "give one of the two"),
     "rounds": ((*SMALL, "--rounds", 0), 1, "0 rounds: choose 1 to 100"),
+    "rate": ((*SMALL, "--rate", 22050), 1, "itself says how long one of its frames lasts"),
+    "no rate": ((*SMALL, "--rate", 0), 1, "--rate 0: choose 1 or more, as in --rate 22050"),
     "mean": (("--network", "net.py:Mean", *MODULE), 1, "mean (ReduceMean) has no finite field"),
     "no time": (("--network", "net.py:Plain", *MODULE), 1, "with --axis steps=4096"),
 }
@@ -153,3 +155,5 @@ def test_a_network_of_no_audio_has_calls(folder: Path) -> None:
     found = record(ran)
     assert (found["length"], found["unit"], found["needed"]) == (9, "steps", [1, 1])
     assert {row["unit_s"] for row in found["rows"]} == {None}
+    ran = bench("--network", "net.py:Plain", *MODULE, *more, "--rate", 4, "--json")
+    assert {row["unit_s"] for row in record(ran)["rows"]} == {0.25}, "as many come out as go in"
