@@ -98,7 +98,8 @@ STREAMING := docs/results/streaming
 STREAM = $(BIN)/hifi-bench stream --chunk 1 --chunk 2 --chunk 4 --chunk 8 --chunk 16 --chunk 32
 bench-stream: $(INSTALLED)  ## what chunks of a generator and of a real voice's decoder cost
 	$(STREAM) --network generator-v1 --out $(STREAMING)/generator-v1
-	$(STREAM) --network $(VOICE) --out $(STREAMING)/voice
+	$(STREAM) --network $(VOICE) --rate 22050 --out $(STREAMING)/voice
+	$(BIN)/python -m bench.results.readme docs/streaming.md
 
 # On a machine with a GPU, with whatever python3 has: it installs nothing.
 gpu-results:  ## run the GPU tests and the full matrix, into docs/results/

@@ -12,14 +12,16 @@ from bench.mixing_record import SCHEMA as MIXING_SCHEMA
 from bench.mixing_record import Mixing
 from bench.parity.report import ParityReport
 from bench.records import SCHEMA, Report
+from bench.streaming_record import SCHEMA as STREAMING_SCHEMA
+from bench.streaming_record import Streaming
 from bench.tuning_record import SCHEMA as TUNING_SCHEMA
 from bench.tuning_record import Tuning
 from hifigan_ref.errors import HifiError
 from hifigan_ref.text_file import UnreadableError, read_text
 
-Record = TypeVar("Record", Report, Tuning, Mixing)
+Record = TypeVar("Record", Report, Tuning, Mixing, Streaming)
 _ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Report, Tuning, Mixing)
+    kind: TypeAdapter(kind) for kind in (Report, Tuning, Mixing, Streaming)
 }
 _PARITIES = TypeAdapter(tuple[ParityReport, ...])
 
@@ -48,6 +50,11 @@ def tuning_at(path: Path) -> Tuning:
 def mixing_at(path: Path) -> Mixing:
     """Read what a search for precisions found; raises HifiError as ``report_at``."""
     return _read(path, Mixing, MIXING_SCHEMA, schema_1.of_search, "no search", "search again")
+
+
+def streaming_at(path: Path) -> Streaming:
+    """Read what chunks cost; raises HifiError as ``report_at``."""
+    return _read(path, Streaming, STREAMING_SCHEMA, lambda _: None, "no stream", "measure again")
 
 
 def parities_of(content: bytes) -> tuple[ParityReport, ...]:

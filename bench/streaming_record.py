@@ -11,7 +11,7 @@ from bench.hole import NOT_TAKEN, Skipped
 from bench.player import Pace, first_output, underruns
 from bench.records import PERCENTILE_FLOORS
 
-SCHEMA = 1
+SCHEMA = 2  # as every record that has axes
 Way = Literal["whole", "window", "context", "state"]
 """How a signal is computed.
 

@@ -257,6 +257,7 @@ READ = {
     "report": (record_json.report_at, "is no report of schema 2"),
     "tune": (record_json.tuning_at, "is no tuning of schema 2 .*: tune again"),
     "mixed": (record_json.mixing_at, "is no search of schema 2 .*: search again"),
+    "stream": (record_json.streaming_at, "is no stream of schema 2 .*: measure again"),
 }
 
 

@@ -12,6 +12,7 @@ from export.lowering.rule import parse_form, rules
 from export.precision.budget import GRAPH_PRECISIONS, PRECISIONS
 from export.precision.plan import parse_plan as parse_precision_plan
 from fakes import fake_tuning
+from shown import fake_streaming
 
 ROOT = Path(__file__).parent.parent
 PRECISION = ROOT / "docs" / "precision.md"
@@ -65,6 +66,7 @@ def test_a_tuning_that_is_not_there_is_told_with_its_command(tmp_path: Path) -> 
     [
         ("results:cpu", "`hifi-bench` with `--out docs/results/cpu`, or the target of make"),
         ("mixed:openvino-amx", "`make precision-cpu`, or `hifi-export onnx --precision mixed`"),
+        ("streaming:voice", "`make bench-stream`, or `hifi-bench stream` with `--out docs/results"),
     ],
 )
 @pytest.mark.parametrize("begun", [False, True])
@@ -95,6 +97,21 @@ def test_a_tuning_becomes_its_tables(tmp_path: Path) -> None:
     assert "- A CPU, 2 cores" in page and "- hifi-export 0, 2026-01-02" in page
     assert fill(page, tmp_path) == page
     assert fill(page.replace("4.00x", "5.00x"), tmp_path) == page
+
+
+def test_what_chunks_cost_becomes_its_tables(tmp_path: Path) -> None:
+    place = tmp_path / "streaming" / "voice" / "stream.json"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(record_json.dump(fake_streaming()))
+    page = fill("<!-- streaming:voice -->\n<!-- /streaming -->\n", tmp_path)
+    assert "| state, 4 | 600.00 | 400.00 | 200.00 | 0.500 | 0 | 200.00 | 200.00 | 0.0 | 1 |" in page
+    assert fill(page, tmp_path) == page
+
+
+def test_the_page_on_streaming_shows_the_committed_streams() -> None:
+    page = (ROOT / "docs" / "streaming.md").read_text()
+    assert fill(page, ROOT / "docs" / "results") == page
+    assert page.count("<!-- streaming:") == 2
 
 
 def test_every_rewrite_is_told() -> None:

@@ -44,7 +44,7 @@ def test_every_way_is_measured_and_as_exact_as_it_can_be(backend: str, folder: P
         *("stream.html", "stream.md", "stream.json"),
     }
     rows = {row["way"]: row for row in found["rows"]}
-    assert list(rows) == ["whole", "context", "state", "window"] and not found["missing"]
+    assert list(rows) == ["whole", "window", "context", "state"] and not found["missing"]
     assert all(rows[way]["snr_db"] > 100 for way in ("whole", "context", "state"))
     assert rows["window"]["snr_db"] < 40 and rows["window"]["budget_db"] is None
     assert (found["length"], found["needed"], found["unit"]) == (30, [11, 11], "frames")
@@ -131,6 +131,8 @@ REFUSED = {
     "no signal": ((*SMALL, "--seconds", 0), 1, "a signal of 0 seconds: choose more than 0"),
     "twice": ((*SMALL, "--axis", "frames=3", "--seconds", 1), 1, "give one of the two"),
     "rounds": ((*SMALL, "--rounds", 0), 1, "0 rounds: choose 1 to 100"),
+    "rate": ((*SMALL, "--rate", 22050), 1, "itself says how long one of its frames lasts"),
+    "no rate": ((*SMALL, "--rate", 0), 1, "--rate 0: choose 1 or more, as in --rate 22050"),
     "mean": (("--network", "net.py:Mean", *MODULE), 1, "mean (ReduceMean) has no finite field"),
     "no time": (("--network", "net.py:Plain", *MODULE), 1, "with --axis steps=4096"),
 }
@@ -155,3 +157,5 @@ def test_a_network_of_no_audio_has_calls(folder: Path) -> None:
     found = record(ran)
     assert (found["length"], found["unit"], found["needed"]) == (9, "steps", [1, 1])
     assert {row["unit_s"] for row in found["rows"]} == {None}
+    ran = bench("--network", "net.py:Plain", *MODULE, *more, "--rate", 4, "--json")
+    assert {row["unit_s"] for row in record(ran)["rows"]} == {0.25}, "as many come out as go in"

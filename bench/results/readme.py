@@ -4,21 +4,24 @@ Run as ``python -m bench.results.readme README.md``. A block ``<!-- results:NAME
 ``<!-- /results -->`` is filled from ``docs/results/NAME.md``, or from the report in
 ``docs/results/NAME/``; a block ``<!-- tuning:NAME -->`` to ``<!-- /tuning -->`` from what a tuner
 left in ``docs/results/tune/NAME/``; a block ``<!-- mixed:NAME -->`` to ``<!-- /mixed -->`` from a
-search in ``docs/results/mixed/NAME/``. Where nothing is there, a block names what fills it.
+search in ``docs/results/mixed/NAME/``; a block ``<!-- streaming:NAME -->`` to
+``<!-- /streaming -->`` from what chunks cost in ``docs/results/streaming/NAME/``. Where nothing is
+there, a block names what fills it.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from bench.record_json import mixing_at, report_at, tuning_at
+from bench.record_json import mixing_at, report_at, streaming_at, tuning_at
 from bench.render.formats.markdown_page import brief
-from bench.render.views import mixed, report, tuning
+from bench.render.views import mixed, report, streaming, tuning
 from export import atomic
 
 RESULTS = Path("docs/results")
+KINDS = "results|tuning|mixed|streaming"
 BLOCK = re.compile(
-    r"(<!-- (?P<kind>results|tuning|mixed):(?P<name>[\w-]+) -->\n).*?(<!-- /(?P=kind) -->)",
+    rf"(<!-- (?P<kind>{KINDS}):(?P<name>[\w-]+) -->\n).*?(<!-- /(?P=kind) -->)",
     re.DOTALL,
 )
 
@@ -34,6 +37,8 @@ def _block(match: re.Match[str], results: Path) -> str:
         return _tuning(name, results)
     if match["kind"] == "mixed":
         return _mixed(name, results)
+    if match["kind"] == "streaming":
+        return _streaming(name, results)
     record, page = results / name / "report.json", results / f"{name}.md"
     if record.exists():
         return brief(report.document(report_at(record)))
@@ -55,6 +60,14 @@ def _mixed(name: str, results: Path) -> str:
         return brief(mixed.brief(mixing_at(path)))
     out = RESULTS / "mixed" / name
     return _missing(f"`make precision-cpu`, or `hifi-export onnx --precision mixed` to {out}")
+
+
+def _streaming(name: str, results: Path) -> str:
+    path = results / "streaming" / name / "stream.json"
+    if path.exists():
+        return brief(streaming.document(streaming_at(path)))
+    out = RESULTS / "streaming" / name
+    return _missing(f"`make bench-stream`, or `hifi-bench stream` with `--out {out}`")
 
 
 def _missing(command: str) -> str:

@@ -36,6 +36,9 @@ class Chunks:
         None, f"Frames; repeatable; default: {', '.join(map(str, CHUNKS))}."
     )
     seconds: float | None = option(None, "Of the signal; default: 4.")
+    rate: int | None = option(
+        None, "Of the audio, where the network does not say it: 22050.", metavar="HZ"
+    )
     axis: list[str] | None = option(
         None, "The signal's length in elements: frames=344.", metavar="NAME=LENGTH"
     )
@@ -80,6 +83,7 @@ def stream(
         variants[0],
         tuple(dict.fromkeys(CHUNKS if chunks.chunk is None else chunks.chunk)),
         chunks.seconds,
+        chunks.rate,
         dict(map(opt.axis_length, chunks.axis or ())),
         opts.threads_of(threads),
         limits,

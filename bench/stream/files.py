@@ -76,11 +76,11 @@ def files_of(signal: Signal, backend: str) -> Iterator[File]:
     whole = cached_export(request, wish.weights.identity, wish.weights.build)
     yield _usual(signal, backend, request, whole, None)
     for chunk in wish.chunks:
+        yield _usual(signal, backend, request, whole, chunk)
         for stateful in (False, True):
             plan = ChunkPlan(chunk, stateful=stateful)
             file = cached_export(request, wish.weights.identity, wish.weights.build, plan)
             yield _chunked(signal, backend, request, file)
-        yield _usual(signal, backend, request, whole, chunk)
 
 
 def _usual(

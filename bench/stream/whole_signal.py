@@ -53,10 +53,19 @@ class Signal:
         """Name of the axis of time."""
         return self.field.unit
 
-    @property
+    @cached_property
     def unit_s(self) -> float | None:
-        """Seconds of an element; None where nobody says."""
-        return self.wish.variant.signature.axes[self.unit].unit_s
+        """Seconds of an element; None where nobody says. Raises HifiError where two do."""
+        known, rate = self.wish.variant.signature.axes[self.unit].unit_s, self.wish.rate
+        if rate is None:
+            return known
+        if known is not None:
+            raise HifiError(
+                f"--rate {rate}: {self.wish.variant} itself says how long one of its {self.unit} "
+                "lasts: leave it out"
+            )
+        outputs = [str(value.name) for value in self.model.graph.outputs]
+        return float(max(self.field.rates[name] for name in outputs)) / rate
 
     @cached_property
     def length(self) -> int:
@@ -72,8 +81,8 @@ class Signal:
             )
         if told is None and unit_s is None:
             raise HifiError(
-                f"how long one of the {self.unit} lasts is not known: say how many the signal has "
-                f"with --axis {self.unit}=4096"
+                f"how long one of the {self.unit} lasts is not known: say the audio's rate, as in "
+                f"--rate 22050, or how many the signal has with --axis {self.unit}=4096"
             )
         if told is None:
             told = round((SECONDS if seconds is None else seconds) / (unit_s or 1))

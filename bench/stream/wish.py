@@ -28,6 +28,7 @@ class Wish:
         variant: network.
         chunks: elements of the inputs' time that are computed at once.
         seconds: of the signal; None for the usual ones.
+        rate: of the output, elements in a second, where the network does not say it.
         sizes: lengths of axes; that of time instead of the seconds.
         threads: of a CPU runtime.
         limits: of each row.
@@ -44,6 +45,7 @@ class Wish:
     variant: Variant
     chunks: tuple[int, ...]
     seconds: float | None
+    rate: int | None
     sizes: Mapping[str, int]
     threads: int
     limits: Limits
@@ -54,6 +56,8 @@ class Wish:
     def __post_init__(self) -> None:
         if self.seconds is not None:
             check_seconds("signal", self.seconds)
+        if self.rate is not None and self.rate < 1:
+            raise HifiError(f"--rate {self.rate}: choose 1 or more, as in --rate 22050")
         check_threads(self.threads)
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise HifiError(f"{self.rounds} rounds: choose 1 to {MOST_ROUNDS}")
