@@ -3,11 +3,12 @@
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bench.bar import Doing
 from bench.cell.turn import turn
+from bench.hardware import Others
 from bench.hole import Skipped
 from bench.machine.busy import Meter
 from bench.machine.survey import this_machine
@@ -56,7 +57,14 @@ def measure(wish: Wish) -> Iterator[Doing | Streaming]:
                 rows.append(step)
             else:
                 missing.append(step)
-    yield Streaming(
+    yield _record(signal, rows, missing, meter.found())
+
+
+def _record(
+    signal: Signal, rows: list[Row], missing: list[str], others: Others | Skipped
+) -> Streaming:
+    wish = signal.wish
+    return Streaming(
         schema=SCHEMA,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tool=f"hifi-bench {VERSION}",
@@ -71,40 +79,68 @@ def measure(wish: Wish) -> Iterator[Doing | Streaming]:
         weights=wish.weights.origin,
         rows=tuple(rows),
         missing=tuple(missing),
-        others=meter.found(),
+        others=others,
     )
+
+
+@dataclass(frozen=True)
+class _Entrant:
+    """What races, and how exact it is."""
+
+    file: File
+    racer: Racer
+    snr_db: float
 
 
 def _rows(signal: Signal, files: list[File]) -> Iterator[Doing | Row | str]:
     """Of every file that runs; of others, why they do not."""
     wish = signal.wish
-    racers: list[tuple[File, Racer, float]] = []
+    entrants: list[_Entrant] = []
     with ExitStack() as stack:
         for place, file in enumerate(files):
             yield Doing(f"{file.label}: warm-up", place, len(files))
-            try:
-                caller = open_caller(signal, file)
-                stack.callback(caller.session.close)
-                racer = Racer(caller)
-                outputs = heard(signal, file, racer.warm_up(wish.limits.warmup))
-                demand(*caller.session.proof())
-                racers.append((file, racer, _snr_db(signal, file, outputs)))
-            # a runtime fails in types of its own; whatever it says becomes the reason
-            except Exception as error:  # noqa: BLE001
-                told = str(error) if isinstance(error, HifiError) else named(error)
-                yield f"{file.label}: {told}"
+            found = _entered(signal, file, stack)
+            if isinstance(found, _Entrant):
+                entrants.append(found)
+            else:
+                yield found
         shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
+        racers = [each.racer for each in entrants]
         for count in range(wish.rounds):
             yield Doing("all in turn", count, wish.rounds)
-            race([racer for _, racer, _ in racers], 1, wish.limits.most / wish.rounds, shuffle)
-    for place, (file, racer, snr_db) in enumerate(racers):
-        yield Doing(f"{file.label}: streams at once", place, len(racers))
-        budget = file.choice.budget_db(wish.variant) if file.promised else None
-        passes = tuple(racer.passes)
-        row = Row(
-            file.backend, file.way, file.pace, file.flops, signal.unit_s, passes, snr_db, budget
-        )
-        yield replace(row, streams=_streams(signal, file, row))
+            race(racers, 1, wish.limits.most / wish.rounds, shuffle)
+    for place, each in enumerate(entrants):
+        yield Doing(f"{each.file.label}: streams at once", place, len(entrants))
+        yield _row(signal, each)
+
+
+def _entered(signal: Signal, file: File, stack: ExitStack) -> _Entrant | str:
+    """A file that is warm and ran as asked, until the stack closes it; or why there is none."""
+    try:
+        caller = open_caller(signal, file)
+        stack.callback(caller.session.close)
+        racer = Racer(caller)
+        outputs = heard(signal, file, racer.warm_up(signal.wish.limits.warmup))
+        demand(*caller.session.proof())
+        return _Entrant(file, racer, _snr_db(signal, file, outputs))
+    # a runtime fails in types of its own; whatever it says becomes the reason
+    except Exception as error:  # noqa: BLE001
+        return f"{file.label}: {error if isinstance(error, HifiError) else named(error)}"
+
+
+def _row(signal: Signal, entrant: _Entrant) -> Row:
+    file = entrant.file
+    row = Row(
+        file.backend,
+        file.way,
+        file.pace,
+        file.flops,
+        signal.unit_s,
+        tuple(entrant.racer.passes),
+        entrant.snr_db,
+        file.choice.budget_db(signal.wish.variant) if file.promised else None,
+    )
+    return replace(row, streams=_streams(signal, file, row))
 
 
 def _snr_db(signal: Signal, file: File, outputs: Outputs) -> float:
