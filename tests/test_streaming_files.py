@@ -35,6 +35,24 @@ NAMES = [
     f"generator-v2@{NARROW}",
 ]
 
+ALONE = """
+from hifigan_ref.network import Axis, Port, Signature
+from torch import Tensor, nn
+
+STEPS = Axis("steps", smallest=1, typical=64, largest=512)
+
+
+class Net(nn.Module):
+    SIGNATURE = Signature((Port("x", (4, STEPS)),), (Port("y", (4, STEPS)),))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"y": self.conv(x)}
+"""
+
 
 def export(path: Path, plan: ChunkPlan, variant: Variant = SMALL, **more: object) -> Path:
     request = ExportRequest(variant, **more)  # type: ignore[arg-type]
@@ -136,6 +154,20 @@ def test_a_chunk_of_any_batch_is_computed(tmp_path: Path) -> None:
         "remaining": np.full(3, 9),
     }
     assert session.run(None, inputs)[0].shape == (3, 1, 512)
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_fixed_batch_stays(stateful: bool, tmp_path: Path) -> None:
+    path = export(tmp_path, ChunkPlan(2, stateful=stateful), sizes={"batch": 1})
+    session = ort.InferenceSession(path)
+    assert all(each.shape[0] == 1 for each in session.get_inputs())
+
+
+def test_a_network_without_a_batch_has_no_chunks(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(ALONE)
+    variant = Variant.parse(f"{tmp_path / 'net.py'}:Net")
+    with pytest.raises(HifiError, match="Net has no batch axis, and a file of chunks counts"):
+        export(tmp_path / "out", ChunkPlan(2), variant)
 
 
 def test_lowered_chunks_are_verified_too(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def worst_chunk(
     """
     worst = Worst()
     for length in signals:
-        sizes = {**request.sized({BATCH: ITEMS}), cut.stream.unit: length}
+        sizes = {**request.sized({BATCH: ITEMS}), cut.stream.unit: length}  # a fixed batch stays
         inputs = example_inputs(request, sizes)
         whole = whole_of(inputs)
         for file in files:
@@ -150,11 +150,12 @@ def _together(chunks: Iterator[tuple[int, dict[str, Array]]], cut: Cut) -> dict[
 
 def _joined(file: Runs, cut: Cut, chunks: Iterator[dict[str, Array]]) -> dict[str, Array]:
     """Outputs of chunks that take over from one another, one behind the other."""
-    states: dict[str, Array] = {
-        name: np.repeat(zeros, ITEMS, 0) for name, zeros in cut.states.items()
-    }
+    states: dict[str, Array] | None = None
     made: dict[str, list[Array]] = {name: [] for name in cut.axes}
     for part in chunks:
+        if states is None:
+            items = len(part[REMAINING])
+            states = {name: np.repeat(zeros, items, 0) for name, zeros in cut.states.items()}
         found = file.run({**part, **states})
         states = {name: found[f"{NEXT}{name}"] for name in states}
         for name, arrays in made.items():

@@ -62,6 +62,11 @@ def export_chunk(
 
     if request.precision.io == "same":
         raise HifiError("--chunk with --io-types same: chunks take float32: leave --io-types out")
+    if BATCH not in request.signature.axes:
+        raise HifiError(
+            f"{request.variant} has no {BATCH} axis, and a file of chunks counts where each item "
+            "of one is: declare it in front of its inputs' shapes"
+        )
     atomic.check_writable(path.parent)
     folded = copy.deepcopy(trained.module)
     report = fold(folded, trained.variant)
