@@ -95,7 +95,7 @@ bench-generators: $(INSTALLED)  ## tune and time HiFi-GAN's third generator and 
 	$(call GENERATOR,voice,$(VOICE))
 
 STREAMING := docs/results/streaming
-STREAM = $(BIN)/hifi-bench stream --chunk 1 --chunk 2 --chunk 4 --chunk 8 --chunk 16 --chunk 32
+STREAM = $(BIN)/hifi-bench stream --chunk 1 --chunk 8 --chunk 32 --limit 5
 bench-stream: $(INSTALLED)  ## what chunks of a generator and of a real voice's decoder cost
 	$(STREAM) --network generator-v1 --out $(STREAMING)/generator-v1
 	$(STREAM) --network $(VOICE) --rate 22050 --out $(STREAMING)/voice
