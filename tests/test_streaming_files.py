@@ -131,7 +131,8 @@ def test_states_that_are_one_element_off_are_caught(
 
 @pytest.mark.parametrize("stateful", [False, True])
 def test_a_discriminator_has_chunks_too(stateful: bool, tmp_path: Path) -> None:
-    path = export(tmp_path, ChunkPlan(128, stateful=stateful), Variant.parse("msd-0"))
+    plan = ChunkPlan(128, stateful=stateful)
+    path = export(tmp_path, plan, Variant.parse("msd-0"), target="openvino")
     stream = artifact.load(path).manifest.stream
     assert stream is not None
     assert stream.factors["score"] == (1, 64)
@@ -154,6 +155,17 @@ def test_a_chunk_of_any_batch_is_computed(tmp_path: Path) -> None:
         "remaining": np.full(3, 9),
     }
     assert session.run(None, inputs)[0].shape == (3, 1, 512)
+
+
+def test_a_place_far_from_both_ends_is_like_any_other(tmp_path: Path) -> None:
+    session = ort.InferenceSession(export(tmp_path, ChunkPlan(2)))
+    mel = np.random.default_rng(0).standard_normal((1, 80, 24)).astype(np.float32)
+    near, far, first = (
+        session.run(None, {"mel": mel, "past": np.array([n]), "remaining": np.array([m])})[0]
+        for n, m in ((500, 500), (10**12, 10**12), (0, 10**12))
+    )
+    assert np.array_equal(near, far)
+    assert not np.array_equal(near, first)
 
 
 @pytest.mark.parametrize("stateful", [False, True])

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 import onnx_ir as ir
@@ -18,7 +19,9 @@ from export.streaming.context import Range
 from export.streaming.field import Field
 
 BOOL, INT64 = ir.DataType.BOOL, ir.DataType.INT64
-FAR = 1 << 24  # elements: behind its end by less than that a signal is still flushed
+EXACT = (
+    1 << 23
+)  # OpenVINO computes whole numbers in float32, which has all of them up to twice this
 
 Kind = tuple[Fraction, tuple[Line, ...], int]
 """Of a value: its rate, its length and its axis of time."""
@@ -87,8 +90,8 @@ class Edges:
         wide = (1, *[1 if i != axis else count for i in range(1, rank)])
         told = f"places_{part.first}_{count}_{axis}_{rank}"
         place = graph.constant(told, np.arange(part.first, part.first + count).reshape(wide))
-        before = self._line(self.past, Line(rate.numerator, 0, rate.denominator))
-        end = self.remaining
+        past, end = self._near(self.past), self._near(self.remaining)
+        before = self._line(past, Line(rate.numerator, 0, rate.denominator))
         for line in lines:
             end = self._line(end, line)
         each = (shape[0], *wide[1:])
@@ -101,7 +104,16 @@ class Edges:
 
     def after(self, past: ir.Value, chunk: int) -> ir.Value:
         """How many elements are in front of the next chunk."""
-        return self._op("after", "Add", [past, self.graph.ints(chunk)], shape_of(past))
+        more = self._op("after", "Add", [past, self.graph.ints(chunk)], shape_of(past))
+        return self._near(more)
+
+    def _near(self, x: ir.Value) -> ir.Value:
+        """Far is as far as is counted: behind everything that a chunk reads, and a whole grain."""
+        grain, fastest = self.field.grain, max(self.field.rates.values())
+        most = max(EXACT // max(1, ceil(fastest)), 2 * self.chunk) // grain * grain
+        limit, shape = self.graph.ints(most), shape_of(x)
+        nearer = self._op("nearer", "Less", [x, limit], shape, BOOL)
+        return self._op("near", "Where", [nearer, x, limit], shape)
 
     def _wide(self, x: ir.Value, rank: int) -> ir.Value:
         ones = [1] * (rank - 1)
@@ -123,7 +135,7 @@ class Edges:
     def _line(self, x: ir.Value, line: Line) -> ir.Value:
         """Whole numbers divide towards zero, and are above it before they do here."""
         graph, shape = self.graph, shape_of(x)
-        far = 0 if line.by == 1 else FAR
+        far = 0 if line.by == 1 else EXACT // line.by
         if line.times != 1:
             x = self._op("times", "Mul", [x, graph.ints(line.times)], shape)
         if line.plus + far * line.by:
