@@ -16,10 +16,11 @@ from export.lowering.plan import LoweringPlan
 from export.precision.plan import PrecisionPlan
 from export.request import ExportRequest
 from export.stream_record import ChunkPlan, plan_of
-from export.streaming import chunk_graph, write
+from export.streaming import chunk_graph
 from export.streaming.context import Context, Range, context_in
 from export.streaming.delays import Delays, delays_in
 from export.streaming.field import Field
+from export.streaming.judge import advice
 from export.streaming.write import export_chunk
 from hifigan_ref.errors import HifiError
 from hifigan_ref.source import Source
@@ -105,7 +106,7 @@ def test_what_helps_chunks_of_too_few_bits_is_said(tmp_path: Path) -> None:
     assert stream is not None
     request = ExportRequest(SMALL, precision=PrecisionPlan("fp16"))
     told = "choose a finer precision, or allow it with --min-snr 48"
-    assert write._advice(request, stream, 48.9) == told
+    assert advice(request, stream, 48.9) == told
 
 
 @pytest.mark.parametrize("late", [-1, 1])

@@ -1,10 +1,7 @@
 """From a trained network to a file that computes chunks of its signal: whole, or nothing at all."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from math import floor, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +9,14 @@ from export import artifact, atomic, pipeline
 from export.pipeline import Exported
 from export.request import ExportRequest
 from export.stream_record import ChunkPlan, Streamed
+from export.streaming.judge import check_exact, verified
 from hifigan_ref.errors import HifiError
 from hifigan_ref.network import BATCH
-
-ROUNDING_DB = 200.0  # of a graph in float64; one element of context less stays below 130
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from export.opened import Opened
-    from export.runtimes import Runtime
-    from export.streaming.proof import Cut, Worst
-    from export.verify import Verification
+    from export.streaming.calls import Cut
     from hifigan_ref.trained import Trained
 
 
@@ -73,11 +66,11 @@ def export_chunk(
     whole = to_onnx(folded, request)
     check_graph(whole, request)
     model, cut = _cut(whole, request, plan)
-    _check_exact(whole, model, request, cut)
+    check_exact(whole, model, request, cut)
     judged = pipeline.judged_by(whole, request)
     model, request = pipeline.rewritten(whole, request, partial(_part, plan=plan))
     content = artifact.bare(model)
-    verification, stream = _verified(content, request, trained, cut)
+    verification, stream = verified(content, request, trained, cut)
     runtimes, not_asked = verification.runtimes, verification.not_asked
     manifest, content = artifact.seal(
         content, request, trained, runtimes, not_asked, judged, stream=stream
@@ -100,10 +93,10 @@ def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[i
 
     from export.builder import shape_of
     from export.stream_record import STATE
+    from export.streaming.calls import Cut
     from export.streaming.chunk_graph import chunked, stateful
     from export.streaming.context import context_in
     from export.streaming.field import field_of
-    from export.streaming.proof import Cut
 
     field = field_of(whole)
     needed = context_in(field)
@@ -132,95 +125,3 @@ def _cut(whole: "ir.Model", request: ExportRequest, plan: ChunkPlan) -> "tuple[i
         if str(value.name).startswith(STATE)
     }
     return model, Cut(stream, {name: field.axes[name] for name in names}, states)
-
-
-def _check_exact(whole: "ir.Model", model: "ir.Model", request: ExportRequest, cut: "Cut") -> None:
-    """Raises HifiError where chunks with all of their context are not the whole in float64."""
-    from export.evaluate import evaluate
-    from export.streaming.proof import Exactly, lengths, worst_chunk
-
-    if not cut.stream.exact:
-        return
-    signals = lengths(cut.stream, request)[:1]
-    worst = worst_chunk([Exactly(model)], cut, request, partial(evaluate, whole), signals)
-    if not worst.snr_db >= ROUNDING_DB:
-        raise HifiError(_difference(request, cut.stream, worst, ROUNDING_DB))
-
-
-def _difference(request: ExportRequest, stream: Streamed, worst: "Worst", asked_db: float) -> str:
-    return (
-        f"chunks of {request.variant} are not the whole: {worst.output} from {stream.unit} "
-        f"{worst.first} of {worst.length} on has an SNR of {worst.snr_db:.1f} dB, {asked_db:g} "
-        f"is asked for: nothing was written; {_advice(request, stream, worst.snr_db)}"
-    )
-
-
-def _open(content: bytes, request: ExportRequest, runtimes: "Sequence[Runtime]") -> "list[Opened]":
-    import onnx
-
-    from export.opened import open_in, refusal
-
-    try:
-        onnx.checker.check_model(content, full_check=True)
-    except Exception as error:  # noqa: BLE001 - onnx raises its own types
-        raise refusal(runtimes[0], request, error) from None
-    return [open_in(each, content, request) for each in runtimes]
-
-
-def _verified(
-    content: bytes,
-    request: ExportRequest,
-    trained: "Trained",
-    cut: "Cut",
-) -> "tuple[Verification, Streamed]":
-    """Every chunk of several signals beside the whole network in float64.
-
-    Raises:
-        HifiError: one is not as exact as promised.
-    """
-    from export.interface import interface
-    from export.runtimes import ONNXRUNTIME, NotAsked, Verified, also_asked
-    from export.streaming.proof import lengths, worst_chunk
-    from export.torch_outputs import run_in_float64
-    from export.verify import Verification
-
-    asked = also_asked(request.target)
-    other = [] if asked is None or isinstance(asked, NotAsked) else [asked]
-    runtimes: list[Runtime] = [ONNXRUNTIME, *other]
-    files = _open(content, request, runtimes)
-    whole_of = partial(run_in_float64, interface(trained.module, request))
-    stream, promise = cut.stream, request.budget_db
-    exact = request.precision.used(request.variant) == ("fp32",)
-    typical = 0 if exact else request.signature.axes[stream.unit].typical
-    signals = lengths(stream, request, typical)
-    # fewer bits promise an average over what is usual, of which a few frames say little
-    checks = [(signals, promise)] if exact else [(signals[:1], promise), (signals[1:], promise / 2)]
-    found = []
-    for some, least_db in checks:
-        found.append(worst_chunk(files, cut, request, whole_of, some, exact))
-        if not found[-1].snr_db >= least_db:
-            raise HifiError(_difference(request, stream, found[-1], least_db))
-    worst = found[0]
-    least = {BATCH: 1, stream.unit: min(signals)}
-    verified = Verification(
-        worst.output,
-        worst.snr_db,
-        {stream.unit: worst.length},
-        promise,
-        tuple(Verified(each.name, each.version, least) for each in runtimes),
-        asked if isinstance(asked, NotAsked) else None,
-    )
-    return verified, replace(stream, snr_db=round(worst.snr_db, 1))
-
-
-def _advice(request: ExportRequest, stream: Streamed, found_db: float) -> str:
-    exact = stream.exact and request.precision.used(request.variant) == ("fp32",)
-    if exact or not isfinite(found_db):
-        return "report this"
-    if stream.exact:
-        return f"choose a finer precision, or allow it with --min-snr {floor(found_db)}"
-    given, all_of_it = (f"{a},{b}" for a, b in ((stream.left, stream.right), stream.needed))
-    return (
-        f"choose more than --context {given} ({all_of_it} is exact), or allow it with --min-snr "
-        f"{floor(found_db)}"
-    )
