@@ -79,10 +79,8 @@ def export_onnx(
     sizes, views = lengths.sizes(batch), outputs.views
     places = dict(zip(variants, onnx_paths(made.out, variants), strict=True))
     plain = ExportRequest(variants[0], opset, sizes, views, min_snr_db=form.min_snr)
-    stream, source = (
-        plan_of(made.chunk, made.context, made.stateful, form.min_snr),
-        weights.of(variants),
-    )
+    stream = plan_of(made.chunk, made.context, made.stateful, form.min_snr)
+    source = weights.of(variants)
     if form.precision != opt.MIXED:
         _export_plain(form.wish(made.target), plain, places, source, stream, as_json)
     elif stream is not None:

@@ -86,8 +86,7 @@ def late(stream: dict) -> int:
 
 def zeros(state: ort.NodeArg) -> np.ndarray:
     """What a signal begins with."""
-    kind = {"tensor(int64)": np.int64, "tensor(float16)": np.float16}.get(state.type, np.float32)
-    return np.zeros((1, *state.shape[1:]), kind)
+    return np.zeros((1, *state.shape[1:]), np.int64 if "int64" in state.type else np.float32)
 
 
 def open_file(path: str) -> tuple[ort.InferenceSession, dict]:

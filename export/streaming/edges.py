@@ -19,9 +19,8 @@ from export.streaming.context import Range
 from export.streaming.field import Field
 
 BOOL, INT64 = ir.DataType.BOOL, ir.DataType.INT64
-EXACT = (
-    1 << 23
-)  # OpenVINO computes whole numbers in float32, which has all of them up to twice this
+# OpenVINO divides whole numbers in float32, which holds all of them up to twice this one.
+EXACT = 1 << 23
 
 Kind = tuple[Fraction, tuple[Line, ...], int]
 """Of a value: its rate, its length and its axis of time."""
